@@ -1,0 +1,21 @@
+"""Helpers of a course on surrogate-gradient training of convolutional spiking networks.
+
+A reader of snnTorch's tutorial 6 changes only the imports::
+
+    import tutorial_lib as snn
+    from tutorial_lib import surrogate, functional as SF, utils, plotting as splt
+
+The rooms: :mod:`~tutorial_lib.surrogate`, :mod:`~tutorial_lib.neurons`,
+:mod:`~tutorial_lib.functional`, :mod:`~tutorial_lib.utils`, :mod:`~tutorial_lib.data`,
+:mod:`~tutorial_lib.encoding`, :mod:`~tutorial_lib.networks`, :mod:`~tutorial_lib.simulation`,
+:mod:`~tutorial_lib.training`, :mod:`~tutorial_lib.plotting`. Import those with heavy companions
+(``data``, ``plotting``) when you need them; ``import tutorial_lib`` loads nothing but torch.
+"""
+
+from __future__ import annotations
+
+from . import functional, surrogate, utils
+from .neurons import Leaky, lif_step
+
+__all__ = ["Leaky", "functional", "lif_step", "surrogate", "utils"]
+__version__ = "0.1.0"

@@ -1,0 +1,118 @@
+"""Input checks shared by all rooms: each message says what came, what was expected, what to do."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def positive(name: str, value: float) -> float:
+    """Return ``value`` as a float if it is a finite number above zero.
+
+    Raises:
+        ValueError: for zero, negative, infinite or NaN values.
+        TypeError: for anything that is not a number.
+    """
+    number = _number(name, value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{name} must be a finite number above 0, got {value!r}.")
+    return number
+
+
+def at_least_one(name: str, value: int) -> int:
+    """Return ``value`` if it is an integer of 1 or more.
+
+    Raises:
+        TypeError: if it is no integer. ValueError: if it is below 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__}).")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}.")
+    return value
+
+
+def fraction(name: str, value: float) -> float:
+    """Return ``value`` as a float if it lies in [0, 1].
+
+    Raises:
+        ValueError: outside [0, 1] or NaN. TypeError: for anything that is not a number.
+    """
+    number = _number(name, value)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must lie between 0 and 1, got {value!r}.")
+    return number
+
+
+def _number(name: str, value: float) -> float:
+    if isinstance(value, (bool, str)):
+        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__}).")
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} must be a number, got {value!r} ({type(value).__name__})."
+        ) from error
+
+
+def record(name: str, rec: Tensor) -> Tensor:
+    """Return ``rec`` if it is a floating-point record of shape ``[T, B, C]`` without NaN.
+
+    Raises:
+        TypeError: if it is not a floating-point tensor.
+        ValueError: for another rank, an empty axis, or NaN entries.
+    """
+    if not isinstance(rec, Tensor):
+        raise TypeError(
+            f"{name} must be a tensor of shape [T, B, C], got {type(rec).__name__}. "
+            "A list of steps becomes one with torch.stack(steps)."
+        )
+    if rec.ndim != 3:
+        raise ValueError(
+            f"{name} must have the shape [T, B, C] (time steps, batch, classes), got "
+            f"{list(rec.shape)}. Record every time step and join them with torch.stack(steps)."
+        )
+    if 0 in rec.shape:
+        raise ValueError(f"{name} is empty: its shape [T, B, C] is {list(rec.shape)}.")
+    if not rec.is_floating_point():
+        raise TypeError(
+            f"{name} must hold floating-point values, got {rec.dtype}. Convert it with .float()."
+        )
+    if bool(torch.isnan(rec).any()):
+        raise ValueError(
+            f"{name} contains NaN. Look for a learning rate that is too large, or an input with NaN."
+        )
+    return rec
+
+
+def labels(targets: Tensor, batch: int, num_classes: int) -> Tensor:
+    """Return ``targets`` if they are class indices of shape ``[B]`` below ``num_classes``.
+
+    Raises:
+        TypeError: if they are no integer tensor.
+        ValueError: for another shape or an index out of range.
+    """
+    if not isinstance(targets, Tensor):
+        raise TypeError(
+            f"targets must be a tensor of class indices, got {type(targets).__name__}. "
+            "Convert them with torch.as_tensor(targets)."
+        )
+    if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
+        raise TypeError(
+            f"targets must be integer class indices, got {targets.dtype}. "
+            "Convert them with .long(); one-hot targets with .argmax(-1)."
+        )
+    if targets.shape != (batch,):
+        raise ValueError(
+            f"targets must have the shape [B] = [{batch}] to match the record, got "
+            f"{list(targets.shape)}. Is the record [T, B, C], with time first?"
+        )
+    low, high = int(targets.min()), int(targets.max())
+    if low < 0 or high >= num_classes:
+        raise ValueError(
+            f"targets must lie between 0 and {num_classes - 1} for {num_classes} classes, "
+            f"got values from {low} to {high}."
+        )
+    return targets.long()

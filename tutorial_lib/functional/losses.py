@@ -1,0 +1,257 @@
+r"""Losses on spike counts and membrane potentials.
+
+Here :math:`S_i[t]` is the spike and :math:`U_i[t]` the membrane of output neuron :math:`i` at step
+:math:`t` of :math:`T`, :math:`y` the target class and :math:`C` the number of classes. Values and
+gradients equal those of snnTorch 1.0.0; where they differ, the docstring says why.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .. import _checks
+from ._reduction import Loss, Reduction, full_precision
+from .population import per_class, population_classes
+
+__all__ = [
+    "ce_count_loss",
+    "ce_max_membrane_loss",
+    "ce_rate_loss",
+    "mse_count_loss",
+    "mse_membrane_loss",
+]
+
+
+class ce_rate_loss(Loss):
+    r"""Cross entropy of the spikes at each step, averaged over the steps.
+
+    .. math:: L = -\frac1T \sum_t \log \frac{e^{S_y[t]}}{\sum_i e^{S_i[t]}}
+
+    This is *not* the cross entropy of the spike count (:class:`ce_count_loss`). Spikes are 0 or 1, so
+    the loss has a floor above zero: with :math:`C` classes a perfect network reaches
+    :math:`\ln(1 + (C-1)/e)`, 1.461 for ten; a silent one gives :math:`\ln C`, 2.303.
+
+    Source: Eshraghian et al. (2023), Proc. IEEE 111(9), "cross entropy spike rate".
+
+    Args:
+        population_code: several neurons per class; the loss is then taken on the spikes of each
+            population per step (snnTorch 1.0.0 leaves the populations unsummed here).
+        num_classes: number of classes, needed with ``population_code``.
+        reduction, weight: see :class:`Loss`.
+    """
+
+    def __init__(
+        self,
+        population_code: bool = False,
+        num_classes: int | None = None,
+        reduction: Reduction = "mean",
+        weight: Tensor | None = None,
+    ) -> None:
+        super().__init__(reduction, weight)
+        self.num_classes = population_classes(population_code, num_classes)
+        self.population_code = population_code
+
+    def __call__(self, spk_rec: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of spikes ``[T, B, C]`` and class indices ``[B]``.
+
+        Raises:
+            TypeError, ValueError: for a malformed record, or targets that do not fit it.
+        """
+        spikes = per_class(spk_rec, self.population_code, self.num_classes)
+        steps, batch, classes = spikes.shape
+        targets = _checks.labels(targets, batch, classes)
+        logits = full_precision(spikes).flatten(0, 1)
+        per_step = F.cross_entropy(logits, targets.repeat(steps), reduction="none")
+        return self.reduce(per_step.view(steps, batch), targets, classes)
+
+
+class ce_count_loss(Loss):
+    r"""Cross entropy of the spike counts.
+
+    .. math:: L = -\log \frac{e^{N_y}}{\sum_i e^{N_i}}, \qquad N_i = \sum_t S_i[t]
+
+    Its floor falls towards zero as :math:`T` grows. Near silence, its gradient per spike is
+    :math:`T` times that of :class:`ce_rate_loss`.
+
+    Source: Eshraghian et al. (2023), Proc. IEEE 111(9), "cross entropy spike count".
+
+    Args:
+        population_code: several neurons per class, whose spikes are summed.
+        num_classes: number of classes, needed with ``population_code``.
+        reduction, weight: see :class:`Loss`.
+    """
+
+    def __init__(
+        self,
+        population_code: bool = False,
+        num_classes: int | None = None,
+        reduction: Reduction = "mean",
+        weight: Tensor | None = None,
+    ) -> None:
+        super().__init__(reduction, weight)
+        self.num_classes = population_classes(population_code, num_classes)
+        self.population_code = population_code
+
+    def __call__(self, spk_rec: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of spikes ``[T, B, C]`` and class indices ``[B]``.
+
+        Raises:
+            TypeError, ValueError: for a malformed record, or targets that do not fit it.
+        """
+        spikes = per_class(spk_rec, self.population_code, self.num_classes)
+        targets = _checks.labels(targets, *spikes.shape[1:])
+        count = full_precision(spikes).sum(0)
+        per_sample = F.cross_entropy(count, targets, reduction="none")
+        return self.reduce(per_sample, targets, count.shape[-1])
+
+
+class ce_max_membrane_loss(Loss):
+    r"""Cross entropy of the highest membrane potential over time.
+
+    .. math:: L = -\log \frac{e^{M_y}}{\sum_i e^{M_i}}, \qquad M_i = \max_t U_i[t]
+
+    Works before the first output spike, since silent neurons have membranes too.
+
+    Source: the loss of SpyTorch (Neftci, Mostafa & Zenke 2019).
+
+    Args:
+        reduction, weight: see :class:`Loss`.
+    """
+
+    def __call__(self, mem_rec: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of membranes ``[T, B, C]`` and class indices ``[B]``.
+
+        Raises:
+            TypeError, ValueError: for a malformed record, or targets that do not fit it.
+        """
+        _checks.record("mem_rec", mem_rec)
+        targets = _checks.labels(targets, *mem_rec.shape[1:])
+        # max over dim keeps one index per neuron; amax would share the gradient among ties.
+        highest = full_precision(mem_rec).max(0).values
+        per_sample = F.cross_entropy(highest, targets, reduction="none")
+        return self.reduce(per_sample, targets, mem_rec.shape[-1])
+
+
+class mse_count_loss(Loss):
+    r"""Mean squared distance of the spike counts to wanted counts, divided by the steps.
+
+    .. math:: L = \frac{1}{TC} \sum_i (N_i - N_i^*)^2
+
+    where :math:`N_i^*` is ``int(T * correct_rate)`` for the target class and
+    ``int(T * incorrect_rate)`` for the others.
+
+    Source: Shrestha & Orchard (2018), SLAYER, NeurIPS.
+
+    Args:
+        correct_rate: wanted share of steps with a spike for the target class, in [0, 1].
+        incorrect_rate: the same for the other classes.
+        population_code: several neurons per class, whose spikes are summed and whose wanted
+            counts grow with the population.
+        num_classes: number of classes, needed with ``population_code``.
+        reduction, weight: see :class:`Loss`. With "none", the classes are averaged; snnTorch
+            returns ``[B, C]`` there.
+
+    Raises:
+        ValueError: for a rate outside [0, 1].
+    """
+
+    def __init__(
+        self,
+        correct_rate: float = 1,
+        incorrect_rate: float = 0,
+        population_code: bool = False,
+        num_classes: int | None = None,
+        reduction: Reduction = "mean",
+        weight: Tensor | None = None,
+    ) -> None:
+        super().__init__(reduction, weight)
+        self.correct_rate = _checks.fraction("correct_rate", correct_rate)
+        self.incorrect_rate = _checks.fraction("incorrect_rate", incorrect_rate)
+        self.num_classes = population_classes(population_code, num_classes)
+        self.population_code = population_code
+
+    def __call__(self, spk_rec: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of spikes ``[T, B, C]`` and class indices ``[B]``.
+
+        Raises:
+            TypeError, ValueError: for a malformed record, or targets that do not fit it.
+        """
+        spikes = per_class(spk_rec, self.population_code, self.num_classes)
+        steps, batch, classes = spikes.shape
+        targets = _checks.labels(targets, batch, classes)
+        most = steps * (spk_rec.shape[-1] // classes)
+        count = full_precision(spikes).sum(0)
+        wanted = on_off(
+            targets, classes, int(most * self.correct_rate), int(most * self.incorrect_rate), count
+        )
+        per_sample = F.mse_loss(count, wanted, reduction="none").mean(-1) / steps
+        return self.reduce(per_sample, targets, classes)
+
+
+class mse_membrane_loss(Loss):
+    r"""Mean squared distance of the membranes to wanted potentials, averaged over the steps.
+
+    .. math:: L = \frac{1}{TC} \sum_{t,i} (U_i[t] - U_i^*[t])^2
+
+    where :math:`U_i^*` is ``on_target`` for the target class and ``off_target`` for the others.
+
+    Source: Eshraghian et al. (2023), Proc. IEEE 111(9), "mean square membrane".
+
+    Args:
+        time_var_targets: the target class changes over time: targets have the shape ``[T, B]``.
+            No class weights then.
+        on_target: wanted potential of the target class.
+        off_target: wanted potential of the other classes. (snnTorch 1.0.0 clamps a negative one
+            to 0.)
+        reduction, weight: see :class:`Loss`. With "none", the classes are averaged; snnTorch
+            returns ``[B, C]`` there.
+
+    Raises:
+        ValueError: for ``weight`` together with ``time_var_targets``.
+    """
+
+    def __init__(
+        self,
+        time_var_targets: bool = False,
+        on_target: float = 1,
+        off_target: float = 0,
+        reduction: Reduction = "mean",
+        weight: Tensor | None = None,
+    ) -> None:
+        super().__init__(reduction, weight)
+        if time_var_targets and weight is not None:
+            raise ValueError("weight needs one target per sample, but time_var_targets is True.")
+        self.time_var_targets = time_var_targets
+        self.on_target = on_target
+        self.off_target = off_target
+
+    def __call__(self, mem_rec: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of membranes ``[T, B, C]`` and class indices ``[B]`` (or ``[T, B]``).
+
+        Raises:
+            TypeError, ValueError: for a malformed record, or targets that do not fit it.
+        """
+        _checks.record("mem_rec", mem_rec)
+        steps, batch, classes = mem_rec.shape
+        if self.time_var_targets:
+            if not isinstance(targets, Tensor) or targets.shape != (steps, batch):
+                got = list(targets.shape) if isinstance(targets, Tensor) else type(targets).__name__
+                raise ValueError(
+                    f"time_var_targets=True takes class indices of shape [T, B] = "
+                    f"[{steps}, {batch}], got {got}."
+                )
+            _checks.labels(targets.flatten(), steps * batch, classes)
+        else:
+            targets = _checks.labels(targets, batch, classes)
+        mem = full_precision(mem_rec)
+        wanted = on_off(targets, classes, self.on_target, self.off_target, mem)
+        per_step = F.mse_loss(mem, wanted.expand_as(mem), reduction="none").mean(-1)
+        return self.reduce(per_step, targets, classes)
+
+
+def on_off(targets: Tensor, num_classes: int, on: float, off: float, like: Tensor) -> Tensor:
+    """``on`` at the target class and ``off`` elsewhere: shape ``[*targets.shape, C]``."""
+    hot = F.one_hot(targets.long(), num_classes).bool()
+    return torch.where(hot, on, off).to(like)

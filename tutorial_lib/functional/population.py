@@ -1,0 +1,53 @@
+"""Population coding: several output neurons vote for one class."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from .. import _checks
+
+__all__ = ["population_spikes"]
+
+
+def population_spikes(spk_rec: Tensor, num_classes: int) -> Tensor:
+    """Sum the spikes of each class's population at each step.
+
+    Neurons ``0 .. N/K - 1`` belong to class 0, the next ``N/K`` to class 1, and so on, as in snnTorch.
+
+    Args:
+        spk_rec: spikes, ``[T, B, N]``.
+        num_classes: number of classes K; N must be a multiple of it.
+
+    Returns:
+        Spikes per class and step, ``[T, B, K]``.
+
+    Raises:
+        TypeError, ValueError: if the record is malformed, or N is no multiple of ``num_classes``.
+    """
+    _checks.record("spk_rec", spk_rec)
+    _checks.at_least_one("num_classes", num_classes)
+    steps, batch, neurons = spk_rec.shape
+    if neurons % num_classes:
+        raise ValueError(
+            f"{neurons} output neurons cannot be shared equally by {num_classes} classes. "
+            f"Give the last layer a multiple of {num_classes} neurons."
+        )
+    return spk_rec.reshape(steps, batch, num_classes, neurons // num_classes).sum(-1)
+
+
+def per_class(spk_rec: Tensor, population_code: bool, num_classes: int | None) -> Tensor:
+    """The record itself, or with ``population_code`` the spikes of each class's population."""
+    if not population_code:
+        return _checks.record("spk_rec", spk_rec)
+    return population_spikes(spk_rec, population_classes(population_code, num_classes))
+
+
+def population_classes(population_code: bool, num_classes: int | None) -> int | None:
+    """Check that ``num_classes`` is given where a population code needs it."""
+    if not population_code:
+        return None
+    if not num_classes:
+        raise ValueError(
+            f"population_code=True needs num_classes, the number of classes; got {num_classes!r}."
+        )
+    return _checks.at_least_one("num_classes", num_classes)

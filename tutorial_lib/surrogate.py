@@ -1,0 +1,474 @@
+r"""Surrogate gradients: a spike on the forward pass, a smooth slope on the backward pass.
+
+Every surrogate is a small callable of the overdrive :math:`x = U - U_\mathrm{thr}`:
+
+* forward, all of them: the Heaviside step :math:`S = 1` where :math:`x > 0`, else 0;
+* backward, each its own: ``derivative(x)`` stands in for the true :math:`dS/dx`, which is 0
+  almost everywhere.
+
+``primitive(x)`` is the function whose exact derivative is ``derivative(x)``; ``peak`` is the
+derivative at :math:`x = 0`; ``area`` is its integral over all :math:`x`. Two surrogates with the
+same area push as hard in total; two with the same peak push as hard at threshold.
+
+The objects hold numbers only: they compare by value, print as they are written, and can be pickled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from . import _checks
+
+__all__ = [
+    "Surrogate",
+    "atan",
+    "boxcar",
+    "fast_sigmoid",
+    "fast_sigmoid_normalized",
+    "from_derivative",
+    "from_primitive",
+    "gaussian",
+    "sigmoid",
+    "straight_through_estimator",
+    "triangular",
+]
+
+
+class _Spike(torch.autograd.Function):
+    """Heaviside forward, surrogate backward: the one autograd function behind all surrogates."""
+
+    @staticmethod
+    def forward(ctx, overdrive: Tensor, surrogate: Surrogate) -> Tensor:  # noqa: ANN001
+        ctx.save_for_backward(overdrive)
+        ctx.surrogate = surrogate
+        return (overdrive > 0).to(overdrive.dtype)
+
+    @staticmethod
+    def backward(ctx, grad_output: Tensor) -> tuple[Tensor, None]:  # noqa: ANN001
+        (overdrive,) = ctx.saved_tensors
+        return grad_output * ctx.surrogate.derivative(overdrive), None
+
+
+class Surrogate:
+    """Base of all surrogates. A subclass gives ``derivative``, ``primitive``, ``peak``, ``area``."""
+
+    def __call__(self, overdrive: Tensor) -> Tensor:
+        """Return the spikes, 1.0 where ``overdrive > 0`` and 0.0 elsewhere.
+
+        Args:
+            overdrive: membrane potential minus threshold, any shape, a floating-point tensor.
+
+        Returns:
+            A tensor of the same shape and dtype, whose gradient is ``derivative(overdrive)``.
+
+        Raises:
+            TypeError: if ``overdrive`` is not a floating-point tensor.
+        """
+        if not isinstance(overdrive, Tensor) or not overdrive.is_floating_point():
+            kind = overdrive.dtype if isinstance(overdrive, Tensor) else type(overdrive).__name__
+            raise TypeError(
+                f"A surrogate takes a floating-point tensor, mem - threshold; got {kind}. "
+                "Convert it with torch.as_tensor(x, dtype=torch.float32)."
+            )
+        return _Spike.apply(overdrive, self)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        """The slope used on the backward pass, elementwise."""
+        raise TypeError(f"{type(self).__name__} defines no derivative(x).")
+
+    def primitive(self, x: Tensor) -> Tensor:
+        """The smooth function whose derivative is ``derivative``, elementwise."""
+        raise TypeError(f"{type(self).__name__} defines no primitive(x).")
+
+
+@dataclass(frozen=True)
+class fast_sigmoid(Surrogate):
+    r"""Fast sigmoid as tutorial 6 and snnTorch write it, *not* normalized.
+
+    .. math:: \frac{d\tilde S}{dx} = \frac{1}{(1 + k|x|)^2}, \qquad
+              \tilde S(x) = \frac{x}{1 + k|x|}
+
+    Peak 1 for every ``slope`` :math:`k`, area :math:`2/k`. A larger :math:`k` makes it narrower and
+    *weaker*: it tends to 0, not to a Dirac delta. See :class:`fast_sigmoid_normalized`.
+
+    Source: Zenke & Ganguli (2018), Neural Computation 30(6), where it is called SuperSpike.
+
+    Args:
+        slope: steepness :math:`k > 0`, in inverse units of the membrane potential.
+
+    Raises:
+        ValueError: if ``slope`` is not a finite number above 0.
+    """
+
+    slope: float = 25
+
+    def __post_init__(self) -> None:
+        _checks.positive("slope", self.slope)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return _inverse_square(x, self.slope)
+
+    def primitive(self, x: Tensor) -> Tensor:
+        return x / (1 + self.slope * x.abs())
+
+    @property
+    def peak(self) -> float:
+        return 1.0
+
+    @property
+    def area(self) -> float:
+        return 2 / self.slope
+
+
+@dataclass(frozen=True)
+class fast_sigmoid_normalized(Surrogate):
+    r"""Fast sigmoid scaled to area 1: the one that tends to a Dirac delta as :math:`k` grows.
+
+    .. math:: \frac{d\tilde S}{dx} = \frac{k/2}{(1 + k|x|)^2}, \qquad
+              \tilde S(x) = \frac12 + \frac{k}{2}\,\frac{x}{1 + k|x|}
+
+    Peak :math:`k/2`, area 1; its primitive rises from 0 to 1.
+
+    Source: the scaling that Zenke & Vogels (2021), Neural Computation 33(4), compare.
+
+    Args:
+        slope: steepness :math:`k > 0`, in inverse units of the membrane potential.
+
+    Raises:
+        ValueError: if ``slope`` is not a finite number above 0.
+    """
+
+    slope: float = 25
+
+    def __post_init__(self) -> None:
+        _checks.positive("slope", self.slope)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return self.slope / 2 * _inverse_square(x, self.slope)
+
+    def primitive(self, x: Tensor) -> Tensor:
+        return 0.5 + self.slope / 2 * x / (1 + self.slope * x.abs())
+
+    @property
+    def peak(self) -> float:
+        return self.slope / 2
+
+    @property
+    def area(self) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class atan(Surrogate):
+    r"""Arctangent: heavy tails, so far-away neurons still learn.
+
+    .. math:: \frac{d\tilde S}{dx} = \frac{\alpha/2}{1 + (\frac{\pi}{2}\alpha x)^2}, \qquad
+              \tilde S(x) = \frac12 + \frac{1}{\pi}\arctan\left(\frac{\pi}{2}\alpha x\right)
+
+    Peak :math:`\alpha/2`, area 1. The default of :class:`tutorial_lib.Leaky`, as of snnTorch's.
+
+    Source: Fang et al. (2021), ICCV.
+
+    Args:
+        alpha: steepness :math:`\alpha > 0`, in inverse units of the membrane potential.
+
+    Raises:
+        ValueError: if ``alpha`` is not a finite number above 0.
+    """
+
+    alpha: float = 2.0
+
+    def __post_init__(self) -> None:
+        _checks.positive("alpha", self.alpha)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return self.alpha / 2 / (1 + (math.pi / 2 * self.alpha * x).square())
+
+    def primitive(self, x: Tensor) -> Tensor:
+        return 0.5 + torch.atan(math.pi / 2 * self.alpha * x) / math.pi
+
+    @property
+    def peak(self) -> float:
+        return self.alpha / 2
+
+    @property
+    def area(self) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class sigmoid(Surrogate):
+    r"""Logistic sigmoid.
+
+    .. math:: \frac{d\tilde S}{dx} = k\,\sigma(kx)\,\sigma(-kx), \qquad \tilde S(x) = \sigma(kx)
+
+    Peak :math:`k/4`, area 1. Written with two sigmoids, it stays finite for every input (snnTorch
+    1.0.0 writes it with an exponential, which gives NaN below about :math:`x = -89/k`).
+
+    Source: Zenke & Ganguli (2018), Neural Computation 30(6).
+
+    Args:
+        slope: steepness :math:`k > 0`, in inverse units of the membrane potential.
+
+    Raises:
+        ValueError: if ``slope`` is not a finite number above 0.
+    """
+
+    slope: float = 25
+
+    def __post_init__(self) -> None:
+        _checks.positive("slope", self.slope)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return self.slope * (torch.sigmoid(self.slope * x) * torch.sigmoid(-self.slope * x))
+
+    def primitive(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(self.slope * x)
+
+    @property
+    def peak(self) -> float:
+        return self.slope / 4
+
+    @property
+    def area(self) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class triangular(Surrogate):
+    r"""A true triangle around the threshold.
+
+    .. math:: \frac{d\tilde S}{dx} = \frac{1}{\theta}\max\left(0, 1 - \frac{|x|}{\theta}\right)
+
+    Peak :math:`1/\theta`, area 1, zero outside :math:`|x| < \theta`: neurons further away do not
+    learn. snnTorch's function of this name is no triangle: it is :math:`+\theta` below threshold
+    and :math:`-\theta` above.
+
+    Source: Bellec et al. (2018), NeurIPS (there with a dampening factor).
+
+    Args:
+        threshold: half width :math:`\theta > 0`, in units of the membrane potential.
+
+    Raises:
+        ValueError: if ``threshold`` is not a finite number above 0.
+    """
+
+    threshold: float = 1.0
+
+    def __post_init__(self) -> None:
+        _checks.positive("threshold", self.threshold)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return (1 - x.abs() / self.threshold).clamp_min(0) / self.threshold
+
+    def primitive(self, x: Tensor) -> Tensor:
+        u = (x / self.threshold).clamp(-1, 1)
+        return 0.5 + u - u * u.abs() / 2
+
+    @property
+    def peak(self) -> float:
+        return 1 / self.threshold
+
+    @property
+    def area(self) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class boxcar(Surrogate):
+    r"""A box around the threshold.
+
+    .. math:: \frac{d\tilde S}{dx} = \frac{1}{w} \quad\text{for } |x| < \frac{w}{2},
+              \text{ else } 0
+
+    Peak :math:`1/w`, area 1.
+
+    Source: Esser et al. (2016), PNAS 113(41), for the idea of a window around the threshold.
+
+    Args:
+        width: full width :math:`w > 0`, in units of the membrane potential.
+
+    Raises:
+        ValueError: if ``width`` is not a finite number above 0.
+    """
+
+    width: float = 1.0
+
+    def __post_init__(self) -> None:
+        _checks.positive("width", self.width)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return (x.abs() < self.width / 2).to(x.dtype) / self.width
+
+    def primitive(self, x: Tensor) -> Tensor:
+        return 0.5 + (x / self.width).clamp(-0.5, 0.5)
+
+    @property
+    def peak(self) -> float:
+        return 1 / self.width
+
+    @property
+    def area(self) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class gaussian(Surrogate):
+    r"""A normal density around the threshold.
+
+    .. math:: \frac{d\tilde S}{dx} = \frac{1}{\sigma\sqrt{2\pi}}\,e^{-x^2 / 2\sigma^2}, \qquad
+              \tilde S(x) = \Phi(x/\sigma)
+
+    Peak :math:`1/(\sigma\sqrt{2\pi})`, area 1; its tails vanish faster than those of any other here.
+
+    Source: Yin, Corradi & Bohte (2021), Nature Machine Intelligence 3, 905-913.
+
+    Args:
+        sigma: standard deviation :math:`\sigma > 0`, in units of the membrane potential.
+
+    Raises:
+        ValueError: if ``sigma`` is not a finite number above 0.
+    """
+
+    sigma: float = 0.5
+
+    def __post_init__(self) -> None:
+        _checks.positive("sigma", self.sigma)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return torch.exp(-(x / self.sigma).square() / 2) * self.peak
+
+    def primitive(self, x: Tensor) -> Tensor:
+        return torch.special.ndtr(x / self.sigma)
+
+    @property
+    def peak(self) -> float:
+        return 1 / (self.sigma * math.sqrt(2 * math.pi))
+
+    @property
+    def area(self) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class straight_through_estimator(Surrogate):
+    r"""Straight-through estimator: the step is treated as the identity on the backward pass.
+
+    .. math:: \frac{d\tilde S}{dx} = 1, \qquad \tilde S(x) = x
+
+    Peak 1, area infinite: every neuron learns, however far from its threshold.
+
+    Source: Bengio, Leonard & Courville (2013), arXiv:1308.3432.
+    """
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return torch.ones_like(x)
+
+    def primitive(self, x: Tensor) -> Tensor:
+        return x
+
+    @property
+    def peak(self) -> float:
+        return 1.0
+
+    @property
+    def area(self) -> float:
+        return math.inf
+
+
+@dataclass(frozen=True)
+class from_derivative(Surrogate):
+    """A surrogate of your own, from its derivative.
+
+    Example::
+
+        spike_grad = from_derivative(lambda x: torch.exp(-x.abs()))
+
+    Pickling needs a named function at module level; a lambda works everywhere else. ``peak`` is read
+    off at 0; the area is left to :func:`torch.trapezoid`.
+
+    Args:
+        function: elementwise, maps an overdrive tensor to slopes of the same shape.
+
+    Raises:
+        TypeError: if ``function`` cannot be called. ValueError: if it changes the shape of its input
+            or returns values that are not finite on [-1, 1].
+    """
+
+    function: Callable[[Tensor], Tensor]
+
+    def __post_init__(self) -> None:
+        _probe("derivative", self.function, self.derivative)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+    @property
+    def peak(self) -> float:
+        return float(self.derivative(torch.zeros(1, dtype=torch.float64)))
+
+
+@dataclass(frozen=True)
+class from_primitive(Surrogate):
+    """A surrogate of your own, from a smooth step; autograd takes the derivative.
+
+    Example::
+
+        spike_grad = from_primitive(lambda x: 0.5 * (1 + torch.tanh(4 * x)))
+
+    Pickling needs a named function at module level; a lambda works everywhere else.
+
+    Args:
+        function: elementwise and differentiable, maps an overdrive tensor to one of the same shape.
+
+    Raises:
+        TypeError: if ``function`` cannot be called. ValueError: if it changes the shape of its input
+            or its derivative is not finite on [-1, 1].
+    """
+
+    function: Callable[[Tensor], Tensor]
+
+    def __post_init__(self) -> None:
+        _probe("primitive", self.function, self.derivative)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(self.function(leaf).sum(), leaf)
+        return slope
+
+    def primitive(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+    @property
+    def peak(self) -> float:
+        return float(self.derivative(torch.zeros(1, dtype=torch.float64)))
+
+
+def _inverse_square(x: Tensor, slope: float) -> Tensor:
+    """1 / (1 + k|x|)^2, squared last: the denominator's square would overflow in half precision."""
+    return (1 + slope * x.abs()).reciprocal().square()
+
+
+def _probe(
+    kind: str, function: Callable[[Tensor], Tensor], derivative: Callable[[Tensor], Tensor]
+) -> None:
+    if not callable(function):
+        raise TypeError(f"The {kind} must be a function of a tensor, got {function!r}.")
+    x = torch.linspace(-1, 1, 9)
+    slope = derivative(x)
+    if not isinstance(slope, Tensor) or slope.shape != x.shape:
+        shape = list(slope.shape) if isinstance(slope, Tensor) else type(slope).__name__
+        raise ValueError(
+            f"The {kind} must work elementwise: for an input of shape [9] its slope came as {shape}."
+        )
+    if not bool(torch.isfinite(slope).all()):
+        raise ValueError(
+            f"The {kind} gives slopes that are not finite at x = {x[~torch.isfinite(slope)].tolist()}. "
+            "A surrogate must stay finite around the threshold."
+        )
