@@ -15,7 +15,10 @@ The rooms: :mod:`~tutorial_lib.surrogate`, :mod:`~tutorial_lib.neurons`,
 from __future__ import annotations
 
 from . import functional, surrogate, utils
+from ._torchvision import install as _install_torchvision_remedy
 from .neurons import Leaky, lif_step
 
 __all__ = ["Leaky", "functional", "lif_step", "surrogate", "utils"]
 __version__ = "0.1.0"
+
+_install_torchvision_remedy()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from . import surrogate
 
-__all__ = ["Leaky", "ResetMechanism", "lif_step"]
+__all__ = ["Leaky", "ResetMechanism", "lif_charge", "lif_step"]
 
 ResetMechanism = Literal["subtract", "zero", "none"]
 SpikeFunction = Callable[[Tensor], Tensor]
@@ -25,7 +25,7 @@ def lif_step(
     reset_mechanism: ResetMechanism = "subtract",
     detach_reset: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    r"""One time step of the leaky integrate-and-fire neuron. Pure: nothing is stored, no input checked.
+    r"""One time step of the leaky integrate-and-fire neuron. Pure: nothing stored, nothing checked.
 
     With overdrive spikes :math:`R[t] = \Theta(U[t-1] - \theta)` from the step before,
 
@@ -36,8 +36,8 @@ def lif_step(
         \text{none:}\quad     U[t] &= \beta U[t-1] + I[t] \\
         S[t] &= \Theta(U[t] - \theta)
 
-    The returned membrane is the one before the reset, so it may exceed the threshold; the reset acts
-    at the next step. A spike needs :math:`U > \theta`, strictly.
+    The returned membrane is the one before the reset, so it may exceed the threshold; the reset
+    acts at the next step. A spike needs :math:`U > \theta`, strictly.
 
     Source: Eshraghian et al. (2023), Proc. IEEE 111(9), equations as snnTorch 1.0.0 computes them.
 
@@ -55,15 +55,45 @@ def lif_step(
     """
     fire = surrogate.atan() if spike_grad is None else spike_grad
     decay = beta.clamp(0, 1) if isinstance(beta, Tensor) else min(max(beta, 0.0), 1.0)
+    reset = None
     if reset_mechanism != "none":
         overdrive = mem - threshold
         reset = fire(overdrive.detach() if detach_reset else overdrive)
-    if reset_mechanism == "zero":
-        mem = (1 - reset) * mem
-    mem = decay * mem + cur
-    if reset_mechanism == "subtract":
-        mem = mem - reset * threshold
+    mem = lif_charge(cur, mem, reset, decay, threshold, reset_mechanism)
     return fire(mem - threshold), mem
+
+
+def lif_charge(
+    cur: Tensor,
+    mem: Tensor,
+    reset: Tensor | None,
+    decay: Tensor | float,
+    threshold: Tensor | float,
+    reset_mechanism: ResetMechanism,
+    out: Tensor | None = None,
+) -> Tensor:
+    r"""The update rule itself: :math:`U[t]` from :math:`I[t]`, :math:`U[t-1]` and :math:`R[t]`.
+
+    The one place where it stands: :func:`lif_step` calls it, and so does the layer-by-layer schedule.
+
+    Args:
+        cur, mem, threshold, reset_mechanism: as for :func:`lif_step`.
+        reset: :math:`R[t]`, the spikes of the step before; unused with "none".
+        decay: :math:`\beta`, in [0, 1].
+        out: a tensor of the shape of ``cur`` that takes the result; no gradients then.
+
+    Returns:
+        The membrane :math:`U[t]`, of the shape of ``cur``.
+    """
+    if reset_mechanism == "zero":
+        mem = torch.mul(mem, 1 - reset, out=out)
+    mem = torch.mul(mem, decay, out=out)
+    mem = torch.add(mem, cur, out=out)
+    if reset_mechanism != "subtract":
+        return mem
+    if isinstance(threshold, Tensor):
+        return torch.addcmul(mem, reset, threshold, value=-1, out=out)
+    return torch.sub(mem, reset, alpha=threshold, out=out)
 
 
 class Leaky(nn.Module):
@@ -122,14 +152,15 @@ class Leaky(nn.Module):
         beta, threshold = _parameter("beta", beta), _parameter("threshold", threshold)
         if not bool(((beta >= 0) & (beta <= 1)).all()):
             raise ValueError(
-                f"beta must lie between 0 and 1, got {_values(beta)}. It is the share of the membrane "
-                "potential that is left after one step, exp(-dt/tau)."
+                f"beta must lie between 0 and 1, got {_values(beta)}. It is the share of the "
+                "membrane potential that is left after one step, exp(-dt/tau)."
             )
         if not bool(((threshold > 0) & torch.isfinite(threshold)).all()):
             raise ValueError(f"threshold must be finite and above 0, got {_values(threshold)}.")
         if reset_mechanism not in get_args(ResetMechanism):
             raise ValueError(
-                f"reset_mechanism must be one of {get_args(ResetMechanism)}, got {reset_mechanism!r}."
+                f"reset_mechanism must be one of {get_args(ResetMechanism)}, "
+                f"got {reset_mechanism!r}."
             )
         if spike_grad is not None and not callable(spike_grad):
             raise TypeError(
@@ -179,10 +210,16 @@ class Leaky(nn.Module):
             only ``spk``.
 
         Raises:
-            TypeError: if ``mem`` is given with ``init_hidden``, or missing without it.
+            TypeError: if ``mem`` is given with ``init_hidden``, or missing without it, or if
+                ``cur`` or ``mem`` is no tensor.
             ValueError: if the state has another shape or device than ``cur``, or ``beta`` or
                 ``threshold`` do not fit it.
         """
+        if not isinstance(cur, Tensor):
+            raise TypeError(
+                f"The current must be a tensor [B, ...], got {type(cur).__name__}. "
+                "Convert it with torch.as_tensor(cur, dtype=torch.float32)."
+            )
         state = self._state(cur, mem)
         spk, new = lif_step(
             cur,
@@ -212,7 +249,13 @@ class Leaky(nn.Module):
                     "The membrane is missing: start with mem = lif.init_leaky() and call "
                     "spk, mem = lif(cur, mem), or build the layer with init_hidden=True."
                 )
-            state, remedy = mem, "Start again from mem = lif.init_leaky() for a batch of another shape."
+            if not isinstance(mem, Tensor):
+                raise TypeError(
+                    f"The membrane must be a tensor, got {type(mem).__name__}. "
+                    "Start with mem = lif.init_leaky()."
+                )
+            state = mem
+            remedy = "Start again from mem = lif.init_leaky() for a batch of another shape."
         if state.ndim and state.shape != cur.shape:
             raise ValueError(
                 f"The current has the shape {list(cur.shape)}, the membrane still has "
@@ -243,6 +286,11 @@ def _parameter(name: str, value: float | Tensor) -> Tensor:
         tensor = torch.as_tensor(value).detach().clone()
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{name} must be a number or a tensor, got {value!r}.") from error
+    if tensor.numel() == 0:
+        raise ValueError(
+            f"{name} is empty: its shape is {list(tensor.shape)}. "
+            "Give a number, or one per channel."
+        )
     if not tensor.is_floating_point():
         tensor = tensor.to(torch.get_default_dtype())
     if bool(torch.isnan(tensor).any()):

@@ -55,7 +55,7 @@ class _Spike(torch.autograd.Function):
 
 
 class Surrogate:
-    """Base of all surrogates. A subclass gives ``derivative``, ``primitive``, ``peak``, ``area``."""
+    """Base of all surrogates. Subclasses give ``derivative``, ``primitive``, ``peak``, ``area``."""
 
     def __call__(self, overdrive: Tensor) -> Tensor:
         """Return the spikes, 1.0 where ``overdrive > 0`` and 0.0 elsewhere.
@@ -108,7 +108,7 @@ class fast_sigmoid(Surrogate):
     slope: float = 25
 
     def __post_init__(self) -> None:
-        _checks.positive("slope", self.slope)
+        _keep_positive(self, "slope")
 
     def derivative(self, x: Tensor) -> Tensor:
         return _inverse_square(x, self.slope)
@@ -146,13 +146,13 @@ class fast_sigmoid_normalized(Surrogate):
     slope: float = 25
 
     def __post_init__(self) -> None:
-        _checks.positive("slope", self.slope)
+        _keep_positive(self, "slope")
 
     def derivative(self, x: Tensor) -> Tensor:
         return self.slope / 2 * _inverse_square(x, self.slope)
 
     def primitive(self, x: Tensor) -> Tensor:
-        return 0.5 + self.slope / 2 * x / (1 + self.slope * x.abs())
+        return 0.5 + x / (2 * (1 / self.slope + x.abs()))  # no overflow in half precision
 
     @property
     def peak(self) -> float:
@@ -184,7 +184,7 @@ class atan(Surrogate):
     alpha: float = 2.0
 
     def __post_init__(self) -> None:
-        _checks.positive("alpha", self.alpha)
+        _keep_positive(self, "alpha")
 
     def derivative(self, x: Tensor) -> Tensor:
         return self.alpha / 2 / (1 + (math.pi / 2 * self.alpha * x).square())
@@ -222,7 +222,7 @@ class sigmoid(Surrogate):
     slope: float = 25
 
     def __post_init__(self) -> None:
-        _checks.positive("slope", self.slope)
+        _keep_positive(self, "slope")
 
     def derivative(self, x: Tensor) -> Tensor:
         return self.slope * (torch.sigmoid(self.slope * x) * torch.sigmoid(-self.slope * x))
@@ -261,7 +261,7 @@ class triangular(Surrogate):
     threshold: float = 1.0
 
     def __post_init__(self) -> None:
-        _checks.positive("threshold", self.threshold)
+        _keep_positive(self, "threshold")
 
     def derivative(self, x: Tensor) -> Tensor:
         return (1 - x.abs() / self.threshold).clamp_min(0) / self.threshold
@@ -300,7 +300,7 @@ class boxcar(Surrogate):
     width: float = 1.0
 
     def __post_init__(self) -> None:
-        _checks.positive("width", self.width)
+        _keep_positive(self, "width")
 
     def derivative(self, x: Tensor) -> Tensor:
         return (x.abs() < self.width / 2).to(x.dtype) / self.width
@@ -324,7 +324,7 @@ class gaussian(Surrogate):
     .. math:: \frac{d\tilde S}{dx} = \frac{1}{\sigma\sqrt{2\pi}}\,e^{-x^2 / 2\sigma^2}, \qquad
               \tilde S(x) = \Phi(x/\sigma)
 
-    Peak :math:`1/(\sigma\sqrt{2\pi})`, area 1; its tails vanish faster than those of any other here.
+    Peak :math:`1/(\sigma\sqrt{2\pi})`, area 1; its tails vanish faster than any other's here.
 
     Source: Yin, Corradi & Bohte (2021), Nature Machine Intelligence 3, 905-913.
 
@@ -338,7 +338,7 @@ class gaussian(Surrogate):
     sigma: float = 0.5
 
     def __post_init__(self) -> None:
-        _checks.positive("sigma", self.sigma)
+        _keep_positive(self, "sigma")
 
     def derivative(self, x: Tensor) -> Tensor:
         return torch.exp(-(x / self.sigma).square() / 2) * self.peak
@@ -389,15 +389,15 @@ class from_derivative(Surrogate):
 
         spike_grad = from_derivative(lambda x: torch.exp(-x.abs()))
 
-    Pickling needs a named function at module level; a lambda works everywhere else. ``peak`` is read
-    off at 0; the area is left to :func:`torch.trapezoid`.
+    Pickling needs a named function at module level; a lambda works everywhere else. ``peak`` is
+    read off at 0; the area is left to :func:`torch.trapezoid`.
 
     Args:
         function: elementwise, maps an overdrive tensor to slopes of the same shape.
 
     Raises:
-        TypeError: if ``function`` cannot be called. ValueError: if it changes the shape of its input
-            or returns values that are not finite on [-1, 1].
+        TypeError: if ``function`` cannot be called. ValueError: if it changes the shape of its
+            input or returns values that are not finite on [-1, 1].
     """
 
     function: Callable[[Tensor], Tensor]
@@ -427,8 +427,8 @@ class from_primitive(Surrogate):
         function: elementwise and differentiable, maps an overdrive tensor to one of the same shape.
 
     Raises:
-        TypeError: if ``function`` cannot be called. ValueError: if it changes the shape of its input
-            or its derivative is not finite on [-1, 1].
+        TypeError: if ``function`` cannot be called. ValueError: if it changes the shape of its
+            input, has no gradient, or one that is not finite on [-1, 1].
     """
 
     function: Callable[[Tensor], Tensor]
@@ -450,6 +450,14 @@ class from_primitive(Surrogate):
         return float(self.derivative(torch.zeros(1, dtype=torch.float64)))
 
 
+def _keep_positive(owner: Surrogate, name: str) -> None:
+    """Check a parameter; NumPy's and torch's scalars become plain numbers that compare and hash."""
+    value = getattr(owner, name)
+    number = _checks.positive(name, value)
+    if type(value) not in (int, float):
+        object.__setattr__(owner, name, number)
+
+
 def _inverse_square(x: Tensor, slope: float) -> Tensor:
     """1 / (1 + k|x|)^2, squared last: the denominator's square would overflow in half precision."""
     return (1 + slope * x.abs()).reciprocal().square()
@@ -461,14 +469,22 @@ def _probe(
     if not callable(function):
         raise TypeError(f"The {kind} must be a function of a tensor, got {function!r}.")
     x = torch.linspace(-1, 1, 9)
-    slope = derivative(x)
-    if not isinstance(slope, Tensor) or slope.shape != x.shape:
-        shape = list(slope.shape) if isinstance(slope, Tensor) else type(slope).__name__
+    value = function(x)
+    if not isinstance(value, Tensor) or value.shape != x.shape:
+        shape = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(
-            f"The {kind} must work elementwise: for an input of shape [9] its slope came as {shape}."
+            f"The {kind} must work elementwise: an input of shape [9] gave {shape}. "
+            "Build it from functions such as torch.tanh that keep the shape."
         )
-    if not bool(torch.isfinite(slope).all()):
+    if kind == "primitive" and not function(x.clone().requires_grad_()).requires_grad:
         raise ValueError(
-            f"The {kind} gives slopes that are not finite at x = {x[~torch.isfinite(slope)].tolist()}. "
+            "The primitive must be differentiable, but autograd finds no gradient in it. A step "
+            "such as (x > 0).float() has none: give a smooth step, or its slope to from_derivative."
+        )
+    slope = derivative(x)
+    if not bool(torch.isfinite(slope).all()):
+        where = x[~torch.isfinite(slope)].tolist()
+        raise ValueError(
+            f"The {kind} gives slopes that are not finite at x = {where}. "
             "A surrogate must stay finite around the threshold."
         )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,10 @@ class Evaluation:
     """What a network does on a whole dataset.
 
     Attributes:
-        accuracy: share of samples whose target has the highest spike count (ties to the lowest class).
-        decision_rate: share of samples with one class ahead of all others. The rest are silent or tied.
+        accuracy: share of samples whose target has the highest spike count (ties to the lowest
+            class).
+        decision_rate: share of samples with one class ahead of all others. The rest are silent or
+            tied.
         loss: mean loss per sample; None if no loss function was given.
         num_samples: number of samples, all of the loader.
         targets: class indices ``[N]``, in the loader's order.
@@ -152,11 +155,11 @@ def train(
     history: History | None = None,
     progress: bool = True,
 ) -> History:
-    """Train ``net`` in place for ``num_iterations`` weight updates, passing over ``loader`` as needed.
+    """Train ``net`` in place for ``num_iterations`` weight updates, over ``loader`` as needed.
 
     Each update: forward pass over ``num_steps``, loss of the output spikes, backpropagation through
-    time, one optimizer step. The evaluation runs before the first update, at every iteration that is a
-    multiple of ``eval_every``, and after the last one.
+    time, one optimizer step. The evaluation runs before the first update, at every iteration that
+    is a multiple of ``eval_every``, and after the last one.
 
     Args:
         net: see :func:`tutorial_lib.simulation.forward_pass`. Batches are moved to its device.
@@ -175,7 +178,8 @@ def train(
 
     Raises:
         ValueError: if a count is below 1, the optimizer holds none of the network's parameters, the
-            loader yields nothing, or the loss stops being finite (with what to try).
+            loader yields nothing, or the loss is not one number or stops being finite (with what to
+            try).
         TypeError: as :func:`tutorial_lib.simulation.forward_pass`.
     """
     for name, value in (
@@ -184,9 +188,10 @@ def train(
         ("eval_every", eval_every),
     ):
         _checks.at_least_one(name, value)
+    device = _device(net)
     _check_optimizer(net, optimizer)
     history = History() if history is None else history
-    device, start = _device(net), len(history.iterations)
+    start = len(history.iterations)
     stop = start + num_iterations
 
     def run_evaluation(iteration: int) -> None:
@@ -206,10 +211,15 @@ def train(
             data, targets = data.to(device), targets.to(device)
             spk_rec, _ = forward_pass(net, num_steps, data)
             loss = loss_fn(spk_rec, targets)
+            if loss.numel() != 1:
+                raise ValueError(
+                    f"The loss must be one number, got the shape {list(loss.shape)}. "
+                    "Build the loss function with reduction='mean'."
+                )
             if not bool(torch.isfinite(loss)):
                 raise ValueError(
-                    f"The loss is {loss.item()} at iteration {iteration}. Try a smaller learning rate, "
-                    "or look for infinities in the data."
+                    f"The loss is {loss.item()} at iteration {iteration}. Try a smaller learning "
+                    "rate, or look for infinities in the data."
                 )
             optimizer.zero_grad()
             loss.backward()
@@ -246,9 +256,12 @@ def save_checkpoint(
 
     Raises:
         FileExistsError: if the file exists and ``overwrite`` is False.
+        IsADirectoryError: if ``path`` is a folder.
         FileNotFoundError: if its folder does not exist.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder. Give the name of a file in it, as net.pt.")
     if path.exists() and not overwrite:
         raise FileExistsError(
             f"{path} exists already. Choose another name, or pass overwrite=True to replace it."
@@ -271,6 +284,8 @@ def load_checkpoint(
 ) -> History | None:
     """Load what :func:`save_checkpoint` wrote into ``net`` (and ``optimizer``), in place.
 
+    All or nothing: an error leaves both as they were.
+
     Args:
         path: the checkpoint. Loaded with ``weights_only=True``: no code in it is run.
         net: a network of the same architecture.
@@ -288,7 +303,13 @@ def load_checkpoint(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no checkpoint at {path}. Save one with save_checkpoint.")
-    content = torch.load(path, map_location=_device(net), weights_only=True)
+    try:
+        content = torch.load(path, map_location=_device(net), weights_only=True)
+    except (EOFError, KeyError, RuntimeError, UnpicklingError) as error:
+        raise ValueError(
+            f"{path} is no checkpoint written by save_checkpoint: it is damaged, or holds more "
+            "than plain data, such as a whole pickled model. Nothing in it was run. Save a new one."
+        ) from error
     if not isinstance(content, dict) or "net" not in content:
         raise ValueError(
             f"{path} is no checkpoint written by save_checkpoint: it holds no entry 'net'."
@@ -298,9 +319,14 @@ def load_checkpoint(
             f"{path} holds no optimizer state. Save it with save_checkpoint(path, net, optimizer), "
             "or load the network alone."
         )
-    net.load_state_dict(content["net"])
-    if optimizer is not None:
-        optimizer.load_state_dict(content["optimizer"])
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    try:
+        net.load_state_dict(content["net"])
+        if optimizer is not None:
+            optimizer.load_state_dict(content["optimizer"])
+    except (RuntimeError, ValueError):
+        net.load_state_dict(before)  # torch may have loaded the parameters that fit
+        raise
     return History(**content["history"]) if "history" in content else None
 
 
@@ -317,6 +343,8 @@ def _mode(net: nn.Module, training: bool) -> Iterator[None]:
 
 
 def _device(net: nn.Module) -> torch.device:
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"net must be an nn.Module, got {type(net).__name__}.")
     first = next(chain(net.parameters(), net.buffers()), None)
     return torch.device("cpu") if first is None else first.device
 
@@ -329,7 +357,8 @@ def _endless(loader: Batches) -> Iterator[tuple[Tensor, Tensor]]:
             yield batch
         if empty:
             raise ValueError(
-                "The training loader yields no batch. Is its dataset empty, or was a generator used up?"
+                "The training loader yields no batch. Is its dataset empty, or was a generator "
+                "used up?"
             )
 
 

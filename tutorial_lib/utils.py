@@ -10,8 +10,8 @@ __all__ = ["reset"]
 def reset(net: nn.Module) -> None:
     """Forget the hidden state of every stateful layer of ``net``, however deeply nested.
 
-    A layer is stateful if it has a ``reset_mem()`` method, as :class:`tutorial_lib.Leaky` has. Layers
-    of other networks keep their state.
+    A layer is stateful if it has a ``reset_mem()`` method, as :class:`tutorial_lib.Leaky` has.
+    Layers of other networks keep their state.
 
     Raises:
         TypeError: if ``net`` is not an ``nn.Module``.

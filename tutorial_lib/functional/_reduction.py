@@ -17,6 +17,7 @@ class Loss:
         reduction: "mean" over the batch (default), "sum", or "none" for one value per sample.
         weight: one factor per class, shape ``[C]``, multiplied onto each sample's loss. The mean is
             over the samples, as in snnTorch, not over the weights, as in ``F.cross_entropy``.
+            (With "sum", snnTorch 1.0.0 forgets to sum weighted losses.)
 
     Raises:
         ValueError: for an unknown ``reduction``, or a ``weight`` that is not one finite,

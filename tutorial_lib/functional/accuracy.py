@@ -42,8 +42,8 @@ def accuracy_rate(
 def accuracy_temporal(spk_rec: Tensor, targets: Tensor) -> float:
     """Share of samples whose target neuron fires first.
 
-    As in snnTorch, a neuron that never fires counts as firing at the last step, and a tie goes to the
-    lowest class among the tied.
+    As in snnTorch, a neuron that never fires counts as firing at the last step, and a tie goes to
+    the lowest class among the tied.
 
     Args:
         spk_rec: spikes, ``[T, B, C]``.

@@ -7,6 +7,8 @@ gradients equal those of snnTorch 1.0.0; where they differ, the docstring says w
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,8 +31,8 @@ class ce_rate_loss(Loss):
 
     .. math:: L = -\frac1T \sum_t \log \frac{e^{S_y[t]}}{\sum_i e^{S_i[t]}}
 
-    This is *not* the cross entropy of the spike count (:class:`ce_count_loss`). Spikes are 0 or 1, so
-    the loss has a floor above zero: with :math:`C` classes a perfect network reaches
+    This is *not* the cross entropy of the spike count (:class:`ce_count_loss`). Spikes are 0 or 1,
+    so the loss has a floor above zero: with :math:`C` classes a perfect network reaches
     :math:`\ln(1 + (C-1)/e)`, 1.461 for ten; a silent one gives :math:`\ln C`, 2.303.
 
     Source: Eshraghian et al. (2023), Proc. IEEE 111(9), "cross entropy spike rate".
@@ -150,8 +152,8 @@ class mse_count_loss(Loss):
         population_code: several neurons per class, whose spikes are summed and whose wanted
             counts grow with the population.
         num_classes: number of classes, needed with ``population_code``.
-        reduction, weight: see :class:`Loss`. With "none", the classes are averaged; snnTorch
-            returns ``[B, C]`` there.
+        reduction, weight: see :class:`Loss`. The classes are always averaged; snnTorch sums them
+            with "sum", keeps them with "none", and weights the wrong axis.
 
     Raises:
         ValueError: for a rate outside [0, 1].
@@ -205,11 +207,12 @@ class mse_membrane_loss(Loss):
         on_target: wanted potential of the target class.
         off_target: wanted potential of the other classes. (snnTorch 1.0.0 clamps a negative one
             to 0.)
-        reduction, weight: see :class:`Loss`. With "none", the classes are averaged; snnTorch
-            returns ``[B, C]`` there.
+        reduction, weight: see :class:`Loss`. The classes are always averaged; snnTorch sums them
+            with "sum", keeps them with "none", and weights the wrong axis.
 
     Raises:
-        ValueError: for ``weight`` together with ``time_var_targets``.
+        ValueError: for ``weight`` together with ``time_var_targets``, or a potential that is not
+            finite.
     """
 
     def __init__(
@@ -223,6 +226,9 @@ class mse_membrane_loss(Loss):
         super().__init__(reduction, weight)
         if time_var_targets and weight is not None:
             raise ValueError("weight needs one target per sample, but time_var_targets is True.")
+        for name, value in (("on_target", on_target), ("off_target", off_target)):
+            if not math.isfinite(value):
+                raise ValueError(f"{name} must be a finite membrane potential, got {value!r}.")
         self.time_var_targets = time_var_targets
         self.on_target = on_target
         self.off_target = off_target

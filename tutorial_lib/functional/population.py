@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from .. import _checks
+from ._reduction import full_precision
 
 __all__ = ["population_spikes"]
 
@@ -12,7 +13,8 @@ __all__ = ["population_spikes"]
 def population_spikes(spk_rec: Tensor, num_classes: int) -> Tensor:
     """Sum the spikes of each class's population at each step.
 
-    Neurons ``0 .. N/K - 1`` belong to class 0, the next ``N/K`` to class 1, and so on, as in snnTorch.
+    Neurons ``0 .. N/K - 1`` belong to class 0, the next ``N/K`` to class 1, and so on, as in
+    snnTorch.
 
     Args:
         spk_rec: spikes, ``[T, B, N]``.
@@ -39,7 +41,9 @@ def per_class(spk_rec: Tensor, population_code: bool, num_classes: int | None) -
     """The record itself, or with ``population_code`` the spikes of each class's population."""
     if not population_code:
         return _checks.record("spk_rec", spk_rec)
-    return population_spikes(spk_rec, population_classes(population_code, num_classes))
+    _checks.record("spk_rec", spk_rec)
+    num_classes = population_classes(population_code, num_classes)
+    return population_spikes(full_precision(spk_rec), num_classes)
 
 
 def population_classes(population_code: bool, num_classes: int | None) -> int | None:

@@ -1,8 +1,8 @@
 r"""Losses on the time of the first spikes.
 
 The time of a spike has no derivative with respect to the spikes. As in snnTorch, the backward pass
-uses the sign estimator :math:`dt_i / dS_i[t_i] = -1` at the spike that set the time (at the last step
-for a neuron that never fired) and 0 elsewhere: more drive, earlier spike.
+uses the sign estimator :math:`dt_i / dS_i[t_i] = -1` at the spike that set the time (at the last
+step for a neuron that never fired) and 0 elsewhere: more drive, earlier spike.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["ce_temporal_loss", "first_spike_time", "mse_temporal_loss"]
 
 
 class _SpikeTimes(torch.autograd.Function):
-    """Times of the first F spikes, ``[F, B, C]``; a missing spike counts as one at the last step."""
+    """Times of the first F spikes, ``[F, B, C]``; a missing spike counts as at the last step."""
 
     @staticmethod
     def forward(ctx, spk_rec: Tensor, num_spikes: int) -> Tensor:  # noqa: ANN001
@@ -71,8 +71,8 @@ class ce_temporal_loss(Loss):
 
     Args:
         inverse: "negate" or "reciprocal".
-        reduction, weight: see :class:`Loss`. snnTorch divides by the sum of the weights here, unlike
-            in its other losses; ours does as the others.
+        reduction, weight: see :class:`Loss`. snnTorch divides by the sum of the weights here,
+            unlike in its other losses; ours does as the others.
 
     Raises:
         ValueError: for an unknown ``inverse``.
@@ -119,8 +119,9 @@ class mse_temporal_loss(Loss):
         tolerance: a distance below this many steps counts as none.
         multi_spike: compare the first F spikes instead of the first one. (snnTorch 1.0.0 erases
             the spikes of *all* neurons at each time it has found; ours does not.)
-        reduction, weight: see :class:`Loss`. No ``weight`` with ``target_is_time``. With "none",
-            spikes and classes are averaged.
+        reduction, weight: see :class:`Loss`. No ``weight`` with ``target_is_time``. Spikes and
+            classes are always averaged; snnTorch sums them with "sum", keeps them with "none", and
+            weights the wrong axis.
 
     Raises:
         ValueError: for a negative ``tolerance``, sequences of different length, or ``weight``
@@ -166,19 +167,19 @@ class mse_temporal_loss(Loss):
         """
         _checks.record("spk_rec", spk_rec)
         steps, batch, classes = spk_rec.shape
+        spikes = full_precision(spk_rec)  # bfloat16 cannot tell the steps 257 and 258 apart
         if self.target_is_time:
             wanted = self._times(targets, batch, classes)
         else:
             targets = _checks.labels(targets, batch, classes)
             pairs = zip(self.on_target, self.off_target, strict=True)
-            wanted = torch.stack([on_off(targets, classes, *pair, spk_rec) for pair in pairs])
+            wanted = torch.stack([on_off(targets, classes, *pair, spikes) for pair in pairs])
         wanted = torch.where(wanted < 0, wanted + steps, wanted)
-        if bool(((wanted < 0) | (wanted > steps - 1)).any()):
+        if not bool(((wanted >= 0) & (wanted <= steps - 1)).all()):
             raise ValueError(
                 f"Wanted spike times must lie within the {steps} steps of the record, got times "
                 f"from {wanted.min().item():g} to {wanted.max().item():g}."
             )
-        spikes = full_precision(spk_rec)
         times = _SpikeTimes.apply(spikes, len(wanted))
         wanted = wanted.to(times)
         distance = times - wanted

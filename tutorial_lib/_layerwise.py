@@ -1,0 +1,268 @@
+"""The layer-by-layer schedule: every layer sees all time steps before the next one runs.
+
+A network is traced once (:mod:`torch.fx`) into a list of operations. What is stateless runs for all
+steps at once, with time folded into the batch; what does not depend on time runs once; a layer of
+neurons runs its recurrence in one function. Whatever cannot be run that way is recognized here, with
+the reason.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from ._lif_sequence import lif_sequence
+from .neurons import Leaky, _align
+from .surrogate import Surrogate
+
+__all__ = ["NotLayerwise", "Plan"]
+
+_STATELESS = (
+    nn.Identity, nn.Linear, nn.Bilinear, nn.Conv1d, nn.Conv2d, nn.Conv3d,
+    nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
+    nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
+    nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d,
+    nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Softplus,
+    nn.LayerNorm, nn.GroupNorm, nn.ZeroPad2d, nn.Upsample, nn.PixelShuffle,
+)  # fmt: skip
+_EVALUATING = (
+    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout,
+    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d,
+)  # fmt: skip
+_FUNCTIONS = frozenset({
+    F.conv1d, F.conv2d, F.max_pool1d, F.max_pool2d, F.avg_pool1d, F.avg_pool2d,
+    F.adaptive_avg_pool2d, F.relu, torch.relu, torch.sigmoid, torch.tanh,
+    operator.add, operator.sub, operator.mul, operator.truediv, operator.neg,
+    torch.add, torch.sub, torch.mul, torch.flatten,
+})  # fmt: skip
+_METHODS = frozenset({"relu", "sigmoid", "tanh", "flatten", "add", "sub", "mul", "contiguous"})
+
+
+class NotLayerwise(Exception):
+    """Why a network cannot be run layer by layer."""
+
+
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, Leaky) or super().is_leaf_module(m, module_qualified_name)
+
+
+class Plan:
+    """A traced network that runs ``num_steps`` steps of one batch, layer by layer.
+
+    Args:
+        net: the network, its call one time step.
+        constant: whether the input is the same at every step.
+
+    Raises:
+        NotLayerwise: with the reason.
+    """
+
+    def __init__(self, net: nn.Module, constant: bool) -> None:
+        self.modules = dict(net.named_modules())
+        self.graph = _trace(net)
+        self.output = _output_layer(self.graph, self.modules)
+        self.over_time = _find_sequences(self.graph, self.modules, constant)
+        layers = [node for node in self.graph.nodes if _is_neurons(node, self.modules)]
+        if len({id(self.modules[node.target]) for node in layers}) < len(layers):
+            raise NotLayerwise("one layer of neurons stands in two places")
+        for node in self.graph.nodes:
+            if reason := _obstacle(node, self.modules, self.output):
+                raise NotLayerwise(reason)
+
+    def run(
+        self, num_steps: int, data: Tensor, watch: Callable[[str, Tensor], None] | None = None
+    ) -> tuple[Tensor, Tensor, dict[Leaky, Tensor]]:
+        """Return the output layer's spikes and membranes, and the last membrane of each layer.
+
+        Args:
+            num_steps: T.
+            data: ``[B, ...]``, or ``[T, B, ...]`` if the plan was made for changing input.
+            watch: called with the name and the spikes ``[T, B, ...]`` of each layer of neurons.
+        """
+        values: dict[fx.Node, Any] = {}
+        last: dict[Leaky, Tensor] = {}
+        for node in self.graph.nodes:
+            if node.op == "placeholder":
+                values[node] = data.flatten(0, 1) if node in self.over_time else data
+            elif _is_neurons(node, self.modules):
+                layer, cur = self.modules[node.target], values[node.args[0]]
+                constant = node.args[0] not in self.over_time
+                if not constant:
+                    cur = cur.unflatten(0, (num_steps, -1))
+                spk, mem = _run_neurons(layer, cur, num_steps, constant, node is self.output)
+                last[layer] = (mem[-1] if node is self.output else mem).detach()
+                if watch is not None:
+                    watch(node.target, spk)
+                if node is self.output:
+                    return spk, mem, last
+                values[node] = spk.flatten(0, 1)
+            else:
+                values[node] = self._run_stateless(node, values, num_steps)
+        raise AssertionError("a plan always ends at its output layer")
+
+    def _run_stateless(self, node: fx.Node, values: dict[fx.Node, Any], num_steps: int) -> Any:
+        def value(argument: fx.Node) -> Any:
+            found = values[argument]
+            if node in self.over_time and argument not in self.over_time and isinstance(found, Tensor):
+                return found.expand(num_steps, *found.shape).flatten(0, 1)
+            return found
+
+        args = fx.node.map_arg(node.args, value)
+        kwargs = fx.node.map_arg(node.kwargs, value)
+        if node.op == "call_module":
+            return self.modules[node.target](*args, **kwargs)
+        if node.op == "call_method":
+            return getattr(args[0], node.target)(*args[1:], **kwargs)
+        return node.target(*args, **kwargs)
+
+
+def _run_neurons(
+    layer: Leaky, cur: Tensor, num_steps: int, constant: bool, keep_mem: bool
+) -> tuple[Tensor, Tensor]:
+    step = cur if constant else cur[0]
+    return lif_sequence(
+        cur,
+        num_steps,
+        _align("beta", layer.beta, step).clamp(0, 1),
+        _align("threshold", layer.threshold, step),
+        layer.spike_grad,
+        layer.reset_mechanism,
+        layer.detach_reset,
+        constant=constant,
+        keep_mem=keep_mem,
+    )
+
+
+def _trace(net: nn.Module) -> fx.Graph:
+    if isinstance(net, nn.parallel.DistributedDataParallel):
+        raise NotLayerwise("it is wrapped in DistributedDataParallel; wrap the simulation instead")
+    for name, module in net.named_modules():
+        if module._forward_hooks or module._forward_pre_hooks:
+            raise NotLayerwise(f"module {name!r} has forward hooks, which expect one call per step")
+    with _unchanged(net):
+        try:
+            return _Tracer().trace(net)
+        except NotLayerwise:
+            raise
+        except Exception as error:  # whatever the reader's forward() raises on a traced value
+            raise NotLayerwise(f"its forward() cannot be traced ({error})") from error
+
+
+@contextmanager
+def _unchanged(net: nn.Module) -> Iterator[None]:
+    """Refuse networks whose forward() changes their own attributes; give those back as they were."""
+    before = [(name, module, _snapshot(module)) for name, module in net.named_modules()]
+    try:
+        yield
+    finally:
+        changed = []
+        for name, module, (attributes, containers) in before:
+            if module.__dict__.keys() != attributes.keys() or any(
+                module.__dict__[key] is not value for key, value in attributes.items()
+            ):
+                module.__dict__.clear()
+                module.__dict__.update(attributes)
+                changed.append(name)
+            for container, content in containers:
+                if len(container) != len(content) or any(
+                    a is not b for a, b in zip(_items(container), _items(content), strict=True)
+                ):
+                    container.clear()
+                    (container.extend if isinstance(container, list) else container.update)(content)
+                    changed.append(name)
+    if changed:
+        raise NotLayerwise(f"module {changed[0]!r} keeps a state of its own")
+
+
+def _snapshot(module: nn.Module) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
+    attributes = dict(module.__dict__)
+    containers = [v for v in attributes.values() if type(v) in (list, dict, set)]
+    return attributes, [(container, container.copy()) for container in containers]
+
+
+def _items(container: Any) -> list[Any]:
+    return list(container.values()) if isinstance(container, dict) else list(container)
+
+
+def _output_layer(graph: fx.Graph, modules: dict[str, nn.Module]) -> fx.Node:
+    """The layer of neurons whose ``(spk, mem)`` the network returns."""
+    (result,) = next(node for node in graph.nodes if node.op == "output").args
+    if isinstance(result, tuple) and len(result) == 2:
+        pairs = [(r.args if _is_item(r) else (None, None)) for r in result]
+        if [index for _, index in pairs] == [0, 1] and pairs[0][0] is pairs[1][0]:
+            result = pairs[0][0]
+    layer = modules.get(result.target) if isinstance(result, fx.Node) else None
+    if not (isinstance(layer, Leaky) and result.op == "call_module" and layer.output):
+        raise NotLayerwise("it does not return the (spk, mem) of a layer of neurons")
+    return result
+
+
+def _is_item(value: Any) -> bool:
+    return isinstance(value, fx.Node) and value.target is operator.getitem
+
+
+def _find_sequences(
+    graph: fx.Graph, modules: dict[str, nn.Module], constant: bool
+) -> set[fx.Node]:
+    """The operations whose result changes over time: neurons, and what lies behind them."""
+    over_time: set[fx.Node] = set()
+    for node in graph.nodes:
+        starts = node.op == "placeholder" and not constant
+        if starts or _is_neurons(node, modules) or over_time.intersection(node.all_input_nodes):
+            over_time.add(node)
+    return over_time
+
+
+def _is_neurons(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    return node.op == "call_module" and isinstance(modules[node.target], Leaky)
+
+
+def _obstacle(node: fx.Node, modules: dict[str, nn.Module], output: fx.Node) -> str | None:
+    """Why this operation cannot be run for all steps at once; None if it can."""
+    if node.op == "call_module":
+        module = modules[node.target]
+        if isinstance(module, Leaky):
+            return _neurons_obstacle(node, module, output)
+        if type(module) in _STATELESS or type(module) in _EVALUATING and not module.training:
+            return None
+        if type(module) is nn.Flatten:
+            return None if module.start_dim >= 1 else f"{node.target!r} flattens the batch axis"
+        if type(module) in _EVALUATING:
+            return f"{type(module).__name__} {node.target!r} in training mode mixes samples or steps"
+        return f"{type(module).__name__} {node.target!r} is not known to be stateless"
+    if node.op == "call_function" and _is_item(node):
+        return None if node.args[0] is output else "a layer's membrane feeds another layer"
+    if node.op == "call_function" and node.target in _FUNCTIONS:
+        return _flatten_obstacle(node, node.target is torch.flatten)
+    if node.op == "call_method" and node.target in _METHODS:
+        return _flatten_obstacle(node, node.target == "flatten")
+    if node.op in ("placeholder", "output"):
+        return None
+    return f"the operation {getattr(node.target, '__name__', node.target)!r} may mix samples or steps"
+
+
+def _flatten_obstacle(node: fx.Node, flattens: bool) -> str | None:
+    if not flattens:
+        return None
+    start = node.kwargs.get("start_dim", node.args[1] if len(node.args) > 1 else 0)
+    return None if isinstance(start, int) and start >= 1 else "flatten() includes the batch axis"
+
+
+def _neurons_obstacle(node: fx.Node, layer: Leaky, output: fx.Node) -> str | None:
+    name = f"the layer {node.target!r}"
+    if type(layer) is not Leaky:
+        return f"{name} is a {type(layer).__name__}, a Leaky with changes of its own"
+    if not layer.init_hidden or len(node.args) + len(node.kwargs) != 1:
+        return f"{name} has an explicit state"
+    if layer.output and node is not output:
+        return f"{name} returns its membrane, but is not the last"
+    if not isinstance(layer.spike_grad, Surrogate):
+        return f"{name} has a spike function that is no Surrogate"
+    return None

@@ -1,0 +1,164 @@
+r"""All time steps of a layer of neurons in one autograd function.
+
+:func:`tutorial_lib.neurons.lif_charge` is the update; here it runs over all steps without a graph, and
+the backward pass is the recursion that backpropagation through time would take, written out. What is
+kept between the two is the membrane alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .neurons import ResetMechanism, lif_charge
+from .surrogate import Surrogate
+
+__all__ = ["lif_sequence"]
+
+
+def lif_sequence(
+    cur: Tensor,
+    num_steps: int,
+    beta: Tensor,
+    threshold: Tensor,
+    spike_grad: Surrogate,
+    reset_mechanism: ResetMechanism = "subtract",
+    detach_reset: bool = True,
+    *,
+    constant: bool,
+    keep_mem: bool,
+) -> tuple[Tensor, Tensor]:
+    """Run a layer from rest over ``num_steps`` steps: :func:`lif_step` in a loop, without its graph.
+
+    Args:
+        cur: currents ``[T, B, ...]``, or with ``constant`` one current ``[B, ...]`` for all steps.
+        num_steps: T.
+        beta: decay, already clamped to [0, 1]; broadcasts to one step's current.
+        threshold: broadcasts to one step's current.
+        spike_grad, reset_mechanism, detach_reset: as for :func:`lif_step`.
+        constant: whether ``cur`` has no time axis.
+        keep_mem: whether the membrane of every step is wanted as an output.
+
+    Returns:
+        ``(spk, mem)``: spikes ``[T, B, ...]`` in the dtype of ``cur``; membranes ``[T, B, ...]``, or
+        with ``keep_mem=False`` the last one, ``[B, ...]``, without gradient. Half-precision currents
+        are integrated in float32.
+    """
+    spk, mem, last = _LifSequence.apply(
+        cur, beta, threshold, num_steps, spike_grad, reset_mechanism, detach_reset, constant, keep_mem
+    )
+    return spk, (mem if keep_mem else last)
+
+
+class _LifSequence(torch.autograd.Function):
+    @staticmethod
+    def forward(  # noqa: PLR0913
+        ctx: Any,
+        cur: Tensor,
+        beta: Tensor,
+        threshold: Tensor,
+        num_steps: int,
+        spike_grad: Surrogate,
+        reset_mechanism: ResetMechanism,
+        detach_reset: bool,
+        constant: bool,
+        keep_mem: bool,
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        first = cur if constant else cur[0]
+        dtype = torch.float32 if cur.dtype in (torch.float16, torch.bfloat16) else cur.dtype
+        needs_grad = any(ctx.needs_input_grad[:3])
+        decay, level = _scalar(beta), _scalar(threshold)
+        spk = _record(first, num_steps, cur.dtype)
+        rows = num_steps if needs_grad or keep_mem else 1
+        mem = _record(first, rows, dtype)
+        old = torch.zeros_like(first, dtype=dtype)
+        fired = torch.gt(old, level, out=torch.empty_like(old))
+        for t in range(num_steps):
+            new = mem[t if rows > 1 else 0]
+            now = first if constant else cur[t]
+            lif_charge(now, old, fired, decay, level, reset_mechanism, out=new)
+            fired = torch.gt(new, level, out=spk[t] if spk.dtype == dtype else fired)
+            if spk.dtype != dtype:
+                spk[t] = fired
+            old = new
+        last = mem[-1].clone() if rows > 1 else mem[0]
+        if needs_grad:
+            ctx.save_for_backward(mem, beta, threshold)
+            ctx.settings = (spike_grad, reset_mechanism, detach_reset, constant)
+            ctx.cur_dtype = cur.dtype
+        ctx.mark_non_differentiable(last)
+        return spk, mem if keep_mem else None, last
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_spk: Tensor, grad_mem: Tensor | None, _last: Tensor):  # noqa: ANN205
+        mem, beta, threshold = ctx.saved_tensors
+        spike_grad, reset_mechanism, detach_reset, constant = ctx.settings
+        decay, level = _scalar(beta), _scalar(threshold)
+        num_steps = len(mem)
+        # grad[t] becomes dL/dU[t]: what arrives at step t, plus what step t + 1 hands back.
+        slope = spike_grad.derivative(mem - level)
+        grad = slope * grad_spk
+        want_beta, want_threshold = ctx.needs_input_grad[1:3]
+        grad_threshold = -_sum_to(grad, threshold) if want_threshold else None
+        if grad_mem is not None:
+            grad += grad_mem
+        for t in range(num_steps - 2, -1, -1):
+            _hand_back(grad[t], grad[t + 1], mem[t], slope[t], decay, level, reset_mechanism, detach_reset)
+        grad_beta = None
+        if want_beta or want_threshold:
+            before = torch.cat([torch.zeros_like(mem[:1]), mem[:-1]])  # the run starts from rest
+            fired = (before > level).to(mem.dtype)
+            if want_beta:
+                kept = before * (1 - fired) if reset_mechanism == "zero" else before
+                grad_beta = _sum_to(grad * kept, beta)
+            if want_threshold and reset_mechanism == "subtract":
+                grad_threshold -= _sum_to(grad * fired, threshold)
+            if want_threshold and not detach_reset and reset_mechanism != "none":
+                scale = level if reset_mechanism == "subtract" else decay * before
+                attached = grad * scale * spike_grad.derivative(before - level)
+                grad_threshold += _sum_to(attached, threshold)
+        grad_cur = grad.sum(0) if constant else grad
+        return grad_cur.to(ctx.cur_dtype), grad_beta, grad_threshold, *[None] * 6
+
+
+def _hand_back(  # noqa: PLR0913
+    grad: Tensor,
+    later: Tensor,
+    mem: Tensor,
+    slope: Tensor,
+    decay: Tensor | float,
+    level: Tensor | float,
+    reset_mechanism: ResetMechanism,
+    detach_reset: bool,
+) -> None:
+    """Add ``later * dU[t+1]/dU[t]`` to ``grad`` in place: the derivative of :func:`lif_charge`."""
+    if reset_mechanism == "zero":
+        kept = later * (mem <= level)
+        if not detach_reset:
+            kept -= later * mem * slope
+        later = kept
+    if isinstance(decay, float):
+        grad.add_(later, alpha=decay)
+    else:
+        grad.addcmul_(later, decay)
+    if reset_mechanism == "subtract" and not detach_reset:
+        grad -= later * slope * level
+
+
+def _record(like: Tensor, rows: int, dtype: torch.dtype) -> Tensor:
+    """Room for ``rows`` steps, each laid out in memory as ``like`` is (channels-last stays so)."""
+    dense = torch.empty_like(like, dtype=dtype)
+    return dense.new_empty_strided((rows, *like.shape), (dense.numel(), *dense.stride()))
+
+
+def _scalar(value: Tensor) -> Tensor | float:
+    """A single number as a Python float: it costs no broadcast in the loop."""
+    return value.item() if value.ndim == 0 and value.device.type == "cpu" else value.detach()
+
+
+def _sum_to(grad: Tensor, like: Tensor) -> Tensor:
+    """Sum over time and over the axes along which ``like`` was broadcast."""
+    return grad.sum(0).sum_to_size(like.shape).to(like.dtype)

@@ -1,0 +1,117 @@
+"""Download of MNIST through torchvision: bounded waits, no overwriting, no half files."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import os
+import queue
+import shutil
+import socket
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from .._torchvision import import_torchvision
+from ._files import CONTENT_MD5, DownloadError, Place, missing
+
+TIMEOUT = 10.0  # seconds without an answer until a network step is given up
+
+
+def download(place: Place, verbose: bool = True) -> None:
+    """Fetch the missing ``.gz`` files of MNIST, checked against torchvision's MD5 sums.
+
+    They are fetched into a temporary folder inside ``place.root`` and moved into place when all are
+    there, so that an interrupted download leaves nothing behind. Files that exist are not touched.
+
+    Raises:
+        DownloadError: if the folder cannot be written, no mirror answers, or a file comes damaged.
+    """
+    try:
+        mnist = import_torchvision().datasets.MNIST
+    except (ImportError, RuntimeError) as error:
+        raise _failure(place, f"torchvision cannot be imported ({error})") from error
+    gone = missing(place)
+    _ask([f"{mirror}{gone[0]}.gz" for mirror in mnist.mirrors], place)
+    try:
+        place.raw.mkdir(parents=True, exist_ok=True)
+        stage = tempfile.TemporaryDirectory(dir=place.root, prefix=".mnist-download-")
+    except OSError as error:
+        detail = f"the folder cannot be written ({error.strerror or error})"
+        raise _failure(place, detail) from error
+    with stage as folder:
+        staged = Path(folder) / "MNIST" / "raw"
+        staged.mkdir(parents=True)
+        try:
+            for name in CONTENT_MD5.keys() - gone:
+                with contextlib.suppress(FileNotFoundError):  # unpacked only
+                    shutil.copyfile(place.raw / f"{name}.gz", staged / f"{name}.gz")
+            with _socket_timeout(TIMEOUT), _quiet(verbose):
+                mnist(folder, download=True)
+            for name in missing(place):
+                os.replace(staged / f"{name}.gz", place.raw / f"{name}.gz")
+        except (RuntimeError, OSError, EOFError, ValueError, http.client.HTTPException) as error:
+            raise _failure(place, str(error).strip() or type(error).__name__) from error
+
+
+def _failure(place: Place, detail: str) -> DownloadError:
+    return DownloadError(
+        f"MNIST could not be downloaded to {place.root}: {detail}.\n"
+        "Way out: check the network and the folder and try again; or set TUTORIAL_LIB_DATA (or "
+        "root=...) to a folder that holds the four files in MNIST/raw/; or use "
+        'source="digits", which needs no download.',
+        f"MNIST is not in {place.phrase} and could not be downloaded",
+    )
+
+
+def _ask(urls: list[str], place: Place) -> None:
+    """Return when the first address answers. Bounds what a socket time-out does not: name look-up
+    and hosts with many addresses, each tried in turn."""
+    answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def ask(url: str) -> None:
+        try:
+            with urllib.request.urlopen(url, timeout=TIMEOUT):
+                answers.put(None)
+        except Exception as error:  # whatever it is, this mirror is of no use
+            answers.put(f"{url}: {error}")
+
+    for url in urls:
+        threading.Thread(target=ask, args=(url,), daemon=True).start()
+    end = time.monotonic() + TIMEOUT
+    faults: list[str] = []
+    while len(faults) < len(urls):
+        try:
+            fault = answers.get(timeout=max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            faults.append(f"no answer within {TIMEOUT:g} s")
+            break
+        if fault is None:
+            return
+        faults.append(fault)
+    raise _failure(place, "no mirror answered (" + "; ".join(faults) + ")")
+
+
+@contextlib.contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    """torchvision passes no time-out on, so the default is set for the while and restored."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+@contextlib.contextmanager
+def _quiet(verbose: bool) -> Iterator[None]:
+    """Hide torchvision's prints (older ones announce each file) and, if asked, its progress bar."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        if not verbose:
+            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        yield

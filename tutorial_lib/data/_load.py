@@ -1,0 +1,187 @@
+"""``load``: MNIST or the embedded digits, as the same tensors, split by seed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.utils.data import TensorDataset
+
+from .. import _checks
+from ._download import download as _download
+from ._files import DataError, MissingFilesError, Place, RawMNIST, find_place, read
+from ._loaders import check_seed, split
+
+Source = Literal["auto", "mnist", "digits"]
+
+MNIST_VAL = 5_000 / 60_000
+DIGITS_TEST, DIGITS_VAL = 300, 200 / 1_497
+NAMES = {"mnist": "MNIST", "digits": "embedded 8x8 digits resized to 28x28"}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Digits:
+    """Handwritten digits in three disjoint splits.
+
+    Attributes:
+        train: images float32 ``[N, 1, 28, 28]`` in [0, 1], and targets int64 ``[N]`` in 0..9.
+        val: the same, for choices made during training.
+        test: the same, for the final number.
+        source: "mnist" or "digits".
+        reason: one sentence that says why this source was taken.
+    """
+
+    train: TensorDataset
+    val: TensorDataset
+    test: TensorDataset
+    source: Literal["mnist", "digits"]
+    reason: str
+
+    @property
+    def summary(self) -> str:
+        """One line: source, sizes, reason."""
+        return (
+            f"{NAMES[self.source]}: {len(self.train):,} training, {len(self.val):,} validation, "
+            f"{len(self.test):,} test images. {self.reason}"
+        )
+
+    def __repr__(self) -> str:
+        return f"Digits({self.summary})"
+
+
+def load(
+    source: Source = "auto",
+    *,
+    root: str | Path | None = None,
+    download: bool = True,
+    val_fraction: float | None = None,
+    seed: int = 0,
+    verbose: bool = True,
+) -> Digits:
+    """Load handwritten digits and say in one printed line which ones, and why.
+
+    ``"mnist"`` looks for ``MNIST/raw/`` (as torchvision lays it out) in ``root``, else in the
+    folder that the environment variable TUTORIAL_LIB_DATA names, else in your cache folder. It
+    downloads what is missing, and never falls back. ``"digits"`` takes the 1,797 digits that come
+    with scikit-learn: no files, no network. ``"auto"`` does what the environment variable
+    TUTORIAL_LIB_SOURCE says; if that is not set, it takes MNIST where it can be had, else the
+    digits.
+    Files on disk are verified before use, and no existing file is changed or deleted.
+
+    Args:
+        source: "auto", "mnist" or "digits".
+        root: folder that holds ``MNIST/raw/``, or shall hold it after a download.
+        download: whether missing files may be downloaded.
+        val_fraction: share of the training pool held out for validation, between 0 and 1. ``None``
+            means 5,000 of MNIST's 60,000, or 200 of the 1,497 digits that are not for testing.
+        seed: fixes the splits, which depend on nothing else but the sizes. MNIST keeps its own
+            10,000 test images; 300 of the digits are drawn for testing.
+        verbose: print the line, and a progress bar during a download.
+
+    Returns:
+        The three splits as ``TensorDataset``: images float32 ``[N, 1, 28, 28]`` in [0, 1], targets
+        int64 ``[N]``.
+
+    Raises:
+        ValueError: for an unknown source, a ``val_fraction`` or ``seed`` out of range, or a
+            ``val_fraction`` that leaves a split empty.
+        TypeError: for an argument of the wrong type.
+        DataError: if MNIST was asked for and a file is missing (``MissingFilesError``), damaged
+            (``DamagedFileError``) or cannot be downloaded (``DownloadError``).
+    """
+    _check_source("source", source)
+    if root is not None and not (isinstance(root, (str, Path)) and str(root)):
+        raise TypeError(f"root must be the path of a folder or None, got {root!r}.")
+    for name, flag in (("download", download), ("verbose", verbose)):
+        if not isinstance(flag, bool):
+            raise TypeError(f"{name} must be True or False, got {flag!r}.")
+    if val_fraction is not None and not 0 < _checks.fraction("val_fraction", val_fraction) < 1:
+        raise ValueError(
+            f"val_fraction must lie strictly between 0 and 1, got {val_fraction!r}: training and "
+            "validation both need samples."
+        )
+    check_seed(seed)
+
+    asked = f'source="{source}" asks for it'
+    if source == "auto" and os.environ.get("TUTORIAL_LIB_SOURCE"):
+        source = os.environ["TUTORIAL_LIB_SOURCE"]  # type: ignore[assignment]
+        _check_source("The environment variable TUTORIAL_LIB_SOURCE", source)
+        asked = "TUTORIAL_LIB_SOURCE asks for it"
+
+    if source == "digits":
+        digits = _embedded(val_fraction, seed, f"{asked}.")
+    else:
+        place = find_place(root)
+        try:
+            raw, how = _mnist(place, download, verbose)
+        except DataError as error:
+            if source == "mnist":
+                raise
+            digits = _embedded(val_fraction, seed, f"Taken because {error.brief}.")
+        else:
+            reason = f"{asked}; it was {how}." if source == "mnist" else f"It was {how}."
+            digits = _from_mnist(raw, val_fraction, seed, reason)
+    if verbose:
+        print(f"Data: {digits.summary}")
+    return digits
+
+
+def _check_source(name: str, value: str) -> None:
+    if value not in get_args(Source):
+        raise ValueError(f'{name} must be "auto", "mnist" or "digits", got {value!r}.')
+
+
+def _mnist(place: Place, download: bool, verbose: bool) -> tuple[RawMNIST, str]:
+    try:
+        return read(place), f"found in {place.phrase}"
+    except MissingFilesError:
+        if not download:
+            raise
+    _download(place, verbose)
+    return read(place), f"downloaded to {place.phrase}"
+
+
+def _from_mnist(raw: RawMNIST, val_fraction: float | None, seed: int, reason: str) -> Digits:
+    total = len(raw.train_images)
+    val, train = split(total, [_val_size(total, val_fraction, MNIST_VAL)], seed)
+    return Digits(
+        train=_dataset(raw.train_images[train], raw.train_labels[train]),
+        val=_dataset(raw.train_images[val], raw.train_labels[val]),
+        test=_dataset(raw.test_images, raw.test_labels),
+        source="mnist",
+        reason=reason,
+    )
+
+
+def _dataset(images: Tensor, labels: Tensor) -> TensorDataset:
+    return TensorDataset(images.unsqueeze(1).float().div_(255), labels.long())
+
+
+def _embedded(val_fraction: float | None, seed: int, reason: str) -> Digits:
+    """scikit-learn's copy of the UCI optical digits: 8x8 pixels in 0..16, resized bilinearly."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    small = torch.from_numpy(bunch.images).float().unsqueeze(1) / 16
+    images = torch.nn.functional.interpolate(small, size=(28, 28), mode="bilinear").clamp_(0, 1)
+    targets = torch.from_numpy(bunch.target).long()
+    val_size = _val_size(len(images) - DIGITS_TEST, val_fraction, DIGITS_VAL)
+    test, val, train = (
+        TensorDataset(images[index], targets[index])
+        for index in split(len(images), [DIGITS_TEST, val_size], seed)
+    )
+    return Digits(train=train, val=val, test=test, source="digits", reason=reason)
+
+
+def _val_size(pool: int, fraction: float | None, default: float) -> int:
+    size = round(pool * (default if fraction is None else fraction))
+    if not 0 < size < pool:
+        raise ValueError(
+            f"val_fraction={fraction!r} of {pool:,} samples leaves {size:,} for validation and "
+            f"{pool - size:,} for training. Choose it so that both get at least one."
+        )
+    return size

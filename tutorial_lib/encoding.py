@@ -1,0 +1,108 @@
+"""Ways to turn an image into spikes over time: rate and latency coding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from . import _checks
+
+__all__ = ["latency_encode", "rate_encode"]
+
+
+def rate_encode(
+    images: Tensor, num_steps: int, generator: torch.Generator | None = None
+) -> Tensor:
+    r"""Rate coding: at each step a pixel spikes with the probability of its brightness.
+
+    .. math:: S[t] \sim \mathrm{Bernoulli}(x), \quad \text{independently at each step}
+
+    The mean over time tends to the image as ``num_steps`` grows. No gradient flows to the image.
+
+    Source: Eshraghian et al. (2023), Proc. IEEE 111(9), section on input encoding.
+
+    Args:
+        images: brightness in [0, 1], shape ``[B, ...]``, floating point.
+        num_steps: number of time steps T, 1 or more.
+        generator: source of the randomness, on the images' device; ``None`` means torch's global
+            one.
+
+    Returns:
+        Spikes 0 or 1, shape ``[T, B, ...]``, dtype and device of ``images``.
+
+    Raises:
+        TypeError: for images that are no floating-point tensor, or a ``num_steps`` that is no
+            integer.
+        ValueError: for images that are empty or leave [0, 1], a ``num_steps`` below 1, or a
+            generator on another device.
+    """
+    _check_kind(images)
+    if generator is not None and generator.device.type != images.device.type:
+        raise ValueError(
+            f"generator is on {generator.device}, the images are on {images.device}. Make one with "
+            f"torch.Generator(device={images.device.type!r})."
+        )
+    _check_range(images)
+    _checks.at_least_one("num_steps", num_steps)
+    return torch.bernoulli(images.detach().expand(num_steps, *images.shape), generator=generator)
+
+
+def latency_encode(images: Tensor, num_steps: int, threshold: float = 0.01) -> Tensor:
+    r"""Latency coding: each pixel spikes at most once, the brighter the earlier.
+
+    A pixel of brightness :math:`x \ge` ``threshold`` spikes at step
+
+    .. math:: t = \mathrm{round}\big((1 - x)\,(T - 1)\big)
+
+    so a white one at step 0 and a nearly black one at the last. Darker pixels stay silent. This is
+    the linear code; with an RC circuit's charging time instead of :math:`1 - x` it would be
+    logarithmic. No gradient flows to the image.
+
+    Source: Eshraghian et al. (2023), Proc. IEEE 111(9), section on input encoding.
+
+    Args:
+        images: brightness in [0, 1], shape ``[B, ...]``, floating point.
+        num_steps: number of time steps T, 1 or more.
+        threshold: brightness in [0, 1] below which a pixel never spikes. With 0 even black spikes.
+
+    Returns:
+        Spikes 0 or 1, shape ``[T, B, ...]``, dtype and device of ``images``.
+
+    Raises:
+        TypeError: for images that are no floating-point tensor, a ``num_steps`` that is no integer,
+            or a ``threshold`` that is no number.
+        ValueError: for images that are empty or leave [0, 1], a ``num_steps`` below 1, or a
+            threshold outside [0, 1].
+    """
+    _check_kind(images)
+    _check_range(images)
+    _checks.at_least_one("num_steps", num_steps)
+    threshold = _checks.fraction("threshold", threshold)
+    images = images.detach()
+    step = torch.round((1 - images.float()) * (num_steps - 1)).long()
+    fires = (images >= threshold).to(images.dtype)
+    spikes = images.new_zeros(num_steps, *images.shape)
+    return spikes.scatter_(0, step.unsqueeze(0), fires.unsqueeze(0))
+
+
+def _check_kind(images: Tensor) -> None:
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        given = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise TypeError(
+            f"images must be a floating-point tensor in [0, 1], got {given}. Bytes become one with "
+            "images.float() / 255."
+        )
+    if images.ndim == 0 or images.numel() == 0:
+        raise ValueError(
+            "images must have the shape [B, ...] with at least one entry, got "
+            f"{list(images.shape)}."
+        )
+
+
+def _check_range(images: Tensor) -> None:
+    low, high = images.min().item(), images.max().item()
+    if not (low >= 0 and high <= 1):  # NaN fails this, too
+        raise ValueError(
+            f"images must lie in [0, 1], got values from {low:.4g} to {high:.4g}. Scale them "
+            "first: undo a Normalize, or divide bytes by 255."
+        )

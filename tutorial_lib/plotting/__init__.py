@@ -1,0 +1,33 @@
+"""Figures of spiking networks: functions of tensors or arrays, time axis first.
+
+Every function draws on the axes it is given and makes a figure of its own only when it is given
+none. rcParams and pyplot's current axes stay as they are; the data can be read back from the
+artists. One style for all, safe for color-blind readers, stands in :mod:`.style`.
+
+The names and the order of arguments follow snnTorch's ``spikeplot``::
+
+    from tutorial_lib import plotting as splt
+"""
+
+from __future__ import annotations
+
+from .animation import animator, to_html
+from .counts import spike_count
+from .gradients import surrogate_curves
+from .learning import confusion_matrix, training_curves
+from .maps import feature_maps
+from .membrane import trace, traces
+from .spikes import raster
+
+__all__ = [
+    "animator",
+    "confusion_matrix",
+    "feature_maps",
+    "raster",
+    "spike_count",
+    "surrogate_curves",
+    "to_html",
+    "trace",
+    "traces",
+    "training_curves",
+]

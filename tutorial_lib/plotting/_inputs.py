@@ -1,0 +1,166 @@
+"""Checks of what is to be drawn: each message says what came, what was expected, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from . import style
+
+
+def array(name: str, data: Any) -> np.ndarray:
+    """Return ``data`` as a float64 array; tensors may need a gradient or live on any device.
+
+    Raises:
+        TypeError: for a list of records, complex numbers or anything that holds no numbers.
+        ValueError: for NaN or infinite entries.
+    """
+    if isinstance(data, (list, tuple)) and any(isinstance(v, torch.Tensor) for v in data):
+        if any(isinstance(v, torch.Tensor) and v.ndim for v in data):
+            raise TypeError(
+                f"{name} must be one tensor, got a {type(data).__name__} of {len(data)} tensors. "
+                "Join the time steps with torch.stack(steps)."
+            )
+        data = [v.item() if isinstance(v, torch.Tensor) else v for v in data]
+    if isinstance(data, torch.Tensor):
+        if data.is_complex():
+            raise TypeError(f"{name} must hold real numbers, got {data.dtype}.")
+        values = data.detach().to("cpu", torch.float64).numpy()
+    else:
+        try:
+            values = np.asarray(data)
+        except ValueError as error:
+            raise ValueError(f"{name} must be rectangular, got rows of unequal length.") from error
+        if values.dtype.kind not in "biuf":
+            raise TypeError(
+                f"{name} must be a tensor or array of real numbers, got {type(data).__name__} "
+                f"({values.dtype})."
+            )
+        values = values.astype(np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        where = np.argwhere(bad)[0].tolist()
+        raise ValueError(
+            f"{name} must be finite, got {values[tuple(where)]} at index {where} of shape "
+            f"{list(values.shape)}. Look for a learning rate that is too large or a bad input."
+        )
+    return values
+
+
+def record(name: str, data: Any, layout: str, remedy: str) -> np.ndarray:
+    """Return ``data`` if it has the rank of ``layout``, such as ``"[T, C]"``, and no empty axis.
+
+    Raises:
+        ValueError: for another rank, with ``remedy`` if the rank is too high, or an empty axis.
+    """
+    if not hasattr(data, "shape"):
+        data = array(name, data)
+    shape, rank = list(data.shape), layout.count(",") + 1
+    if len(shape) != rank:
+        if len(shape) < rank:
+            remedy = "time comes first; join the time steps with torch.stack(steps)"
+        raise ValueError(f"{name} must have the shape {layout}, got {shape}: {remedy}.")
+    if 0 in shape:
+        raise ValueError(f"{name} must have the shape {layout} with no empty axis, got {shape}.")
+    return array(name, data)
+
+
+def binary(name: str, values: np.ndarray) -> np.ndarray:
+    """Return ``values`` if all are 0 or 1.
+
+    Raises:
+        ValueError: otherwise; a membrane potential taken for spikes is the usual cause.
+    """
+    if not np.isin(values, (0, 1)).all():
+        raise ValueError(
+            f"{name} of shape {list(values.shape)} must hold spikes, 0 or 1, got values from "
+            f"{values.min():g} to {values.max():g}. Is it mem_rec where spk_rec was meant?"
+        )
+    return values
+
+
+def steps(num_steps: int | bool | None, shape: Sequence[int]) -> int:
+    """Return how many time steps to draw: all of ``shape[0]`` when ``num_steps`` is not given.
+
+    Raises:
+        TypeError: if it is no integer. ValueError: outside 1 to ``shape[0]``.
+    """
+    if num_steps is None or num_steps is False:
+        return shape[0]
+    if num_steps is True or not isinstance(num_steps, (int, np.integer)):
+        raise TypeError(f"num_steps must be an integer, got {num_steps!r}.")
+    if not 1 <= num_steps <= shape[0]:
+        raise ValueError(
+            f"num_steps must lie between 1 and {shape[0]}, the time steps of data of shape "
+            f"{list(shape)}, got {num_steps}."
+        )
+    return int(num_steps)
+
+
+def names(labels: Sequence[Any] | None, shape: Sequence[int]) -> list[str]:
+    """Return one label per class of a record ``[T, C]``; the class numbers when none are given.
+
+    Raises:
+        ValueError: if their number is not ``C``.
+    """
+    count = shape[-1]
+    if labels is None:
+        return [str(i) for i in range(count)]
+    if isinstance(labels, str) or len(labels) != count:
+        hint = " Time comes first: pass data.T." if len(labels) == shape[0] else ""
+        raise ValueError(
+            f"labels must be a list of {count} names for data of shape {list(shape)}, "
+            f"got {len(labels)}: {labels!r}.{hint}"
+        )
+    return [str(label) for label in labels]
+
+
+def axes_list(axes: Any, count: int) -> np.ndarray:
+    """Return ``axes`` (one, a list or an array of Axes) as a flat array of at least ``count``.
+
+    Raises:
+        TypeError: if something in it is no Axes. ValueError: if there are too few.
+    """
+    flat = np.array(axes, dtype=object).ravel()
+    for ax in flat:
+        axes_or_none("axes", ax)
+    if len(flat) < count:
+        raise ValueError(f"axes must hold at least {count} Axes, one per panel, got {len(flat)}.")
+    return flat
+
+
+def axes_or_none(name: str, ax: Any) -> None:
+    """Raise ``TypeError`` unless ``ax`` is a matplotlib Axes or None."""
+    if ax is not None and not isinstance(ax, Axes):
+        raise TypeError(
+            f"{name} must be a matplotlib Axes or None, got {type(ax).__name__}. "
+            "plt.subplots() returns (fig, ax): pass the second; of a grid, pass axs[row, column]."
+        )
+
+
+def canvas(fig: Any, ax: Any, width: float, height: float, *, shown: bool) -> Axes:
+    """Return the axes to draw on: ``ax``, else those of ``fig``, else new ones.
+
+    Raises:
+        TypeError: if ``fig`` is no Figure or ``ax`` no Axes.
+        ValueError: if ``ax`` lies in another figure than ``fig``, or ``fig`` holds several axes.
+    """
+    axes_or_none("ax", ax)
+    if fig is not None and not isinstance(fig, (Figure, SubFigure)):
+        raise TypeError(f"fig must be a matplotlib Figure or None, got {type(fig).__name__}.")
+    if ax is not None:
+        if fig is not None and fig not in (ax.figure, style.root_figure(ax)):
+            raise ValueError("ax lies in another figure than fig: pass the two of one figure.")
+        return ax
+    if fig is None:
+        if shown:
+            return style.own_axes(width, height)[0, 0]
+        return style.unshown_axes(width, height)
+    if len(fig.axes) > 1:
+        raise ValueError(f"fig holds {len(fig.axes)} axes: pass the one to draw on as ax.")
+    return fig.axes[0] if fig.axes else style.panels(fig, 1, 1)[0, 0]

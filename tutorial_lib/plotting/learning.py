@@ -1,0 +1,193 @@
+"""How training went: loss and accuracy over the iterations, and which classes get confused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+
+from .. import _checks
+from . import _inputs, style
+
+
+def training_curves(
+    loss_iterations: Any,
+    loss: Any,
+    accuracy_iterations: Any = None,
+    accuracy: Any = None,
+    *,
+    floors: Mapping[str, float] | None = None,
+    axes: Any = None,
+) -> np.ndarray:
+    """Draw loss and, beside it, accuracy against the iteration.
+
+    Args:
+        loss_iterations: iteration of each loss value, shape ``[N]``.
+        loss: loss values, shape ``[N]``.
+        accuracy_iterations: iteration of each accuracy value, shape ``[M]``.
+        accuracy: accuracies as fractions from 0 to 1, shape ``[M]``; drawn in percent.
+        floors: name and height of reference losses, drawn as dashed, labeled lines.
+        axes: one Axes for the loss, or two for loss and accuracy; a new figure if None.
+
+    Returns:
+        The axes, a flat array of one or two.
+
+    Raises:
+        ValueError: for unequal lengths, another rank, NaN, accuracies outside [0, 1], or too few
+            axes. TypeError: for anything that holds no numbers.
+    """
+    x_loss, y_loss = _pair("loss_iterations", loss_iterations, "loss", loss)
+    levels = {
+        str(name): float(_inputs.array(f"floors[{name!r}]", value).item())
+        for name, value in (floors or {}).items()
+    }
+    if (accuracy is None) != (accuracy_iterations is None):
+        raise ValueError("accuracy and accuracy_iterations go together: pass both or neither.")
+    count = 1 if accuracy is None else 2
+    if count == 2:
+        x_acc, y_acc = _pair("accuracy_iterations", accuracy_iterations, "accuracy", accuracy)
+        if y_acc.min() < 0 or y_acc.max() > 1:
+            raise ValueError(
+                "accuracy must hold fractions between 0 and 1, got values from "
+                f"{y_acc.min():g} to {y_acc.max():g}. Divide percentages by 100."
+            )
+    if axes is None:
+        flat = style.own_axes(4.5 * count + 0.5, 3.3, 1, count).ravel()
+    else:
+        flat = _inputs.axes_list(axes, count)[:count]
+
+    flat[0].plot(
+        x_loss, y_loss, color=style.BLUE, linewidth=1.3, gid="loss",
+        marker="o" if len(x_loss) <= 30 else "none", markersize=4,
+    )  # fmt: skip
+    across = flat[0].get_yaxis_transform()
+    for name, value in levels.items():  # written on the side of the line where the curve is not
+        side, gap = ("top", -3) if value < np.median(y_loss) else ("bottom", 2)
+        style.level(flat[0], value, name)
+        flat[0].annotate(
+            name, (0.995, value), xycoords=across, xytext=(0, gap), textcoords="offset points",
+            ha="right", va=side, fontsize=style.NOTE_SIZE, color=style.INK, gid=name,
+            path_effects=[style.RIM],
+        )  # fmt: skip
+    flat[0].margins(y=0.12)
+    style.dress(flat[0], "Iteration", "Loss")
+    if count == 2:
+        flat[1].plot(
+            x_acc, 100 * y_acc, color=style.VERMILION, linewidth=1.6, gid="accuracy",
+            marker="s" if len(x_acc) <= 60 else "none", markersize=4,
+        )  # fmt: skip
+        flat[1].annotate(
+            f"{100 * y_acc[-1]:.1f} %", (x_acc[-1], 100 * y_acc[-1]), xytext=(6, 0),
+            textcoords="offset points", va="center", fontsize=style.NOTE_SIZE,
+            color=style.INK, gid="last accuracy", path_effects=[style.RIM],
+        )  # fmt: skip
+        style.dress(flat[1], "Iteration", "Accuracy (%)")
+    for ax in flat:
+        style.whole_numbers(ax.xaxis)
+        ax.grid(axis="y", color=style.PALE, linewidth=0.6)
+        ax.set_axisbelow(True)
+    return flat
+
+
+def confusion_matrix(
+    targets: Any,
+    predictions: Any,
+    num_classes: int = 10,
+    ax: Axes | None = None,
+    labels: Sequence[Any] | None = None,
+) -> tuple[Axes, np.ndarray]:
+    """Count how often each true class (row) was given each prediction (column), and draw it.
+
+    Right answers are blue, wrong ones orange; full orange is a tenth of the mean class or the
+    largest error. Empty cells stay blank. The last column, "none", counts undecided predictions:
+    a silent output or a tie.
+
+    Args:
+        targets: true classes, shape ``[N]``, from 0 to ``num_classes - 1``.
+        predictions: predicted classes, shape ``[N]``, with -1 for undecided.
+        num_classes: number of classes C.
+        ax: axes to draw on; a new figure if None.
+        labels: C class names; the class numbers if None.
+
+    Returns:
+        The axes and the counts, an integer array ``[C, C + 1]``.
+
+    Raises:
+        ValueError: for another rank, unequal lengths, classes out of range or no integers, or a
+            wrong number of labels. TypeError: for anything that holds no numbers.
+    """
+    _checks.at_least_one("num_classes", num_classes)
+    truth = _classes("targets", targets, 0, num_classes)
+    guess = _classes("predictions", predictions, -1, num_classes)
+    if truth.shape != guess.shape:
+        raise ValueError(
+            f"targets and predictions must have equal shapes [N], got {list(truth.shape)} and "
+            f"{list(guess.shape)}."
+        )
+    names = _inputs.names(labels, (len(truth), num_classes))
+    _inputs.axes_or_none("ax", ax)
+
+    column = np.where(guess < 0, num_classes, guess)
+    shape = (num_classes, num_classes + 1)
+    matrix = np.zeros(shape, dtype=np.int64)
+    np.add.at(matrix, (truth, column), 1)
+    if ax is None:
+        size = float(np.clip(1.2 + 0.44 * num_classes, 3, 10))
+        ax = style.own_axes(size + 0.5, size)[0, 0]
+    right = np.eye(*shape, dtype=bool)
+    for part, cmap in ((right, "Blues"), (~right, "Oranges")):
+        hidden = np.ma.masked_where(~part | (matrix == 0), matrix)
+        top = max(matrix[part].max(), len(truth) / num_classes * (1 if part is right else 0.1))
+        image = ax.imshow(hidden, cmap=cmap, vmin=0, vmax=top, interpolation="nearest")
+        for row, col in zip(*np.nonzero(part & (matrix > 0)), strict=True):
+            color = _readable(image.cmap(image.norm(matrix[row, col])))
+            ax.text(
+                col, row, str(matrix[row, col]), ha="center", va="center", color=color,
+                fontsize=float(np.clip(90 / num_classes, 5, style.TICK_SIZE)), gid="cell",
+            )  # fmt: skip
+    ax.set_xticks(range(num_classes + 1), [*names, "none"])
+    ax.set_yticks(range(num_classes), names)
+    ax.set_xticks(np.arange(num_classes) + 0.5, minor=True)
+    ax.set_yticks(np.arange(num_classes - 1) + 0.5, minor=True)
+    ax.grid(which="minor", color=style.PALE, linewidth=0.5)
+    ax.tick_params(which="minor", length=0)
+    ax.axvline(num_classes - 0.5, color=style.INK, linewidth=1)
+    style.dress(ax, "Predicted class", "True class")
+    ax.spines[["top", "right"]].set_visible(True)
+    return ax, matrix
+
+
+def _pair(x_name: str, x: Any, y_name: str, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    xs, ys = _inputs.array(x_name, x), _inputs.array(y_name, y)
+    if xs.ndim != 1 or xs.shape != ys.shape or not len(xs):
+        raise ValueError(
+            f"{x_name} and {y_name} must be sequences of one equal length of 1 or more, got the "
+            f"shapes {list(xs.shape)} and {list(ys.shape)}: note the iteration with every value."
+        )
+    return xs, ys
+
+
+def _classes(name: str, data: Any, low: int, num_classes: int) -> np.ndarray:
+    values = _inputs.array(name, data)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(
+            f"{name} must have the shape [N] with N of 1 or more, got {list(values.shape)}: from a "
+            "record [T, B, C], take record.sum(0).argmax(-1)."
+        )
+    if (values != values.round()).any() or values.min() < low or values.max() >= num_classes:
+        raise ValueError(
+            f"{name} must be whole numbers from {low} to {num_classes - 1} for {num_classes} "
+            f"classes, got values from {values.min():g} to {values.max():g}."
+        )
+    return values.astype(np.int64)
+
+
+def _readable(background: Any) -> str:
+    """Return black or white, whichever has the larger WCAG contrast to ``background``."""
+    rgb = np.array(mpl.colors.to_rgb(background))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
+    return "black" if luminance > 0.179 else "white"

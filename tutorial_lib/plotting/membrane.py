@@ -1,0 +1,281 @@
+"""Membrane potentials over time, with their spikes as a row of strokes at the top."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+
+from . import _inputs, style
+
+MAX_PANELS = 64
+
+
+def trace(
+    mem: Any,
+    spk: Any = None,
+    threshold: Any = None,
+    ax: Axes | None = None,
+    label: str | None = None,
+    *,
+    spk_height: float = 0.07,
+    **kwargs: Any,
+) -> Axes:
+    """Draw the membrane potential of one neuron over time.
+
+    Called again on the same axes, it adds a curve in the next style, and its spikes in a row of
+    their own. Curves with a ``label`` get a legend.
+
+    Args:
+        mem: membrane potential of shape ``[T]``; trailing axes of size 1 are dropped.
+        spk: its spikes, 0 or 1, of the same shape: drawn as strokes in a row at the top.
+        threshold: firing threshold in units of ``mem``: a dashed, labeled line.
+        ax: axes to draw on; a new figure if None.
+        label: name of the curve in the legend.
+        spk_height: length of the strokes, as a share of the panel's height.
+        **kwargs: passed to ``ax.plot``.
+
+    Returns:
+        The axes. Artists carry the gid ``trace``, ``spikes`` or ``threshold``.
+
+    Raises:
+        ValueError: for another shape, unequal lengths, NaN, spikes other than 0 and 1, or a
+            ``spk_height`` outside (0, 0.3]. TypeError: for anything that holds no numbers.
+    """
+    membrane = _single("mem", mem)
+    spikes = None if spk is None else _inputs.binary("spk", _single("spk", spk))
+    if spikes is not None and spikes.shape != membrane.shape:
+        raise ValueError(
+            f"spk must have the shape of mem, {list(membrane.shape)}, got {list(spikes.shape)}: "
+            "record both at every time step."
+        )
+    limit = _threshold(threshold)
+    _height(spk_height)
+    _inputs.axes_or_none("ax", ax)
+    if ax is None:
+        ax = style.own_axes(7, 3)[0, 0]
+    _draw(ax, membrane, spikes, limit, label, spk_height, kwargs, notes=True)
+    style.dress(ax, style.TIME, style.MEMBRANE if limit in (None, 1) else style.MEMBRANE_PLAIN)
+    style.whole_numbers(ax.xaxis)
+    return ax
+
+
+def traces(
+    data: Any,
+    spk: Any = None,
+    dim: tuple[int, int] | None = None,
+    spk_height: float = 0.07,
+    titles: Sequence[str] | None = None,
+    threshold: Any = None,
+    fig: Figure | SubFigure | None = None,
+) -> np.ndarray:
+    """Draw the membrane potentials of several neurons, one small panel each, on shared axes.
+
+    Args:
+        data: membrane potentials of shape ``[T, N]``, N at most 64.
+        spk: their spikes, 0 or 1, of the same shape: strokes in a row at the top of each panel.
+        dim: rows and columns of the grid; nearly square if None. Spare panels are left out.
+        spk_height: length of the strokes, as a share of the panel's height (snnTorch: in units of
+            ``data``).
+        titles: one title per neuron; "neuron 0" and so on if None.
+        threshold: firing threshold in units of ``data``: a dashed line in each panel.
+        fig: empty figure to draw in; a new one if None.
+
+    Returns:
+        The N axes, a flat array.
+
+    Raises:
+        ValueError: for another shape, too small a grid, a wrong number of titles, NaN, or spikes
+            other than 0 and 1. TypeError: for anything that holds no numbers.
+    """
+    values = _inputs.record("data", data, "[T, N]", "pick one sample, mem_rec[:, 0]")
+    count = values.shape[1]
+    spikes = None
+    if spk is not None:
+        spikes = _inputs.binary(
+            "spk", _inputs.record("spk", spk, "[T, N]", "pick one sample, spk_rec[:, 0]")
+        )
+        if spikes.shape != values.shape:
+            raise ValueError(
+                f"spk must have the shape of data, {list(values.shape)}, got {list(spikes.shape)}."
+            )
+    rows, columns = _grid(dim, values.shape)
+    if titles is None:
+        titles = [f"neuron {i}" for i in range(count)]
+    elif isinstance(titles, str) or len(titles) != count:
+        raise ValueError(f"titles must be a list of {count} titles, got {len(titles)}: {titles!r}.")
+    limit = _threshold(threshold)
+    _height(spk_height)
+    if fig is not None and not isinstance(fig, (Figure, SubFigure)):
+        raise TypeError(f"fig must be a matplotlib Figure or None, got {type(fig).__name__}.")
+    if fig is not None and fig.axes:
+        raise ValueError(f"fig must be empty, got one with {len(fig.axes)} axes: pass a new one.")
+
+    shared = {"sharex": True, "sharey": True}
+    if fig is None:
+        grid = style.own_axes(max(2.4 * columns, 4), max(1.5 * rows, 2.2), rows, columns, **shared)
+    else:
+        grid = style.panels(fig, rows, columns, **shared)
+    axes = grid.ravel()[:count]
+    for i, ax in enumerate(axes):
+        _draw(
+            ax, values[:, i], None if spikes is None else spikes[:, i], limit, None, spk_height, {},
+            notes=i == min(columns, count) - 1,
+        )  # fmt: skip
+        style.dress(ax)
+        style.whole_numbers(ax.xaxis, ticks=5)
+        ax.set_title(titles[i], fontsize=style.NOTE_SIZE, loc="left", pad=3)
+    for i, ax in enumerate(grid.ravel()):
+        if i >= count:
+            ax.remove()
+        elif i + columns >= count:
+            ax.tick_params(labelbottom=True)
+    figure = axes[0].figure
+    figure.supxlabel(style.TIME, fontsize=style.LABEL_SIZE, color=style.INK)
+    figure.supylabel(
+        style.MEMBRANE if limit in (None, 1) else style.MEMBRANE_PLAIN,
+        fontsize=style.LABEL_SIZE,
+        color=style.INK,
+        multialignment="center",
+    )
+    return axes
+
+
+def _single(name: str, data: Any) -> np.ndarray:
+    values = _inputs.array(name, data)
+    if values.ndim == 0 or values.size == 0 or values.size != len(values):
+        picks = ", ".join([":", *["0"] * max(values.ndim - 1, 0)])
+        remedy = f"pick one neuron, {name}_rec[{picks}]" if values.size else "it holds no time step"
+        if values.ndim == 0:
+            remedy = "record every time step and join them with torch.stack(steps)"
+        raise ValueError(f"{name} must have the shape [T], got {list(values.shape)}: {remedy}.")
+    return values.ravel()
+
+
+def _threshold(threshold: Any) -> float | None:
+    if threshold is None:
+        return None
+    value = _inputs.array("threshold", threshold)
+    if value.size != 1:
+        raise ValueError(
+            f"threshold must be one number, got the shape {list(value.shape)}: pick one neuron's."
+        )
+    return float(value.item())
+
+
+def _height(spk_height: float) -> None:
+    if not 0 < spk_height <= 0.3:
+        raise ValueError(
+            f"spk_height is a share of the panel's height, above 0 and up to 0.3, got {spk_height}."
+        )
+
+
+def _grid(dim: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[int, int]:
+    count = shape[1]
+    if count > MAX_PANELS:
+        raise ValueError(
+            f"data must hold at most {MAX_PANELS} neurons, one panel each, got {count} in the "
+            f"shape {list(shape)}: pick some, mem_rec[:, 0, :9]."
+        )
+    if dim is None:
+        columns = math.ceil(math.sqrt(count))
+        return math.ceil(count / columns), columns
+    rows, columns = dim
+    if min(rows, columns) < 1 or rows * columns < count:
+        raise ValueError(
+            f"dim must have room for the {count} neurons of data of shape {list(shape)}, got "
+            f"{dim}: make the grid larger or pass data[:, :{max(rows * columns, 1)}]."
+        )
+    return rows, columns
+
+
+def _draw(
+    ax: Axes,
+    mem: np.ndarray,
+    spk: np.ndarray | None,
+    threshold: float | None,
+    label: str | None,
+    spk_height: float,
+    kwargs: dict[str, Any],
+    *,
+    notes: bool,
+) -> None:
+    """Add a curve, its threshold and its row of spikes; with ``notes``, name them at the right."""
+    options = {**style.curve(len(_lines(ax, "trace"))), **kwargs}
+    if len(mem) > 40 and "marker" not in kwargs:
+        options["marker"] = "none"
+    (line,) = ax.plot(np.arange(len(mem)), mem, label=label, gid="trace", **options)
+    x, side = (1.01, "left") if _free_at_the_right(ax) else (0.99, "right")
+    known = [t.get_ydata()[0] for t in _lines(ax, "threshold")]
+    if threshold is not None and threshold not in known:
+        style.level(ax, threshold, "threshold")
+        if notes:
+            across = ax.get_yaxis_transform()
+            style.note(ax, x, threshold, "threshold", transform=across, ha=side, va="center")
+    if spk is not None:
+        ax.vlines(
+            np.flatnonzero(spk), 0, spk_height, colors=line.get_color(), linewidth=1.8,
+            transform=ax.get_xaxis_transform(), gid="spikes",
+        )  # fmt: skip
+        if notes:
+            text = "spikes" if spk.any() else "no spikes"
+            style.note(ax, x, 0, text, transform=ax.transAxes, ha=side, va="center", gid="spikes")
+    _arrange(ax, spk_height)
+
+
+def _arrange(ax: Axes, spk_height: float) -> None:
+    """Share out the height, from the top: legend, rows of spikes, curves. Nothing overlaps."""
+    row = spk_height + 0.02
+    top = 1 - _legend(ax) - 0.02
+    for i, strokes in enumerate(_rows(ax)):
+        times = [segment[0, 0] for segment in strokes.get_segments()]
+        high = top - i * row
+        strokes.set_segments([[(t, high - spk_height), (t, high)] for t in times])
+    for i, text in enumerate(t for t in ax.texts if t.get_gid() == "spikes"):
+        text.set_y(top - i * row - spk_height / 2)
+
+    family = ax.get_shared_y_axes().get_siblings(ax)
+    curves = [line for member in family for line in _lines(member, "trace")]
+    levels = [line for member in family for line in _lines(member, "threshold")]
+    low = min(min(line.get_ydata()) for line in curves + levels)
+    high = max(max(line.get_ydata()) for line in curves + levels)
+    pad = 0.06 * (high - low) or 0.5
+    rows = max(len(_rows(member)) for member in family)
+    share = max(top - rows * row, 0.2) if rows or top < 0.98 else 1.0
+    ax.set_ylim(low - pad, low - pad + (high - low + 2 * pad) / share)
+    ax.set_xlim(-0.5, max(len(line.get_xdata()) for line in _lines(ax, "trace")) - 0.5)
+
+
+def _free_at_the_right(ax: Axes) -> bool:
+    """Say whether text may stand right of ``ax``: no neighbor there, or a layout makes room."""
+    place = ax.get_subplotspec()
+    managed = style.root_figure(ax).get_layout_engine() is not None
+    return managed or place is None or place.is_last_col()
+
+
+def _lines(ax: Axes, gid: str) -> list[Line2D]:
+    return [line for line in ax.lines if line.get_gid() == gid]
+
+
+def _rows(ax: Axes) -> list[LineCollection]:
+    return [item for item in ax.collections if item.get_gid() == "spikes"]
+
+
+def _legend(ax: Axes) -> float:
+    """Draw the legend of the labeled curves inside, at the top; return its share of the height."""
+    labeled = [line for line in _lines(ax, "trace") if not line.get_label().startswith("_")]
+    if not labeled:
+        return 0.0
+    columns = min(len(labeled), 4)
+    ax.legend(
+        handles=labeled, loc="upper left", ncols=columns, frameon=False, borderaxespad=0,
+        fontsize=style.NOTE_SIZE, labelcolor=style.INK,
+    )  # fmt: skip
+    points = ax.bbox.height * 72 / style.root_figure(ax).dpi
+    return min(1.9 * style.NOTE_SIZE * math.ceil(len(labeled) / columns) / points, 0.4)
