@@ -82,7 +82,7 @@ def record(name: str, rec: Tensor) -> Tensor:
         )
     if bool(torch.isnan(rec).any()):
         raise ValueError(
-            f"{name} contains NaN. Look for a learning rate that is too large, or an input with NaN."
+            f"{name} contains NaN. Is the learning rate too large, or NaN in the input?"
         )
     return rec
 

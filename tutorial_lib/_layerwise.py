@@ -1,9 +1,9 @@
 """The layer-by-layer schedule: every layer sees all time steps before the next one runs.
 
 A network is traced once (:mod:`torch.fx`) into a list of operations. What is stateless runs for all
-steps at once, with time folded into the batch; what does not depend on time runs once; a layer of
-neurons runs its recurrence in one function. Whatever cannot be run that way is recognized here, with
-the reason.
+steps at once, with time folded into the batch; what does not depend on time runs once; a layer
+of neurons runs its recurrence in one function. What cannot be run that way is recognized here,
+with the reason.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class Plan:
         self.output = _output_layer(self.graph, self.modules)
         self.over_time = _find_sequences(self.graph, self.modules, constant)
         layers = [node for node in self.graph.nodes if _is_neurons(node, self.modules)]
+        self.neurons = {node.target for node in layers}
         if len({id(self.modules[node.target]) for node in layers}) < len(layers):
             raise NotLayerwise("one layer of neurons stands in two places")
         for node in self.graph.nodes:
@@ -110,7 +111,8 @@ class Plan:
     def _run_stateless(self, node: fx.Node, values: dict[fx.Node, Any], num_steps: int) -> Any:
         def value(argument: fx.Node) -> Any:
             found = values[argument]
-            if node in self.over_time and argument not in self.over_time and isinstance(found, Tensor):
+            fixed = argument not in self.over_time and isinstance(found, Tensor)
+            if fixed and node in self.over_time:
                 return found.expand(num_steps, *found.shape).flatten(0, 1)
             return found
 
@@ -157,7 +159,7 @@ def _trace(net: nn.Module) -> fx.Graph:
 
 @contextmanager
 def _unchanged(net: nn.Module) -> Iterator[None]:
-    """Refuse networks whose forward() changes their own attributes; give those back as they were."""
+    """Refuse networks whose forward() changes their own attributes; give those back unchanged."""
     before = [(name, module, _snapshot(module)) for name, module in net.named_modules()]
     try:
         yield
@@ -235,7 +237,7 @@ def _obstacle(node: fx.Node, modules: dict[str, nn.Module], output: fx.Node) -> 
         if type(module) is nn.Flatten:
             return None if module.start_dim >= 1 else f"{node.target!r} flattens the batch axis"
         if type(module) in _EVALUATING:
-            return f"{type(module).__name__} {node.target!r} in training mode mixes samples or steps"
+            return f"{type(module).__name__} {node.target!r} in training mode mixes samples"
         return f"{type(module).__name__} {node.target!r} is not known to be stateless"
     if node.op == "call_function" and _is_item(node):
         return None if node.args[0] is output else "a layer's membrane feeds another layer"
@@ -245,7 +247,8 @@ def _obstacle(node: fx.Node, modules: dict[str, nn.Module], output: fx.Node) -> 
         return _flatten_obstacle(node, node.target == "flatten")
     if node.op in ("placeholder", "output"):
         return None
-    return f"the operation {getattr(node.target, '__name__', node.target)!r} may mix samples or steps"
+    operation = getattr(node.target, "__name__", node.target)
+    return f"the operation {operation!r} may mix samples or steps"
 
 
 def _flatten_obstacle(node: fx.Node, flattens: bool) -> str | None:

@@ -1,7 +1,7 @@
 r"""All time steps of a layer of neurons in one autograd function.
 
-:func:`tutorial_lib.neurons.lif_charge` is the update; here it runs over all steps without a graph, and
-the backward pass is the recursion that backpropagation through time would take, written out. What is
+:func:`tutorial_lib.neurons.lif_charge` is the update; here it runs over all steps without a graph.
+The backward pass is the recursion that backpropagation through time takes, written out. What is
 kept between the two is the membrane alone.
 """
 
@@ -30,7 +30,7 @@ def lif_sequence(
     constant: bool,
     keep_mem: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Run a layer from rest over ``num_steps`` steps: :func:`lif_step` in a loop, without its graph.
+    """Run a layer from rest over ``num_steps`` steps: :func:`lif_step` in a loop, but no graph.
 
     Args:
         cur: currents ``[T, B, ...]``, or with ``constant`` one current ``[B, ...]`` for all steps.
@@ -42,13 +42,12 @@ def lif_sequence(
         keep_mem: whether the membrane of every step is wanted as an output.
 
     Returns:
-        ``(spk, mem)``: spikes ``[T, B, ...]`` in the dtype of ``cur``; membranes ``[T, B, ...]``, or
-        with ``keep_mem=False`` the last one, ``[B, ...]``, without gradient. Half-precision currents
-        are integrated in float32.
+        ``(spk, mem)``: spikes ``[T, B, ...]`` in the dtype of ``cur``; membranes ``[T, B, ...]``,
+        or with ``keep_mem=False`` the last one, ``[B, ...]``, without gradient. Half-precision
+        currents are integrated in float32.
     """
-    spk, mem, last = _LifSequence.apply(
-        cur, beta, threshold, num_steps, spike_grad, reset_mechanism, detach_reset, constant, keep_mem
-    )
+    settings = (spike_grad, reset_mechanism, detach_reset, constant, keep_mem)
+    spk, mem, last = _LifSequence.apply(cur, beta, threshold, num_steps, *settings)
     return spk, (mem if keep_mem else last)
 
 
@@ -105,8 +104,9 @@ class _LifSequence(torch.autograd.Function):
         grad_threshold = -_sum_to(grad, threshold) if want_threshold else None
         if grad_mem is not None:
             grad += grad_mem
+        settings = (decay, level, reset_mechanism, detach_reset)
         for t in range(num_steps - 2, -1, -1):
-            _hand_back(grad[t], grad[t + 1], mem[t], slope[t], decay, level, reset_mechanism, detach_reset)
+            _hand_back(grad[t], grad[t + 1], mem[t], slope[t], *settings)
         grad_beta = None
         if want_beta or want_threshold:
             before = torch.cat([torch.zeros_like(mem[:1]), mem[:-1]])  # the run starts from rest

@@ -74,7 +74,7 @@ def lif_charge(
 ) -> Tensor:
     r"""The update rule itself: :math:`U[t]` from :math:`I[t]`, :math:`U[t-1]` and :math:`R[t]`.
 
-    The one place where it stands: :func:`lif_step` calls it, and so does the layer-by-layer schedule.
+    The one place where it stands: :func:`lif_step` calls it, and the layer-by-layer schedule.
 
     Args:
         cur, mem, threshold, reset_mechanism: as for :func:`lif_step`.

@@ -48,8 +48,8 @@ def forward_pass(
     Raises:
         TypeError: if ``net`` is no module, ``num_steps`` no integer, ``data`` no floating-point
             tensor, or the network's output no pair ``(spk, mem)``.
-        ValueError: if ``num_steps`` is below 1, ``data`` is empty, contains NaN or has another number
-            of steps, the schedule is unknown, or "layer" is asked for and impossible (with the reason).
+        ValueError: if ``num_steps`` is below 1, ``data`` is empty, contains NaN or has another
+            number of steps, the schedule is unknown, or "layer" is impossible (with the reason).
     """
     _check_run(net, num_steps, data, time_varying)
     plan = _plan(net, schedule, time_varying)
@@ -62,11 +62,15 @@ def forward_pass(
 
 
 @torch.no_grad()
-def record_spikes(net: nn.Module, num_steps: int, data: Tensor) -> dict[str, Tensor]:
+def record_spikes(
+    net: nn.Module, num_steps: int, data: Tensor, *, schedule: Schedule = "auto"
+) -> dict[str, Tensor]:
     """Run ``net`` as :func:`forward_pass` does and record the spikes of *every* layer of neurons.
 
+    All hidden states are reset before and after.
+
     Args:
-        net, num_steps, data: as for :func:`forward_pass`.
+        net, num_steps, data, schedule: as for :func:`forward_pass`.
 
     Returns:
         Spikes by layer name (as in ``net.named_modules()``), in the order of the network, each
@@ -82,6 +86,26 @@ def record_spikes(net: nn.Module, num_steps: int, data: Tensor) -> dict[str, Ten
         raise ValueError(
             f"{type(net).__name__} has no Leaky layer to record. Did you pass the whole network?"
         )
+    plan = _plan(net, schedule, time_varying=False)
+    utils.reset(net)
+    try:
+        if plan is not None and plan.neurons == layers.keys():
+            parts = [_layerwise_spikes(plan, num_steps, part) for part in data.split(CHUNK)]
+            return {name: torch.cat([part[name] for part in parts], dim=1) for name in layers}
+        return _stepwise_spikes(net, layers, num_steps, data)
+    finally:
+        utils.reset(net)
+
+
+def _layerwise_spikes(plan: Plan, num_steps: int, data: Tensor) -> dict[str, Tensor]:
+    spikes: dict[str, Tensor] = {}
+    plan.run(num_steps, data, watch=spikes.__setitem__)
+    return spikes
+
+
+def _stepwise_spikes(
+    net: nn.Module, layers: dict[str, Leaky], num_steps: int, data: Tensor
+) -> dict[str, Tensor]:
     steps: dict[str, list[Tensor]] = {name: [] for name in layers}
 
     def keep(name: str):  # noqa: ANN202
@@ -92,13 +116,11 @@ def record_spikes(net: nn.Module, num_steps: int, data: Tensor) -> dict[str, Ten
 
     hooks = [module.register_forward_hook(keep(name)) for name, module in layers.items()]
     try:
-        utils.reset(net)
         for _ in range(num_steps):
             _one_step(net, data)
     finally:
         for hook in hooks:
             hook.remove()
-        utils.reset(net)
     for name, spikes in steps.items():
         if len(spikes) != num_steps:
             raise ValueError(
@@ -128,7 +150,7 @@ def _plan(net: nn.Module, schedule: Schedule, time_varying: bool) -> Plan | None
 def _run_layerwise(
     plan: Plan, num_steps: int, data: Tensor, time_varying: bool
 ) -> tuple[Tensor, Tensor]:
-    """Run a plan over parts of the batch that stay in the processor's cache, and join the records."""
+    """Run a plan over parts of the batch that stay in the cache, and join the records."""
     size = CHUNK if data.device.type == "cpu" else data.shape[int(time_varying)]
     runs = [plan.run(num_steps, part) for part in data.split(size, dim=int(time_varying))]
     spk_rec, mem_rec, last = zip(*runs, strict=True)
@@ -156,8 +178,8 @@ def _check_run(
         )
     if time_varying and (data.ndim < 3 or len(data) != num_steps):
         raise ValueError(
-            f"Time-varying data must have the shape [T, B, ...] with T = num_steps = {num_steps}, got "
-            f"{list(data.shape)}. Constant images [B, ...] go without time_varying=True."
+            f"Time-varying data must have the shape [T, B, ...] with T = num_steps = {num_steps}, "
+            f"got {list(data.shape)}. Constant images [B, ...] go without time_varying=True."
         )
     if bool(torch.isnan(data).any()):
         raise ValueError("data contains NaN: clean it first, for instance with torch.nan_to_num.")

@@ -232,7 +232,8 @@ def _draw(
 def _arrange(ax: Axes, spk_height: float) -> None:
     """Share out the height, from the top: legend, rows of spikes, curves. Nothing overlaps."""
     row = spk_height + 0.02
-    top = 1 - _legend(ax) - 0.02
+    _legend(ax)
+    top = 0.98 - _legend_share(ax)
     for i, strokes in enumerate(_rows(ax)):
         times = [segment[0, 0] for segment in strokes.get_segments()]
         high = top - i * row
@@ -246,10 +247,12 @@ def _arrange(ax: Axes, spk_height: float) -> None:
     low = min(min(line.get_ydata()) for line in curves + levels)
     high = max(max(line.get_ydata()) for line in curves + levels)
     pad = 0.06 * (high - low) or 0.5
-    rows = max(len(_rows(member)) for member in family)
-    share = max(top - rows * row, 0.2) if rows or top < 0.98 else 1.0
+    free = min(1 - _legend_share(member) - len(_rows(member)) * row for member in family)
+    share = 1.0 if free == 1 else max(free - 0.02, 0.2)
     ax.set_ylim(low - pad, low - pad + (high - low + 2 * pad) / share)
-    ax.set_xlim(-0.5, max(len(line.get_xdata()) for line in _lines(ax, "trace")) - 0.5)
+    beside = ax.get_shared_x_axes().get_siblings(ax)
+    steps = max(len(line.get_xdata()) for member in beside for line in _lines(member, "trace"))
+    ax.set_xlim(-0.5, steps - 0.5)
 
 
 def _free_at_the_right(ax: Axes) -> bool:
@@ -267,15 +270,22 @@ def _rows(ax: Axes) -> list[LineCollection]:
     return [item for item in ax.collections if item.get_gid() == "spikes"]
 
 
-def _legend(ax: Axes) -> float:
-    """Draw the legend of the labeled curves inside, at the top; return its share of the height."""
-    labeled = [line for line in _lines(ax, "trace") if not line.get_label().startswith("_")]
-    if not labeled:
-        return 0.0
-    columns = min(len(labeled), 4)
-    ax.legend(
-        handles=labeled, loc="upper left", ncols=columns, frameon=False, borderaxespad=0,
-        fontsize=style.NOTE_SIZE, labelcolor=style.INK,
-    )  # fmt: skip
+def _legend(ax: Axes) -> None:
+    """Draw the legend of the labeled curves inside, at the top, up to four in a row."""
+    labeled = _labeled(ax)
+    if labeled:
+        ax.legend(
+            handles=labeled, loc="upper left", ncols=min(len(labeled), 4), frameon=False,
+            borderaxespad=0, fontsize=style.NOTE_SIZE, labelcolor=style.INK,
+        )  # fmt: skip
+
+
+def _legend_share(ax: Axes) -> float:
+    """Return the share of the height that the legend takes."""
+    rows = math.ceil(len(_labeled(ax)) / 4)
     points = ax.bbox.height * 72 / style.root_figure(ax).dpi
-    return min(1.9 * style.NOTE_SIZE * math.ceil(len(labeled) / columns) / points, 0.4)
+    return min(1.9 * style.NOTE_SIZE * rows / points, 0.4)
+
+
+def _labeled(ax: Axes) -> list[Line2D]:
+    return [line for line in _lines(ax, "trace") if not str(line.get_label()).startswith("_")]
