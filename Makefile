@@ -1,0 +1,83 @@
+# The course's commands. `make` alone lists them. Each sets itself up from a bare machine:
+# Python 3.11 or newer with venv, git and make are all that must be there.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+COLAB_WHEELS := $(VENV)/colab-wheels
+NOTEBOOKS := $(patsubst %.py,%.ipynb,$(sort $(wildcard notebooks/[0-9][0-9]_*.py)))
+# Two workers with a thread each: more threads than cores make small networks slower.
+QUICK := OMP_NUM_THREADS=1 TUTORIAL_LIB_SOURCE=digits
+# The build of the package itself uses the pinned setuptools too, with an old pip and a new one.
+PINNED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
+PIP := -m pip --disable-pip-version-check --quiet
+# JupyterLab refuses to run as root unless told that this is meant.
+AS_ROOT := $(shell test "$$(id -u)" = 0 && echo --allow-root)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test book notebooks clean
+
+help:
+	@echo 'make lab        open the course in JupyterLab (make lab ARGS="--no-browser --port 9999")'
+	@echo 'make test       lint, compare notebooks with their sources, run all tests and notebooks'
+	@echo 'make book       build the book in book/_build/html; a warning or a failing cell fails it'
+	@echo 'make notebooks  write notebooks/*.ipynb from notebooks/*.py, carry the address everywhere'
+	@echo 'make clean      remove $(VENV), the built book and caches; never a file of yours'
+	@echo
+	@echo 'The first of them installs everything into $(VENV). Another Python: make lab PYTHON=python3.12'
+
+setup: $(INSTALLED)
+
+# The stamps are written last: what broke off is taken up again next time.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) tools/check_python.py
+	@echo "Installing the course into $(VENV). Once only; it takes one to five minutes."
+	@echo "  (1/3) an empty environment"
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "  (2/3) PyTorch, the largest part"
+	@$(PINNED) $(PY) $(PIP) install torch torchvision
+	@echo "  (3/3) JupyterLab, the tools for tests and book, the course's own library"
+	@$(PINNED) $(PY) $(PIP) install --editable '.[dev]'
+	@touch $@
+	@echo "Installed."
+
+# What tests/test_colab.py installs, fetched here so that the test itself needs no network.
+$(COLAB_WHEELS)/.fetched: tests/colab.txt $(INSTALLED)
+	@echo "Fetching Colab's versions of some packages, for its rehearsal. Once only."
+	@rm -rf $(COLAB_WHEELS)
+	@$(PY) $(PIP) download --no-deps --only-binary=:all: --dest $(COLAB_WHEELS) --requirement tests/colab.txt
+	@touch $@
+
+lab: $(INSTALLED)
+	@$(PY) -m jupyterlab $(AS_ROOT) --ServerApp.root_dir=notebooks \
+		--LabApp.default_url=/lab/tree/00_spiking_neuron.ipynb $(ARGS)
+
+test: $(INSTALLED) $(COLAB_WHEELS)/.fetched
+	@echo "[1/4] lint"
+	@$(PY) -m ruff check tutorial_lib tests tools book $(NOTEBOOKS)
+	@echo "[2/4] notebooks and addresses against their sources"
+	@$(PY) -m tools.notebooks --check
+	@echo "[3/4] unit tests"
+	@$(QUICK) $(PY) -m pytest tests -n 2 --dist loadfile --durations=10
+	@echo "[4/4] every notebook, executed on the embedded digits"
+	@$(QUICK) $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
+		-n 2 --dist loadfile --durations=10 $(NOTEBOOKS)
+	@echo "All tests passed."
+
+book: $(INSTALLED)
+	@echo "[1/2] the data that the notebooks train on"
+	@$(PY) -c 'from tutorial_lib import data; data.load()'
+	@echo "[2/2] the book; every notebook is executed, which takes some minutes"
+	@$(VENV)/bin/jupyter-book build . --config book/_config.yml --toc book/_toc.yml \
+		--path-output book -W --keep-going
+	@echo "The book: book/_build/html/index.html"
+
+notebooks: $(INSTALLED)
+	@$(PY) -m tools.notebooks
+
+clean:
+	rm -rf $(VENV) book/_build .pytest_cache .ruff_cache .hypothesis tutorial_lib.egg-info
+	find tutorial_lib tests tools book notebooks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,766 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Looking at spikes
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/04_spike_visualisation.ipynb)
+#
+# **You will**
+#
+# - follow one image through a trained network: rasters, membranes, feature maps, an animated spike counter;
+# - find the time step at which the decision falls, and see what the steps after it are worth;
+# - look at wrong answers, and tell apart a narrow one, a confident one and none at all;
+# - diagnose a silent network from its rasters alone.
+#
+# **You need** [notebook 02](02_convolutional_snn.ipynb) for the network and `record_spikes`, and
+# [notebook 03](03_training.ipynb) for the loss and the decision rate.
+#
+# **Time**: about 40 minutes to read and try; on two cores up to four minutes to run, most of it for training.
+
+# %% tags=["hide-input"]
+# In Colab this cell installs the course's library beside Colab's own torch. Elsewhere it does nothing.
+import importlib.util
+import os
+import subprocess
+import sys
+
+if "COLAB_RELEASE_TAG" in os.environ and importlib.util.find_spec("tutorial_lib") is None:
+    address = "git+https://github.com/OWNER/snn-course"
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", address])
+
+# %%
+import copy
+import math
+
+import matplotlib.pyplot as plt
+import torch
+
+from tutorial_lib import data, networks, surrogate, training, utils
+from tutorial_lib import functional as SF
+from tutorial_lib import plotting as splt
+from tutorial_lib.simulation import forward_pass, record_spikes
+
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+# %% [markdown]
+# ## A network to look at
+#
+# Train the network of [notebook 03](03_training.ipynb), but only briefly. A network that still makes mistakes
+# has more to show.
+
+# %%
+digits = data.load()
+loaders = data.loaders(digits, batch_size=128, seed=0)
+num_steps = 50
+iterations = 60 if digits.source == "mnist" else 40
+
+# %%
+training.seed_everything(0)
+net = networks.conv_net(beta=0.5, spike_grad=surrogate.fast_sigmoid(slope=25)).to(device)
+optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+loss_fn = SF.ce_rate_loss()
+history = training.train(
+    net, loaders.train, optimizer, loss_fn, num_steps, num_iterations=iterations
+)
+
+# %% [markdown]
+# Now run it over test images, at most 1,000 of them, and keep everything that the output layer does. The two
+# records have the shape `[T, N, 10]`: step, image, class. Nearly all of this notebook is computed from them.
+
+# %%
+test = data.subset(digits.test, min(1000, len(digits.test)), seed=0)
+images, targets = test.tensors
+with torch.no_grad():
+    parts = [forward_pass(net, num_steps, part.to(device)) for part in images.split(250)]
+spk_rec = torch.cat([spk for spk, _ in parts], dim=1).cpu()
+mem_rec = torch.cat([mem for _, mem in parts], dim=1).cpu()
+print("spk_rec", list(spk_rec.shape), "   mem_rec", list(mem_rec.shape))
+
+# %% [markdown]
+# Add up the spikes over time: the class with the most is the answer. `SF.predict_rate` returns that class, or -1
+# where there is none, because of silence or a tie. The **margin** is the count of the first class
+# minus the count of the second.
+
+# %%
+totals = spk_rec.sum(dim=0)  # [N, 10]
+first, second = totals.topk(2, dim=-1).values.T
+margin = first - second
+predictions = SF.predict_rate(spk_rec)
+right = predictions == targets
+wrong = (predictions >= 0) & ~right
+undecided = predictions < 0
+print(f"{len(targets):,} images: {right.sum()} right, {wrong.sum()} wrong, {undecided.sum()} undecided")
+
+# %%
+assert right.float().mean() > (0.85 if digits.source == "mnist" else 0.75)
+assert wrong.any()
+assert torch.equal(undecided, margin == 0)
+assert right.sum() + wrong.sum() + undecided.sum() == len(targets)
+
+# %% [markdown]
+# ## One image's way through the network
+#
+# Pick an image that the network gets right, but not easily: the margin shall be near 25, half of what is possible.
+
+# %%
+candidates = right.nonzero().squeeze(1)
+idx = candidates[(margin[candidates] - 25).abs().argmin()].item()
+image = images[idx : idx + 1].to(device)
+print(f"image {idx}: a {targets[idx]}, margin {margin[idx]:.0f}")
+assert 10 <= margin[idx] <= 40
+
+# %% [markdown]
+# ### The output raster
+#
+# A **raster** has one row per neuron and one mark per spike. Time runs to the right.
+#
+# > **Predict.** There are ten output neurons, and 50 steps. The answer is right, with a margin near 25. How many
+# > rows will have marks, and how many marks will the fullest row have?
+
+# %% mystnb={"image": {"alt": "Left: a handwritten digit. Right: raster of the ten output neurons over 50 steps. The row of the right class has marks at most or all steps, one rival row about half as many, and most rows are empty."}}
+fig, (left, axis) = plt.subplots(
+    1, 2, figsize=(9, 2.8), width_ratios=[1, 3], layout="constrained"
+)
+left.imshow(images[idx, 0], cmap="gray", vmin=0, vmax=1)
+left.set_title(f"a {targets[idx]}")
+left.set_axis_off()
+splt.raster(spk_rec[:, idx], axis)
+axis.set(ylabel="Output neuron = class", yticks=range(10))
+plt.show()
+
+# %%
+fired = int((totals[idx] > 0).sum())
+print(f"rows with marks: {fired}; marks in the fullest row: {first[idx]:.0f}, in the next: {second[idx]:.0f}")
+assert totals[idx].argmax() == targets[idx]
+assert first[idx] >= 25 and fired <= 5
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Few rows have marks. The fullest is the right class, and it fires at nearly every step, if not at all of them.
+# That is what `ce_rate_loss` asks for: its floor is reached by a target neuron that fires at *every* step.
+# The rival fires about half as often.
+#
+# </details>
+#
+# ### The layers below
+#
+# `record_spikes` keeps the spikes of every layer of neurons. Layer 1 has 12 maps of 12 by 12 neurons, layer 2 has
+# 64 maps of 4 by 4. A raster wants one axis of neurons, so flatten the maps.
+
+# %%
+record = [spikes[:, 0].cpu() for spikes in record_spikes(net, num_steps, image).values()]
+layer1, layer2 = record[0].flatten(1), record[1].flatten(1)
+assert layer1.shape == (50, 1728) and layer2.shape == (50, 1024)
+
+for name, spikes in {"layer 1": layer1, "layer 2": layer2}.items():
+    share = (spikes.sum(0) > 0).float().mean()
+    print(f"{name}: {share:.0%} of the neurons fire at all, {spikes.mean():.1%} of all entries are spikes")
+
+# %%
+assert 0.03 < (layer1.sum(0) > 0).float().mean() < 0.4
+assert layer1.mean() < 0.25 and layer2.mean() < 0.5
+
+# %% [markdown]
+# Most neurons of layer 1 never fire for this image. Draw 60 of those that do, sorted by their count.
+#
+# > **Predict.** The image does not change in all 50 steps. Will the spikes of one neuron come at regular intervals?
+# > In layer 1? In layer 2?
+
+
+# %%
+def sample(spikes, size=60):
+    active = spikes[:, spikes.sum(0) > 0]
+    chosen = torch.randperm(active.shape[1], generator=torch.Generator().manual_seed(0))[:size]
+    return active[:, chosen[active[:, chosen].sum(0).argsort()]]
+
+
+# %% mystnb={"image": {"alt": "Two rasters of 60 active neurons over 50 steps, sorted by count. Layer 1: every row is evenly spaced, from one spike in several steps at the bottom to one at every step at the top. Layer 2: rows are uneven, with gaps and bursts."}}
+fig, axes = plt.subplots(2, 1, figsize=(8, 6), sharex=True, layout="constrained")
+for ax, name, spikes in zip(axes, ("Layer 1", "Layer 2"), (layer1, layer2), strict=True):
+    splt.raster(sample(spikes), ax)
+    ax.set_title(name, loc="left")
+    ax.set_ylabel("Neuron, sorted by count")
+axes[0].set_xlabel("")
+plt.show()
+
+# %% [markdown]
+# Do not trust the eye alone. Take the intervals between the spikes of each neuron, and compare its longest with
+# its shortest.
+
+
+# %%
+def uneven(spikes):
+    """Share of neurons whose longest and shortest interval differ by more than one step."""
+    flags = []
+    for train in spikes.T[spikes.sum(0) > 2]:
+        intervals = train.nonzero().squeeze(1).diff()
+        flags.append(bool(intervals.max() - intervals.min() > 1))
+    return sum(flags) / len(flags)
+
+
+print(f"uneven in layer 1: {uneven(layer1):.0%}, in layer 2: {uneven(layer2):.0%}")
+assert uneven(layer1) == 0 and uneven(layer2) > 0.1
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Layer 1 is regular without exception: the intervals of a neuron differ by one step at most. Its input is a
+# constant current, and that is what [notebook 00](00_spiking_neuron.ipynb) showed for one. (The one step comes
+# from counting time in whole steps.) Layer 2 receives *spikes*, which come and go, so many of its
+# neurons fire unevenly.
+#
+# </details>
+#
+# Look at the left edge of layer 1 as well. The busy rows at the top begin at once, the quiet rows below begin late.
+# Is that so for every neuron? Sort them by the step of their first spike.
+
+# %%
+active = layer1[:, layer1.sum(0) > 0]
+start, count = active.argmax(0), active.sum(0)
+previous = math.inf
+for step in start.unique():
+    group = count[start == step]
+    print(f"first spike at step {step}: {len(group):>3} neurons with {group.min():.0f} to {group.max():.0f} spikes")
+    assert group.max() <= previous  # no late starter fires more often than an earlier one
+    previous = group.min()
+
+# %% [markdown]
+# It is so without exception. A strong current reaches the threshold sooner, and reaches it again sooner.
+# So layer 1 carries the strength of a current twice: in the count, and in the time of the first spike.
+# That is a rate code and a latency code in the same spikes.
+#
+# > **Take-away.** In layer 1 all timing comes from the strength of a constant current. From layer 2 on,
+# > the spikes also depend on each other.
+
+# %% [markdown]
+# ### The membranes behind the spikes
+#
+# Eight empty rows of the output raster look all the same. Their membranes do not.
+
+# %%
+threshold = net[-1].threshold.item()
+assert torch.equal(spk_rec, (mem_rec > threshold).float())  # a spike is a membrane above threshold
+
+# %% mystnb={"image": {"alt": "Ten small panels, one for each output neuron, of membrane potential over 50 steps. The winner stays above the dashed threshold, its rival goes up and down across it, and the others stay below, some by more than ten thresholds."}}
+fig = plt.figure(figsize=(10, 4.4), layout="constrained")
+titles = [f"class {i}" for i in range(10)]
+splt.traces(
+    mem_rec[:, idx], spk_rec[:, idx], dim=(2, 5), titles=titles, threshold=threshold, fig=fig
+)
+plt.show()
+
+# %%
+silent = totals[idx] == 0
+peaks, means = mem_rec[:, idx].amax(0), mem_rec[:, idx].mean(0)
+for i in silent.nonzero().squeeze(1):
+    print(f"class {i}: highest {peaks[i]:6.2f}, mean {means[i]:6.2f}")
+assert (peaks[silent] <= threshold).all()
+assert means[silent].max() - means[silent].min() > 2  # silent, but to very different degrees
+
+# %% [markdown]
+# The strokes at the top of each panel are the spikes. A spike and a membrane above the dashed threshold are the same
+# thing: the membrane is recorded before the reset, which takes off one threshold at the next step.
+#
+# The silent neurons differ. Some are pushed far below zero, and nothing in this model holds them: a leaky
+# integrate-and-fire neuron has no lowest potential. A neuron just below the threshold is the one to watch: a little
+# more current, and the class has a voice.
+#
+# > **Take-away.** The raster tells you who fired. The membranes tell you who nearly did.
+
+# %% [markdown]
+# ## The spike counter
+#
+# A raster row is long to count. `spike_count` does it for you: one bar per class, and the axis ends at the number of
+# steps, the most that a neuron can fire.
+
+# %% mystnb={"image": {"alt": "Horizontal bars of the spike counts of the ten classes. The longest bar, dark and with a bold number, is the right class; one rival has about half of it; most bars are zero."}}
+splt.spike_count(spk_rec[:, idx])
+plt.show()
+
+# %% [markdown]
+# The dark bar with the bold number is the answer. You see who won. You do not see *when*. Let the bars grow: press Play, or
+# draw the slider along.
+#
+# We make it a little hard on purpose. The figure has two axes and the counter shall use the first. The record
+# asks for a gradient, as a record from training does.
+
+# %%
+settings = dict(plt.rcParams)
+graded = spk_rec[:, idx].clone().requires_grad_()
+
+fig, (bars, picture) = plt.subplots(
+    1, 2, figsize=(8, 3.6), width_ratios=[3, 1], layout="constrained"
+)
+picture.imshow(images[idx, 0], cmap="gray", vmin=0, vmax=1)
+picture.set_axis_off()
+anim = splt.spike_count(graded, fig, bars, animate=True)
+player = splt.to_html(anim, dpi=80, alt="The spike counts of ten classes grow over 50 steps.")
+player
+
+# %% [markdown]
+# The dashed line is the time that has passed. A bar that reaches it has fired at every step so far.
+#
+# > **Warning.** If you use the counter of snnTorch 1.0.0, as tutorial 6 does, know its traps. The animation never
+# > shows the last step. It draws on the figure's *last* axes, not on the ones you pass. It changes matplotlib's
+# > global settings. It fails on a record that requires a gradient. As a video it needs ffmpeg, and as a
+# > page for the browser one animation of this kind weighs 5.65 MB.
+#
+# This one does none of that, and a claim like this one wants proof:
+
+# %%
+widths = torch.tensor([bar.get_width() for bar in bars.patches])  # the bars of the last frame
+assert torch.equal(widths, totals[idx])
+assert len(picture.patches) == 0 and len(picture.lines) == 0  # nothing on the other axes
+assert dict(plt.rcParams) == settings
+size = len(player.data) / 1e6
+print(f"{size:.2f} MB for {num_steps} frames")
+assert size < 1.0
+
+# %% [markdown]
+# ## Where the spikes are: feature maps
+#
+# Flattened neurons have lost their place in the image. Put them back: for each of the 12 maps of layer 1, count the
+# spikes at each position.
+
+# %% mystnb={"image": {"alt": "Twelve small images, the maps of layer 1, colored by spike count. Some show parts of the digit's outline, others are dark throughout."}}
+splt.feature_maps(record[0])
+plt.show()
+
+# %% [markdown]
+# Each map shows where its filter found what it looks for: an edge from one side, a stroke, a bright area. Others
+# are dark. Dark for this image, or for every image? Ask 100 of them.
+
+# %%
+many = record_spikes(net, num_steps, images[:100].to(device)).values()
+for name, spikes in zip(("layer 1", "layer 2"), many, strict=False):
+    used = spikes.sum(dim=(0, 1, 3, 4)) > 0  # over time, images, rows and columns
+    print(f"{name}: {int((~used).sum())} of {len(used)} maps never fire")
+    assert used.any()
+
+# %% [markdown]
+# A map that never fires passes nothing on. The network has found its answers without it. No accuracy tells you
+# that part of a network lies idle; its maps do.
+#
+# Layer 2 has 64 maps of 4 by 4 neurons. What does an untrained eye see in them?
+
+# %% mystnb={"image": {"alt": "Sixty-four very small images, the 4 by 4 maps of layer 2, colored by spike count. A few neurons fire at most steps, many not at all; the digit cannot be recognized."}}
+splt.feature_maps(record[1])
+plt.show()
+
+# %% [markdown]
+# Hardly anything. The digit's shape is gone. A bright spot says "this combination, roughly here", and the last
+# layer adds up such spots into ten classes.
+#
+# ### One map over time
+#
+# The counts hide the order. Take the busiest map of layer 1.
+#
+# > **Predict.** In the first frame, only the neurons with a current above the threshold can fire. Which
+# > parts of the outline come first, and does the picture come to rest?
+
+# %%
+busiest = record[0].sum(dim=(0, 2, 3)).argmax().item()
+frames = record[0][:, busiest]  # [T, 12, 12]
+player = splt.to_html(
+    splt.animator(frames, interval=200), dpi=60, alt=f"Spikes of map {busiest} at each step."
+)
+player
+
+# %% mystnb={"image": {"alt": "The busiest map of layer 1 at the first eight steps, spikes bright on dark. The set of firing neurons changes from step to step."}}
+fig, axes = plt.subplots(1, 8, figsize=(10, 1.7), layout="constrained")
+for step, ax in enumerate(axes):
+    ax.imshow(frames[step], cmap=splt.style.CMAP, vmin=0, vmax=1)
+    ax.set_title(f"step {step}: {frames[step].sum():.0f}", fontsize=10)
+    ax.set_axis_off()
+plt.show()
+
+# %%
+changes = (frames[1:] != frames[:-1]).flatten(1).any(1)
+print(f"{changes.float().mean():.0%} of the frames differ from the one before")
+assert changes.float().mean() > 0.5
+assert frames[0].any()  # there are spikes at the very first step
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The strongest parts come first, as you saw in the table of first spikes. The picture does not come to rest. Each neuron keeps its own
+# regular interval, and neurons of unlike intervals fall in and out of step. The flicker means nothing: the
+# image behind it stands still. It is this flicker that layer 2 has for an input.
+#
+# </details>
+#
+# > **Take-away.** Counts per position show *what* a layer responds to. Frames over time show *how*: here, a
+# > still image turned into a steady flicker, with the strongest parts first.
+
+# %% [markdown]
+# ## When does the decision fall?
+#
+# The network is run for 50 steps.
+#
+# > **Predict.** Stop the run after step $t$, and take the class that leads by then. How many steps does the network
+# > need until its accuracy is within a percent or two of the final one: 40, 20, 10, 5?
+#
+# First a definition. Let $N_i[t]$ be the number of spikes of class $i$ up to step $t$: the cumulated sum. The winner $w$
+# is ahead at $t$ if
+#
+# $$N_w[t] > \max_{i \neq w} N_i[t]$$
+#
+# and the decision falls at the first step from which it is ahead *until the end*. Count steps from 1 here: "after
+# step 1" means that one step has run.
+
+# %%
+decided = predictions >= 0
+counts = spk_rec[:, decided].cumsum(dim=0)  # N, [T, M, 10]
+winner = predictions[decided].expand(num_steps, -1).unsqueeze(-1)  # w, [T, M, 1]
+rivals = counts.scatter(2, winner, -1).amax(dim=-1)  # the winner's own count is struck out
+ahead = counts.gather(2, winner).squeeze(-1) > rivals  # [T, M]
+
+# %% [markdown]
+# `scatter` overwrites the winner's own count with -1, so that `amax` finds the best of the others. The decision
+# falls one step after the last step at which the winner was *not* ahead.
+
+# %%
+steps = torch.arange(1, num_steps + 1).unsqueeze(1)
+decision = (steps * ~ahead).amax(dim=0) + 1  # [M], from 1 to 50
+assert ahead[-1].all() and decision.min() >= 1 and decision.max() <= num_steps
+
+was_right = right[decided]
+for name, chosen in {"right": was_right, "wrong": ~was_right}.items():
+    d = decision[chosen].float()
+    print(f"{name}: median step {d.median():.0f}, mean {d.mean():.1f}, by step 5: {(d <= 5).float().mean():.0%}")
+
+# %% mystnb={"image": {"alt": "Two histograms of the step at which the decision falls, from 1 to 50. Right answers: nearly all in the first few steps. Wrong answers: many in the first steps too, but with a longer tail to the right."}}
+fig, axes = plt.subplots(2, 1, figsize=(8, 4.4), sharex=True, layout="constrained")
+groups = {"right answers": was_right, "wrong answers": ~was_right}
+for ax, (name, chosen), color in zip(axes, groups.items(), ("BLUE", "VERMILION"), strict=True):
+    share = 100 * torch.bincount(decision[chosen], minlength=num_steps + 1) / chosen.sum()
+    ax.bar(range(num_steps + 1), share, color=getattr(splt.style, color))
+    ax.set_ylabel("Share (%)")
+    ax.text(0.98, 0.85, f"{chosen.sum()} {name}", ha="right", va="top", transform=ax.transAxes)
+axes[1].set_xlabel("Step from which the winner stays ahead")
+plt.show()
+
+# %%
+step_right, step_wrong = decision[was_right].float(), decision[~was_right].float()
+assert step_right.median() <= 5 and (step_right <= 10).float().mean() > 0.8
+assert step_wrong.mean() > step_right.mean()
+
+# %% [markdown]
+# Most right answers stand after a handful of steps. Wrong answers take longer on average, but many of them fall
+# just as early: the network is not always hesitant when it errs.
+#
+# Now cut the run off at each step, for all images. An image counts only if the lead is unique and the class is right.
+
+# %%
+cut = [SF.predict_rate(spk_rec[:t]) for t in range(1, num_steps + 1)]
+accuracy = torch.stack([(p == targets).float().mean() for p in cut])
+decision_rate = torch.stack([(p >= 0).float().mean() for p in cut])
+for t in (1, 2, 3, 5, 10, 20, 50):
+    print(f"after step {t:>2}: right {accuracy[t - 1]:.1%}, decided {decision_rate[t - 1]:.1%}")
+
+# %% mystnb={"image": {"alt": "Two curves over the step at which the run is cut off: the share of images decided, and below it the share decided rightly. Both rise steeply in the first steps and are flat from about step ten on."}}
+fig, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
+ax.plot(steps, 100 * decision_rate, **splt.style.curve(1) | {"marker": "none"}, label="decided")
+ax.plot(steps, 100 * accuracy, **splt.style.curve(0) | {"markevery": 5}, label="decided and right")
+ax.set(xlabel="Run cut off after step", ylabel="Share of images (%)", ylim=(None, 101))
+ax.legend(loc="lower right")
+plt.show()
+
+# %%
+p, n = accuracy[-1].item(), len(targets)
+print(f"the last 40 steps add {accuracy[-1] - accuracy[9]:+.1%}; standard error {math.sqrt(p * (1 - p) / n):.1%}")
+assert abs(accuracy[-1] - accuracy[9]) < 0.04  # 10 steps are about as good as 50
+assert accuracy[0] < accuracy[-1] - 0.02  # one step is not
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Ten at most, more likely five. After ten steps nothing happens to the accuracy that exceeds its standard error.
+#
+# </details>
+#
+# ### Why so early?
+#
+# Two reasons. First, the whole image is there at step 1, and in this library a spike passes through all layers
+# within the same step. The output can answer at once. Nothing new ever arrives later.
+#
+# Second, the loss asks for it. Take a perfect record, and silence its first ten steps.
+
+# %%
+labels = torch.arange(10)
+perfect = torch.eye(10).repeat(num_steps, 1, 1)  # each target neuron fires at every step
+late = perfect.clone()
+late[:10] = 0
+rate, total = SF.ce_rate_loss(), SF.ce_count_loss()
+print(f"per step:  {rate(perfect, labels):.4f} at once, {rate(late, labels):.4f} ten steps late")
+print(f"per count: {total(perfect, labels):.4f} at once, {total(late, labels):.4f} ten steps late")
+
+# %%
+fee = 10 / num_steps * (math.log(10) - math.log(1 + 9 / math.e))
+assert math.isclose(rate(late, labels) - rate(perfect, labels), fee, rel_tol=1e-4)
+assert abs(total(late, labels) - total(perfect, labels)) < 1e-6
+
+# %% [markdown]
+# A loss per step charges for every step without the answer: the difference between $\ln 10$ and the floor, divided by $T$. A
+# loss on the count does not care when the spikes come.
+#
+# What follows, and what does not?
+#
+# - On *still images, as a constant current*, this network has no use for most of its 50 steps. For its answers, ten
+#   would do, at a fifth of the work.
+# - It was *trained* with 50. Whether a network trained with ten learns as well, this record cannot say. You would
+#   have to train it.
+# - "Stays ahead until the end" is known only in hindsight. To stop early, a rule needs something that it can see at
+#   the time, such as the lead so far (exercise 2).
+# - Data that unfold in time, such as sounds or the events of a moving sensor, are another matter. There the
+#   later steps bring what the early ones cannot know.
+#
+# > **Take-away.** Before you pay for many time steps, cut the record off and look. The curve costs nothing
+# > but a `cumsum`.
+
+# %% [markdown]
+# ## What a wrong answer looks like
+#
+# Which classes are confused with which? Rows are the true classes, columns the answers. The last column takes the
+# undecided images, which an accuracy would hand to the lowest of the tied classes.
+
+# %% mystnb={"image": {"alt": "Confusion matrix of ten true classes by ten predicted classes and a last column none. Most images lie on the blue diagonal; orange cells off it are errors."}}
+_, matrix = splt.confusion_matrix(targets, predictions)
+plt.show()
+
+# %%
+errors = torch.as_tensor(matrix).clone()
+errors.fill_diagonal_(0)
+worst = errors[:, :10].argmax().item()
+print(f"most frequent confusion: a {worst // 10} taken for a {worst % 10}, {errors[:, :10].max()} times")
+assert errors[:, :10].sum() == wrong.sum() and errors[:, 10].sum() == undecided.sum()
+
+# %% [markdown]
+# Blue on the diagonal is right. Orange is wrong. The errors are not spread evenly: a few pairs of digits make up much of them.
+#
+# Numbers next, faces now. Take two images: the wrong answer with the *largest* margin, and the image with the
+# *smallest* margin of all.
+
+# %%
+mistakes = wrong.nonzero().squeeze(1)
+confident = mistakes[margin[mistakes].argmax()].item()
+closest = margin.argmin().item()
+
+
+def verdict(i):
+    return f"answer {predictions[i]}" if predictions[i] >= 0 else "no answer"
+
+
+# %% mystnb={"image": {"alt": "Two rows. Each shows a digit, the raster of the ten output neurons and the bars of their counts. Top, a confident mistake: a wrong class fires at many steps and the others at few or none. Bottom, the closest call: the two highest counts are equal or nearly so."}}
+fig, axes = plt.subplots(2, 3, figsize=(10, 6), width_ratios=[1, 2, 2], layout="constrained")
+for row, i in zip(axes, (confident, closest), strict=True):
+    row[0].imshow(images[i, 0], cmap="gray", vmin=0, vmax=1)
+    row[0].set_title(f"a {targets[i]}, {verdict(i)}")
+    row[0].set_axis_off()
+    splt.raster(spk_rec[:, i], row[1])
+    row[1].set(ylabel="Class", yticks=range(10))
+    splt.spike_count(spk_rec[:, i], ax=row[2])
+plt.show()
+
+# %%
+print(f"margins: {margin[confident]:.0f} and {margin[closest]:.0f}")
+assert margin[confident] >= 15 and margin[closest] <= 3
+assert not undecided.any() or undecided[closest]
+
+# %% [markdown]
+# Above, the mistake looks like any right answer: one full row, one long bar. Nothing in the spikes gives it
+# away. Below, two classes fire about equally often, or no class fires at all. Here the network says that it does not know, if you
+# listen to the margin and not only to the winner.
+#
+# So how much is a margin worth?
+#
+# > **Predict.** Draw the margins of all right answers, and of all wrong ones. Do the two histograms overlap?
+
+# %% mystnb={"image": {"alt": "Two histograms of the margin between first and second class, from 0 to 50 spikes. Right answers pile up at large margins. Wrong answers lie mostly at small ones, but reach far to the right."}}
+fig, axes = plt.subplots(2, 1, figsize=(8, 4.4), sharex=True, layout="constrained")
+groups = {"right answers": right, "wrong answers": wrong}
+for ax, (name, chosen), color in zip(axes, groups.items(), ("BLUE", "VERMILION"), strict=True):
+    weights = torch.full((int(chosen.sum()),), 100 / chosen.sum())
+    ax.hist(margin[chosen], range(0, 56, 5), weights=weights, color=getattr(splt.style, color), ec="white")
+    ax.set_ylabel("Share (%)")
+    ax.text(0.02, 0.85, f"{chosen.sum()} {name}", va="top", transform=ax.transAxes)
+axes[1].set_xlabel("Margin (spikes)")
+plt.show()
+
+# %%
+print(f"median margin: right {margin[right].median():.0f}, wrong {margin[wrong].median():.0f}")
+assert margin[right].median() > margin[wrong].median() + 5
+assert margin[wrong].max() > margin[right].quantile(0.1)  # they overlap
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# They differ clearly, and they overlap. A small margin is a warning. A large one is no guarantee: some wrong
+# answers have a larger margin than a good part of the right ones.
+#
+# </details>
+#
+# That is enough to be useful. Let the network refuse an answer when the margin is below some $m$, and hand these
+# images to someone else.
+
+# %%
+kept, hits = {}, {}
+for m in (1, 5, 10, 20, 40):
+    sure = margin >= m
+    kept[m], hits[m] = sure.float().mean(), right[sure].float().mean()
+    print(f"margin >= {m:>2}: answers {kept[m]:6.1%} of the images, {hits[m]:.1%} of these rightly")
+assert kept[1] > kept[20] and hits[20] > hits[1]
+
+# %% [markdown]
+# Each row trades answers for reliability. To use such a rule, choose $m$ on the validation set and report on the test set:
+# $m$ is a setting like any other.
+#
+# > **Take-away.** A spiking classifier has three answers: right, wrong and none. The margin tells the second from
+# > the first often, but not always.
+
+# %% [markdown]
+# ## Spot the silent network
+#
+# Last, a diagnosis. Here are three networks, A, B and C, of the same architecture, and all of them see the image from
+# above. One is the trained network. One is untrained. One is the trained network with a fault in one layer.
+#
+# We draw 100 neurons of each hidden layer, the same ones for all three networks, and the ten outputs.
+
+# %%
+utils.reset(net)
+faulty = copy.deepcopy(net)
+faulty[-1].threshold.fill_(100.0)
+training.seed_everything(1)
+untrained = networks.conv_net(beta=0.5, spike_grad=surrogate.fast_sigmoid(slope=25)).to(device)
+
+patients = {"A": faulty, "B": net, "C": untrained}
+charts = {
+    name: [s[:, 0].flatten(1).cpu() for s in record_spikes(patient, num_steps, image).values()]
+    for name, patient in patients.items()
+}
+
+# %% [markdown]
+# > **Predict.** Hide the code above, look only at the rasters, and answer: which networks are silent at the output? In
+# > which layer does the silence of each begin? Which one is untrained?
+
+# %% mystnb={"image": {"alt": "Nine rasters: three networks A, B and C side by side, with layer 1 at the bottom, layer 2 in the middle and the output on top. A fires in both hidden layers but not at the output. B fires in all three. C fires in layer 1 only; layer 2 is empty or nearly so and the output is empty."}}
+generator = torch.Generator().manual_seed(0)
+chosen = [torch.randperm(size, generator=generator)[:100] for size in (1728, 1024, 10)]
+fig, axes = plt.subplots(3, 3, figsize=(10, 6.4), sharex=True, layout="constrained")
+for column, (name, chart) in enumerate(charts.items()):
+    for layer, ax in enumerate(axes[::-1, column]):
+        splt.raster(chart[layer][:, chosen[layer].sort().values], ax)
+        ax.set(xlabel="Time step" if layer == 0 else "", ylabel="")
+    axes[0, column].set_title(f"Network {name}")
+for ax, name in zip(axes[:, 0], ("Output", "Layer 2", "Layer 1"), strict=True):
+    ax.set_ylabel(f"{name} (neuron)")
+plt.show()
+
+# %%
+for name, chart in charts.items():
+    print(f"{name}:", ", ".join(f"{int(spikes.sum()):>6,}" for spikes in chart), "spikes in layer 1, 2, output")
+
+sums = {name: [int(spikes.sum()) for spikes in chart] for name, chart in charts.items()}
+assert min(sums["B"]) > 0
+assert sums["A"][:2] == sums["B"][:2] and sums["A"][2] == 0
+assert sums["C"][0] > 0 and sums["C"][1] < 10 and sums["C"][2] == 0
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# B is the trained network: it alone has an output. A and C score exactly the same, the share of class 0, and yet they
+# suffer from different things.
+#
+# In C the silence begins in layer 2. Layer 1 fires, but its spikes do not lift layer 2 over the threshold. This is
+# the untrained network of [notebook 02](02_convolutional_snn.ipynb).
+#
+# In A both hidden layers fire exactly as in B. Only the output is silent: here its threshold was set to 100. So look at
+# the last layer, and leave the others alone.
+#
+# </details>
+#
+# > **Take-away.** When a network does not learn, draw the raster of every layer, from the input upwards. The
+# > first empty one is where to look. Silence further up is only its consequence.
+
+# %% [markdown]
+# ## Try it yourself
+#
+# > **Exercise 1.** Layer 1 sees a constant current. Compute it for each neuron with `net[:2](image)`, and plot
+# > the spike count against it. What is the smallest current that makes a neuron fire, and why?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# with torch.no_grad():
+#     current = net[:2](image).flatten().cpu()
+# fig, ax = plt.subplots(layout="constrained")
+# ax.plot(current, layer1.sum(0), ".")
+# ax.set(xlabel="Current (threshold units)", ylabel="Spikes in 50 time steps", xlim=(0, 2))
+# print(current[layer1.sum(0) > 0].min())
+# ```
+#
+# Without a spike the membrane tends to $I / (1 - \beta) = 2 I$. It passes the threshold 1 only if $I > 0.5$. Above
+# $I = 1.5$ a neuron fires at every step. In between is the staircase of [notebook 00](00_spiking_neuron.ipynb).
+#
+# </details>
+#
+# > **Exercise 2.** Write an early-stopping rule: stop an image as soon as one class leads by $m$ spikes, or at step 50.
+# > For $m$ = 1, 2, 3, 5, print the mean number of steps and the accuracy. Which $m$ would you take?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# n = spk_rec.cumsum(0)
+# best = n.topk(2, dim=-1).values
+# for m in (1, 2, 3, 5):
+#     enough = best[..., 0] - best[..., 1] >= m
+#     stop = torch.where(enough.any(0), enough.int().argmax(0), num_steps - 1)
+#     answer = n[stop, torch.arange(len(targets))].argmax(-1)
+#     print(m, (stop + 1).float().mean().item(), (answer == targets).float().mean().item())
+# ```
+#
+# A lead of two or three gives about the full accuracy within a few steps on average. Most images stop after $m$
+# or so; the few hard ones run on. The choice itself belongs on the validation set.
+#
+# </details>
+#
+# > **Exercise 3.** Train with `SF.ce_count_loss()` in place of `ce_rate_loss`, and run the notebook again from there. How does the
+# > winner's row of the raster change, and when does the decision fall?
+#
+# <details><summary>Hint</summary>
+#
+# This loss is content when the count of the target is a few spikes ahead, and it does not charge for late ones.
+# Compare the median of `first`, and the two lines that print the median step.
+#
+# </details>
+
+# %% [markdown]
+# ## Summary
+#
+# - A raster shows who fired, the membranes show who nearly did, the counts show who won, and the maps show where.
+# - Layer 1 turns a constant current into regular spikes: the stronger, the sooner and the more often. Layer 2 receives
+#   flicker.
+# - The decision falls within the first few steps. On still images, steps after the tenth add hardly anything.
+# - Wrong answers have smaller margins on the whole, but a wrong answer can be as loud as a right one.
+# - A silent output has its cause in the lowest silent layer.
+#
+# **What comes next.** This is the end of the way from one neuron to a trained network that you can look into. Good places to go on from:
+# the encodings of [notebook 00](00_spiking_neuron.ipynb), used as the network's input; the surrogates of
+# [notebook 01](01_surrogate_gradients.ipynb), exchanged in this one; and data that unfold in time.
+#
+# **Further reading.** [Thorpe, Delorme & Van Rullen 2001](https://doi.org/10.1016/S0893-6080(01)00083-1) on
+# decisions by the first spikes;
+# [Chowdhury, Rathi & Roy 2021](https://doi.org/10.48550/arXiv.2110.05929) on networks that need a single time step;
+# [Chow 1970](https://doi.org/10.1109/TIT.1970.1054406) on refusing an answer;
+# [Eshraghian et al. 2023](https://doi.org/10.1109/JPROC.2023.3308088) for the whole field.

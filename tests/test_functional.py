@@ -1,0 +1,389 @@
+"""Losses and accuracies on counts and membranes: equal to snnTorch's, or other as documented."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Callable
+
+import pytest
+import snntorch.functional as peer
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from tutorial_lib import functional as SF
+
+LOSSES = [
+    "ce_rate_loss",
+    "ce_count_loss",
+    "ce_max_membrane_loss",
+    "mse_count_loss",
+    "mse_membrane_loss",
+    "ce_temporal_loss",
+    "mse_temporal_loss",
+]
+CROSS_ENTROPIES = LOSSES[:3]
+METRICS = [SF.accuracy_rate, SF.accuracy_temporal]
+all_losses = pytest.mark.parametrize("name", LOSSES)
+
+
+@st.composite
+def records(draw: st.DrawFn, group: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+    """Random spikes, membranes ``[T, B, C * group]`` and targets ``[B]``."""
+    torch.manual_seed(draw(st.integers(0, 2**31)))
+    steps, batch, classes = (draw(st.integers(1, high)) for high in (12, 5, 6))
+    rate = draw(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]))
+    shape = (steps, batch, classes * group)
+    spikes = (torch.rand(shape) < rate).float()
+    return spikes, torch.randn(shape), torch.randint(classes, (batch,))
+
+
+def value_and_gradient(
+    loss_fn: Callable[[Tensor, Tensor], Tensor], rec: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor]:
+    rec = rec.clone().requires_grad_()
+    loss = loss_fn(rec, targets.clone())
+    upstream = torch.linspace(1, 2, loss.numel(), dtype=loss.dtype).view_as(loss)
+    (gradient,) = torch.autograd.grad(loss, rec, upstream)
+    return loss.squeeze().detach(), gradient
+
+
+def assert_same(ours: object, theirs: object, rec: Tensor, targets: Tensor) -> None:
+    a, b = (value_and_gradient(fn, rec, targets) for fn in (ours, theirs))
+    torch.testing.assert_close(a[0], b[0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(a[1], b[1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CROSS_ENTROPIES)
+@given(data=records(), reduction=st.sampled_from(["mean", "sum", "none"]), weighted=st.booleans())
+def test_cross_entropies_equal_snntorch(
+    name: str, data: tuple, reduction: str, weighted: bool
+) -> None:
+    spikes, membranes, targets = data
+    kwargs = {"reduction": reduction}
+    if weighted:
+        if reduction == "sum":  # snnTorch forgets to sum then
+            return
+        kwargs["weight"] = torch.rand(spikes.shape[-1])
+    rec = membranes if "membrane" in name else spikes
+    assert_same(getattr(SF, name)(**kwargs), getattr(peer, name)(**kwargs), rec, targets)
+
+
+@given(records(), st.floats(0, 1), st.floats(0, 1))
+def test_mse_count_equals_snntorch(data: tuple, correct: float, incorrect: float) -> None:
+    spikes, _, targets = data
+    rates = {"correct_rate": correct, "incorrect_rate": incorrect}
+    assert_same(SF.mse_count_loss(**rates), peer.mse_count_loss(**rates), spikes, targets)
+    assert_same(SF.mse_count_loss(), peer.mse_count_loss(), spikes, targets)
+
+
+@given(records(), st.floats(-2, 2), st.floats(0, 2))
+def test_mse_membrane_equals_snntorch(data: tuple, on: float, off: float) -> None:
+    _, membranes, targets = data
+    kwargs = {"on_target": on, "off_target": off}
+    ours, theirs = SF.mse_membrane_loss(**kwargs), peer.mse_membrane_loss(**kwargs)
+    assert_same(ours, theirs, membranes, targets)
+    assert_same(SF.mse_membrane_loss(), peer.mse_membrane_loss(), membranes, targets)
+
+
+@pytest.mark.parametrize("name", ["ce_count_loss", "mse_count_loss"])
+@given(data=records(group=3))
+def test_population_code_equals_snntorch(name: str, data: tuple) -> None:
+    spikes, _, targets = data
+    kwargs = {"population_code": True, "num_classes": spikes.shape[-1] // 3}
+    assert_same(getattr(SF, name)(**kwargs), getattr(peer, name)(**kwargs), spikes, targets)
+    assert SF.accuracy_rate(spikes, targets, **kwargs) == peer.accuracy_rate(
+        spikes, targets, **kwargs
+    )
+
+
+@given(records())
+def test_accuracies_equal_snntorch(data: tuple) -> None:
+    spikes, _, targets = data
+    assert SF.accuracy_rate(spikes, targets) == peer.accuracy_rate(spikes, targets)
+    assert SF.accuracy_temporal(spikes, targets) == peer.accuracy_temporal(spikes, targets)
+    assert type(SF.accuracy_rate(spikes, targets)) is float
+
+
+@given(records(group=2))
+def test_population_spikes_are_summed_per_class(data: tuple) -> None:
+    spikes, _, targets = data
+    classes = spikes.shape[-1] // 2
+    by_hand = torch.stack([spikes[..., 2 * k] + spikes[..., 2 * k + 1] for k in range(classes)], -1)
+    assert torch.equal(SF.population_spikes(spikes, classes), by_hand)
+    pop = {"population_code": True, "num_classes": classes}
+    assert torch.equal(SF.predict_rate(spikes, **pop), SF.predict_rate(by_hand))
+    assert SF.decision_rate(spikes, **pop) == SF.decision_rate(by_hand)
+    # ce_rate_loss: the documented difference. snnTorch needs two weights there, and sums nothing.
+    ours = SF.ce_rate_loss(**pop)(spikes, targets)
+    torch.testing.assert_close(ours, SF.ce_rate_loss()(by_hand, targets))
+    theirs = peer.ce_rate_loss(**pop, weight=torch.ones(2))(spikes, targets).mean()
+    torch.testing.assert_close(theirs, SF.ce_rate_loss()(spikes, targets))
+
+
+@pytest.mark.parametrize("name", ["mse_count_loss", "mse_membrane_loss"])
+@given(data=records())
+def test_reductions_of_squared_errors(name: str, data: tuple) -> None:
+    """Documented: classes are averaged whatever the reduction; snnTorch sums or keeps them."""
+    spikes, membranes, targets = data
+    rec, classes = (membranes if "membrane" in name else spikes), spikes.shape[-1]
+    ours, theirs = (
+        {r: getattr(lib, name)(reduction=r)(rec, targets) for r in ("mean", "sum", "none")}
+        for lib in (SF, peer)
+    )
+    torch.testing.assert_close(ours["none"], theirs["none"].mean(-1))
+    torch.testing.assert_close(ours["sum"] * classes, theirs["sum"].squeeze())
+    torch.testing.assert_close(ours["mean"], theirs["mean"].squeeze())
+
+
+@all_losses
+@given(data=records())
+def test_weights_multiply_each_samples_loss(name: str, data: tuple) -> None:
+    spikes, _, targets = data
+    weight = torch.rand(spikes.shape[-1])
+    make = getattr(SF, name)
+    single = make(reduction="none")(spikes, targets)
+    assert single.shape == targets.shape
+    weighted = weight[targets] * single
+    for reduction, expected in (
+        ("none", weighted),
+        ("mean", weighted.mean()),
+        ("sum", weighted.sum()),
+    ):
+        got = make(reduction=reduction, weight=weight)(spikes, targets)
+        torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs"),
+    [("mse_count_loss", {}), ("mse_membrane_loss", {}), ("mse_temporal_loss", {"off_target": 0})],
+)
+def test_weights_of_squared_errors_are_per_sample(name: str, kwargs: dict) -> None:
+    """Documented: snnTorch weights the wrong axis; it runs only with as many classes as samples."""
+    spikes = torch.tensor([[[0.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [0.0, 1.0]]])
+    targets, weight = torch.tensor([1, 0]), torch.tensor([1.0, 5.0])
+    distance = getattr(peer, name)(reduction="none", **kwargs)(spikes, targets)
+    ours = getattr(SF, name)(weight=weight, **kwargs)(spikes, targets)
+    theirs = getattr(peer, name)(weight=weight, **kwargs)(spikes, targets)
+    torch.testing.assert_close(ours, (distance * weight[targets].unsqueeze(1)).mean())
+    torch.testing.assert_close(theirs, (distance * weight[targets].unsqueeze(0)).mean())
+    assert not torch.isclose(ours, theirs)
+
+
+def test_a_negative_off_target_is_kept() -> None:
+    """Documented: snnTorch clamps it to 0."""
+    mem, targets = torch.tensor([[[1.0, -1.0]]]), torch.tensor([0])
+    assert SF.mse_membrane_loss(off_target=-1)(mem, targets).item() == 0
+    assert peer.mse_membrane_loss(off_target=-1)(mem, targets).item() == 0.5
+
+
+@given(records())
+def test_membrane_targets_that_change_over_time(data: tuple) -> None:
+    _, membranes, _ = data
+    steps, batch, classes = membranes.shape
+    targets = torch.randint(classes, (steps, batch))
+    loss = SF.mse_membrane_loss(time_var_targets=True, on_target=0.8, off_target=0.1)
+    by_hand = [
+        F.mse_loss(membranes[t], torch.where(F.one_hot(targets[t], classes) > 0, 0.8, 0.1))
+        for t in range(steps)
+    ]
+    torch.testing.assert_close(loss(membranes, targets), torch.stack(by_hand).mean())
+
+
+@pytest.mark.parametrize("classes", [2, 10, 47])
+def test_floors_of_the_rate_loss(classes: int) -> None:
+    targets = torch.arange(classes)
+    perfect = F.one_hot(targets, classes).expand(50, -1, -1).double()
+    floor = math.log(1 + (classes - 1) / math.e)
+    assert SF.ce_rate_loss()(perfect, targets).item() == pytest.approx(floor, rel=1e-12)
+    silent = torch.zeros_like(perfect)
+    for loss in (SF.ce_rate_loss(), SF.ce_count_loss()):
+        assert loss(silent, targets).item() == pytest.approx(math.log(classes), rel=1e-12)
+    assert SF.ce_count_loss()(perfect, targets).item() < 1e-18
+    assert SF.accuracy_rate(perfect, targets) == SF.decision_rate(perfect) == 1
+
+
+def test_the_numbers_of_the_course() -> None:
+    assert math.log(1 + 9 / math.e) == pytest.approx(1.4612, abs=5e-5)
+    assert math.log(10) == pytest.approx(2.3026, abs=5e-5)
+    silent, target = torch.zeros(50, 1, 10), torch.tensor([3])
+    _, of_rate = value_and_gradient(SF.ce_rate_loss(), silent, target)
+    _, of_count = value_and_gradient(SF.ce_count_loss(), silent, target)
+    torch.testing.assert_close(of_rate[:, 0, 3], torch.full((50,), -0.018))
+    torch.testing.assert_close(of_count[:, 0, 3], torch.full((50,), -0.9))
+
+
+@all_losses
+@given(data=records())
+def test_invariances(name: str, data: tuple) -> None:
+    spikes, membranes, targets = data
+    rec = membranes if "membrane" in name else spikes
+    steps, batch, classes = rec.shape
+    loss_fn = getattr(SF, name)(reduction="none")
+    loss = loss_fn(rec, targets)
+    if "temporal" not in name:  # order in time does not matter
+        torch.testing.assert_close(loss_fn(rec[torch.randperm(steps)], targets), loss)
+    renamed = torch.randperm(classes)
+    torch.testing.assert_close(loss_fn(rec[..., renamed.argsort()], renamed[targets]), loss)
+    order = torch.randperm(batch)
+    torch.testing.assert_close(loss_fn(rec[:, order], targets[order]), loss[order])
+
+
+@given(records())
+def test_predictions(data: tuple) -> None:
+    spikes, _, targets = data
+    winners = []
+    for count in spikes.sum(0).tolist():
+        best = [c for c, n in enumerate(count) if n == max(count)]
+        winners.append(best[0] if len(best) == 1 and max(count) > 0 else -1)
+    assert SF.predict_rate(spikes).tolist() == winners
+    decided = [w >= 0 for w in winners]
+    assert SF.decision_rate(spikes) == pytest.approx(sum(decided) / len(decided))
+    right = sum(w == t for w, t in zip(winners, targets.tolist(), strict=True))
+    assert SF.accuracy_rate(spikes, targets) >= right / len(winners) - 1e-12
+
+
+def test_silence_and_ties_are_class_zero_for_accuracy_but_no_decision() -> None:
+    targets = torch.tensor([0, 0, 1, 2])
+    silent = torch.zeros(5, 4, 3)
+    assert SF.accuracy_rate(silent, targets) == 0.5
+    assert SF.accuracy_temporal(silent, targets) == 0.5
+    assert SF.decision_rate(silent) == 0
+    tied = silent.clone()
+    tied[0, :, 1:] = 1
+    assert SF.accuracy_rate(tied, targets) == 0.25  # the lowest of the tied classes
+    assert SF.predict_rate(tied).tolist() == [-1] * 4
+    tied[1, 3, 2] = 1
+    assert SF.predict_rate(tied).tolist() == [-1, -1, -1, 2]
+    assert SF.decision_rate(tied) == 0.25
+    assert SF.predict_rate(torch.tensor([[[0.0], [1.0]]])).tolist() == [-1, 0]
+
+
+@all_losses
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64], ids=str)
+def test_precision(name: str, dtype: torch.dtype) -> None:
+    """Half precision is summed in float32 (bfloat16 has no 299, the last step); float64 stays."""
+    spikes = (torch.rand(300, 4, 3) < 0.01).to(dtype)
+    targets = torch.tensor([0, 1, 2, 0])
+    loss, gradient = value_and_gradient(getattr(SF, name)(), spikes, targets)
+    single, expected = value_and_gradient(getattr(SF, name)(), spikes.float(), targets)
+    full = torch.float64 if dtype == torch.float64 else torch.float32
+    assert (loss.dtype, gradient.dtype) == (full, dtype)
+    torch.testing.assert_close(loss.float(), single, rtol=1e-6, atol=0)
+    torch.testing.assert_close(gradient, expected.to(dtype))
+
+
+def test_large_populations_in_half_precision() -> None:
+    spikes = torch.ones(2, 1, 602, dtype=torch.bfloat16)
+    spikes[:, :, 301] = 0  # 301 against 300 spikes a step, which bfloat16 cannot tell apart
+    pop = {"population_code": True, "num_classes": 2}
+    assert SF.predict_rate(spikes, **pop).tolist() == [0]
+    got = SF.mse_count_loss(**pop)(spikes, torch.tensor([0]))
+    assert got.item() == pytest.approx(600**2 / 2 / 2)
+
+
+@all_losses
+def test_losses_are_plain_objects(name: str) -> None:
+    loss_fn = getattr(SF, name)(reduction="sum")
+    assert repr(loss_fn).startswith(f"{name}(reduction='sum'")
+    assert vars(pickle.loads(pickle.dumps(loss_fn))) == vars(loss_fn)
+    spikes, targets = (torch.rand(5, 2, 3) < 0.5).float(), torch.tensor([0, 2])
+    kept = spikes.clone(), targets.clone()
+    loss_fn(spikes, targets)
+    assert torch.equal(spikes, kept[0]) and torch.equal(targets, kept[1])
+
+
+CALLS = [getattr(SF, name)() for name in LOSSES] + METRICS
+every_call = pytest.mark.parametrize("call", CALLS, ids=[*LOSSES, *[m.__name__ for m in METRICS]])
+BAD_RECORDS = [
+    ([torch.zeros(2, 3)], TypeError, r"\[T, B, C\], got list.*torch\.stack"),
+    (torch.zeros(2, 3), ValueError, r"\[T, B, C\].*got \[2, 3\].*torch\.stack"),
+    (torch.zeros(5, 0, 3), ValueError, r"empty.*\[5, 0, 3\]"),
+    (torch.zeros(0, 2, 3), ValueError, r"empty.*\[0, 2, 3\]"),
+    (torch.zeros(5, 2, 3, dtype=torch.int64), TypeError, r"got torch\.int64.*\.float\(\)"),
+    (torch.full((5, 2, 3), math.nan), ValueError, r"contains NaN.*learning rate"),
+]
+BAD_TARGETS = [
+    ([0, 1], TypeError, r"got list.*as_tensor"),
+    (torch.tensor([0.0, 1.0]), TypeError, r"class indices, got torch\.float32.*\.long\(\)"),
+    (torch.tensor([True, False]), TypeError, r"got torch\.bool"),
+    (torch.tensor([0, 1, 2]), ValueError, r"\[B\] = \[2\].*got \[3\].*time first"),
+    (torch.tensor([[0], [1]]), ValueError, r"\[B\] = \[2\].*got \[2, 1\]"),
+    (torch.tensor([0, 3]), ValueError, r"between 0 and 2 for 3 classes, got values from 0 to 3"),
+    (torch.tensor([-1, 2]), ValueError, r"between 0 and 2 .*from -1 to 2"),
+]
+
+
+@every_call
+@pytest.mark.parametrize(("rec", "error", "message"), BAD_RECORDS)
+def test_bad_records(call: Callable, rec: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call(rec, torch.tensor([0, 1]))
+
+
+@pytest.mark.parametrize("call", [SF.predict_rate, SF.decision_rate, SF.first_spike_time])
+@pytest.mark.parametrize(("rec", "error", "message"), BAD_RECORDS)
+def test_bad_records_alone(call: Callable, rec: object, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        call(rec)
+
+
+@every_call
+@pytest.mark.parametrize(("targets", "error", "message"), BAD_TARGETS)
+def test_bad_targets(call: Callable, targets: object, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        call(torch.zeros(5, 2, 3), targets)
+
+
+@all_losses
+def test_bad_settings_of_all_losses(name: str) -> None:
+    make = getattr(SF, name)
+    with pytest.raises(ValueError, match=r"'mean', 'sum', 'none'.*got 'average'"):
+        make(reduction="average")
+    for weight in ([1.0, -1.0], [1.0, math.nan], [[1.0, 1.0]]):
+        with pytest.raises(ValueError, match=r"one finite number >= 0 per class, shape \[C\], got"):
+            make(weight=torch.tensor(weight))
+    with pytest.raises(ValueError, match=r"weight has 2 entries, but there are 3 classes"):
+        make(weight=torch.ones(2))(torch.zeros(5, 2, 3), torch.tensor([0, 1]))
+
+
+@pytest.mark.parametrize("name", ["ce_rate_loss", "ce_count_loss", "mse_count_loss"])
+def test_bad_populations(name: str) -> None:
+    with pytest.raises(ValueError, match=r"population_code=True needs num_classes.*got None"):
+        getattr(SF, name)(population_code=True)
+    loss_fn = getattr(SF, name)(population_code=True, num_classes=3)
+    for call in (loss_fn, lambda rec, targets: SF.accuracy_rate(rec, targets, True, 3)):
+        with pytest.raises(ValueError, match=r"7 output neurons cannot be shared .* 3 classes"):
+            call(torch.zeros(5, 2, 7), torch.tensor([0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "message"),
+    [
+        ("mse_count_loss", {"correct_rate": 1.5}, r"correct_rate must lie .* 0 and 1, got 1\.5"),
+        ("mse_count_loss", {"incorrect_rate": -0.5}, r"incorrect_rate must lie .*got -0\.5"),
+        ("mse_count_loss", {"correct_rate": math.nan}, r"correct_rate must lie .*got nan"),
+        ("mse_membrane_loss", {"on_target": math.nan}, r"on_target must be a finite .*got nan"),
+        ("mse_membrane_loss", {"off_target": math.inf}, r"off_target must be a finite .*got inf"),
+        (
+            "mse_membrane_loss",
+            {"time_var_targets": True, "weight": torch.ones(2)},
+            r"one target per sample, but time_var_targets is True",
+        ),
+    ],
+)
+def test_bad_settings(name: str, kwargs: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        getattr(SF, name)(**kwargs)
+
+
+def test_bad_targets_over_time() -> None:
+    loss_fn = SF.mse_membrane_loss(time_var_targets=True)
+    mem = torch.zeros(5, 2, 3)
+    with pytest.raises(ValueError, match=r"\[T, B\] = \[5, 2\], got \[2\]"):
+        loss_fn(mem, torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match=r"between 0 and 2 for 3 classes"):
+        loss_fn(mem, torch.full((5, 2), 3))

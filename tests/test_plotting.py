@@ -1,0 +1,518 @@
+"""The figures are judged by the artists drawn: what they show is what went in."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.animation import AbstractMovieWriter, FuncAnimation  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.text import Text  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from tutorial_lib import plotting as splt  # noqa: E402
+from tutorial_lib import surrogate  # noqa: E402
+from tutorial_lib.plotting import style  # noqa: E402
+from tutorial_lib.plotting.learning import _readable  # noqa: E402
+
+quick = settings(max_examples=10, deadline=None)
+
+
+def spike_arrays(*sides: Any) -> st.SearchStrategy[np.ndarray]:
+    return arrays(np.int8, st.tuples(*sides), elements=st.integers(0, 1))
+
+
+@pytest.fixture(autouse=True)
+def clean_session() -> Iterator[None]:
+    """No test leaves a changed rcParams behind; each starts without figures."""
+    before = matplotlib.rcParams.copy()
+    yield
+    assert matplotlib.rcParams == before
+    plt.close("all")
+
+
+@pytest.fixture
+def spikes() -> torch.Tensor:
+    return (torch.rand(20, 10, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+
+
+def tagged(artists: Any, gid: str) -> list[Any]:
+    return [artist for artist in artists if artist.get_gid() == gid]
+
+
+class Watch(AbstractMovieWriter):
+    """Notes at every frame that matplotlib asks for what ``look`` sees; draws nothing."""
+
+    def __init__(self, look: Callable[[], Any]) -> None:
+        super().__init__()
+        self.look, self.seen = look, []
+
+    def setup(self, fig: Figure, outfile: Any, dpi: float | None = None) -> None:
+        super().setup(fig, outfile, dpi)
+
+    def grab_frame(self, **kwargs: Any) -> None:
+        self.seen.append(self.look())
+
+    def finish(self) -> None:
+        pass
+
+
+def watch(anim: FuncAnimation, look: Callable[[], Any]) -> list[Any]:
+    writer = Watch(look)
+    anim.save("unused", writer=writer)
+    return writer.seen
+
+
+# Every function with the shape it takes, its single-axes call, and a tensor that needs a gradient.
+MEM = torch.linspace(-0.5, 1.5, 20).repeat(4, 1).T.contiguous()
+SPK = (MEM > 1).float()
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "raster": lambda ax: splt.raster(SPK.clone().requires_grad_(), ax),
+    "trace": lambda ax: splt.trace(MEM[:, 0].clone().requires_grad_(), SPK[:, 0], 1.0, ax),
+    "spike_count": lambda ax: splt.spike_count(SPK.clone().requires_grad_(), ax=ax),
+    "spike_count animated": lambda ax: splt.spike_count(
+        SPK.clone().requires_grad_(), ax.figure if ax else None, ax, animate=True
+    ),
+    "animator": lambda ax: splt.animator(MEM.view(20, 2, 2).clone().requires_grad_(), ax=ax),
+    "feature_maps": lambda ax: splt.feature_maps(
+        SPK.view(20, 1, 2, 2).clone().requires_grad_(), ax
+    ),
+    "training_curves": lambda ax: splt.training_curves(
+        [1, 2], [torch.tensor(2.0, requires_grad=True), torch.tensor(1.0)], axes=ax
+    ),
+    "confusion_matrix": lambda ax: splt.confusion_matrix(
+        torch.tensor([0, 1, 2]), torch.tensor([0, -1, 1]), 3, ax
+    ),
+    "surrogate_curves": lambda ax: splt.surrogate_curves(
+        {"atan": surrogate.atan()}, primitive=False, axes=ax
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_draws_on_the_axes_it_is_given_while_others_are_current(name: str) -> None:
+    figure, (mine, other) = plt.subplots(1, 2)
+    bystander = plt.figure().add_subplot()
+    plt.sca(bystander)
+    anim = CALLS[name](mine)
+    figure.canvas.draw()
+    assert mine.has_data() or mine.images
+    assert not other.has_data() and not bystander.has_data()
+    assert plt.gca() is bystander and len(plt.get_fignums()) == 2
+    if isinstance(anim, FuncAnimation):
+        splt.to_html(anim, dpi=30)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_makes_a_white_figure_when_given_no_axes_whatever_the_session_style(name: str) -> None:
+    with plt.style.context("dark_background"):
+        drawn = CALLS[name](None)
+        if isinstance(drawn, FuncAnimation):
+            assert not plt.get_fignums(), "an animation must leave no still figure for the notebook"
+            splt.to_html(drawn, dpi=30)
+            return
+        figure = plt.gcf()
+        assert figure.get_facecolor() == (1, 1, 1, 1)
+        figure.canvas.draw()
+        assert all(ax.get_facecolor() == (1, 1, 1, 1) for ax in figure.axes)
+        words = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+        assert words
+        for text in words:
+            on_a_cell = text.get_gid() == "cell"
+            assert on_a_cell or sum(matplotlib.colors.to_rgb(text.get_color())) < 1.2, text
+
+
+# raster
+
+
+@quick
+@given(spike_arrays(st.integers(1, 12), st.integers(1, 6)))
+def test_raster_marks_are_the_spikes(spk: np.ndarray) -> None:
+    figure = Figure()
+    ax = figure.subplots()
+    marks = splt.raster(torch.as_tensor(spk), ax)
+    assert {tuple(p) for p in marks.get_offsets().tolist()} == set(
+        map(tuple, np.argwhere(spk).astype(float).tolist())
+    )
+    assert [t.get_text() for t in ax.texts] == ([] if spk.any() else ["no spikes"])
+    figure.canvas.draw()
+    for ticks in (ax.get_xticks(), ax.get_yticks()):
+        assert np.array_equal(ticks, np.round(ticks))
+
+
+def test_raster_flattens_maps_and_passes_options_on() -> None:
+    spk = torch.zeros(3, 2, 2, 2, dtype=torch.bool)
+    spk[1, 1, 0, 1] = True
+    marks = splt.raster(spk, s=4, c="red")
+    assert marks.get_offsets().tolist() == [[1, 5]]
+    assert marks.get_sizes().tolist() == [4]
+    assert matplotlib.colors.to_rgb(marks.get_edgecolor()[0]) == (1, 0, 0)
+    assert "flattened" in marks.axes.get_ylabel()
+
+
+def test_raster_takes_one_neuron_and_half_precision() -> None:
+    marks = splt.raster(torch.tensor([0, 1, 1], dtype=torch.bfloat16))
+    assert marks.get_offsets().tolist() == [[1, 0], [2, 0]]
+
+
+# traces
+
+
+@quick
+@given(st.integers(2, 60), st.integers(0, 2**31 - 1))
+def test_trace_shows_curve_spikes_and_threshold(steps: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    mem = torch.randn(steps, 1, generator=generator)
+    spk = (mem > 1).float()
+    ax = splt.trace(mem, spk, torch.tensor(1.0), Figure().subplots())
+    (line,) = tagged(ax.lines, "trace")
+    assert np.allclose(line.get_xydata(), np.c_[np.arange(steps), mem[:, 0]])
+    (strokes,) = tagged(ax.collections, "spikes")
+    segments = np.array(strokes.get_segments()).reshape(-1, 2, 2)
+    assert segments[:, 0, 0].tolist() == torch.nonzero(spk[:, 0])[:, 0].tolist()
+    (level,) = tagged(ax.lines, "threshold")
+    assert list(level.get_ydata()) == [1, 1]
+    low, high = ax.get_ylim()
+    top_of_curve = (max(mem.max().item(), 1) - low) / (high - low)
+    assert low < mem.min() and (segments[:, :, 1] > top_of_curve).all()
+
+
+def test_repeated_traces_differ_without_color_and_never_overlap() -> None:
+    ax = None
+    for i, beta in enumerate((0.5, 0.8, 0.9)):
+        mem = torch.linspace(0, 1 + i, 20)
+        ax = splt.trace(mem, (mem > 0.7).float(), 1.0, ax, label=f"beta = {beta}")
+    lines = tagged(ax.lines, "trace")
+    assert len({(line.get_linestyle(), line.get_marker()) for line in lines}) == 3
+    assert len(tagged(ax.lines, "threshold")) == 1
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == [
+        "beta = 0.5", "beta = 0.8", "beta = 0.9"
+    ]  # fmt: skip
+    bands = [c.get_segments()[0][:, 1] for c in tagged(ax.collections, "spikes")]
+    assert all(upper[0] > lower[1] for upper, lower in zip(bands, bands[1:], strict=False))
+    ax.figure.canvas.draw()
+    legend = ax.get_legend().get_window_extent().transformed(ax.transAxes.inverted())
+    low, high = ax.get_ylim()
+    assert legend.y0 > bands[0][1] and bands[-1][0] > (3 - low) / (high - low)
+
+
+def test_axes_with_a_shared_scale_keep_every_curve_in_view() -> None:
+    _, (upper, lower) = plt.subplots(2, 1, sharex=True, sharey=True)
+    splt.trace(torch.tensor([0.0, 9.0, 0.0]), torch.tensor([0, 1, 0]), ax=upper, label="long")
+    splt.trace(torch.tensor([0.0, 1.0]), ax=lower)
+    assert upper.get_ylim()[1] > 9 and upper.get_xlim()[1] > 2
+    (stroke,) = tagged(upper.collections, "spikes")[0].get_segments()
+    low, high = upper.get_ylim()
+    assert stroke[0, 1] > (9 - low) / (high - low), "the other panel must leave the spikes room"
+
+
+@quick
+@given(st.integers(1, 12), st.booleans())
+def test_traces_draw_every_neuron_once(count: int, with_spikes: bool) -> None:
+    mem = torch.arange(5.0 * count).view(5, count) / 10
+    spk = (mem > 1).float() if with_spikes else None
+    figure = Figure(layout="constrained")
+    axes = splt.traces(mem, spk, threshold=1, fig=figure, titles=[f"n{i}" for i in range(count)])
+    assert len(axes) == len(figure.axes) == count
+    for i, ax in enumerate(axes):
+        (line,) = tagged(ax.lines, "trace")
+        assert np.allclose(line.get_ydata(), mem[:, i])
+        assert ax.get_title(loc="left") == f"n{i}"
+        assert len(tagged(ax.collections, "spikes")) == int(with_spikes)
+    assert len({ax.get_ylim() for ax in axes}) == 1
+
+
+def test_traces_leave_spare_panels_out() -> None:
+    axes = splt.traces(MEM, dim=(2, 3))
+    assert len(plt.gcf().axes) == len(axes) == 4
+
+
+# spike_count
+
+
+@quick
+@given(spike_arrays(st.integers(1, 12), st.integers(1, 6)), st.data())
+def test_bars_and_numbers_are_the_counts(spk: np.ndarray, data: st.DataObject) -> None:
+    steps = data.draw(st.integers(1, len(spk)))
+    labels = [f"class {i}" for i in range(spk.shape[1])]
+    ax = splt.spike_count(torch.as_tensor(spk), None, Figure().subplots(), labels, num_steps=steps)
+    totals = spk[:steps].sum(axis=0)
+    assert [bar.get_width() for bar in ax.patches] == totals.tolist()
+    texts = tagged(ax.texts, "count")
+    assert [t.get_text() for t in texts] == [str(n) for n in totals]
+    assert [t.get_text() for t in ax.get_yticklabels()] == labels
+    leads = [t.get_fontweight() == "bold" for t in texts]
+    assert leads == [n > 0 and n == totals.max() for n in totals]
+
+
+@quick
+@given(spike_arrays(st.integers(1, 8), st.integers(1, 4)), st.integers(1, 3))
+def test_frames_grow_to_the_total(spk: np.ndarray, interpolate: int) -> None:
+    ax = Figure().subplots()
+    anim = splt.spike_count(spk, ax=ax, animate=True, interpolate=interpolate)
+    before = ax.get_children()
+    seen = watch(
+        anim,
+        lambda: (
+            [bar.get_width() for bar in ax.patches],
+            tagged(ax.lines, "elapsed")[0].get_xdata()[0],
+        ),
+    )
+    assert len(seen) == len(spk) * interpolate
+    for frame, (widths, elapsed) in enumerate(seen, start=1):
+        assert widths == spk[: frame // interpolate].sum(axis=0).tolist()
+        assert elapsed == pytest.approx(frame / interpolate)
+    assert seen[-1][0] == spk.sum(axis=0).tolist()
+    assert ax.get_children() == before, "frames must move the artists, not add any"
+
+
+def test_time_step_gives_seconds(spikes: torch.Tensor) -> None:
+    assert splt.spike_count(spikes, time_step=1e-3).get_xlabel() == "Spike count in 0.02 s"
+    ax = Figure().subplots()
+    anim = splt.spike_count(spikes, ax=ax, animate=True, time_step=1e-3)
+    splt.to_html(anim, dpi=30)
+    assert "After 0.02 of 0.02 s" in tagged(ax.texts, "clock")[0].get_text()
+
+
+# animations and their player
+
+
+def frames_of(page: str) -> list[bytes]:
+    sources = json.loads(re.search(r"frames = (\[.*?\])", page, re.DOTALL)[1])
+    return [base64.b64decode(source.split(",")[1]) for source in sources]
+
+
+def test_animator_shows_every_image_up_to_the_last() -> None:
+    data = torch.rand(6, 4, 5, generator=torch.Generator().manual_seed(1))
+    ax = Figure().subplots()
+    anim = splt.animator(data, ax=ax, num_steps=5)
+    seen = watch(anim, lambda: np.array(ax.images[0].get_array()))
+    assert np.allclose(seen, data[:5])
+    assert ax.images[0].get_clim() == pytest.approx((data.min().item(), data.max().item()))
+
+
+def test_player_is_small_whole_and_needs_no_network(spikes: torch.Tensor) -> None:
+    long = (torch.rand(50, 10, generator=torch.Generator().manual_seed(2)) < 0.3).float()
+    html = splt.to_html(splt.spike_count(long, animate=True), alt='Counts of "ten" <classes>').data
+    frames = [Image.open(io.BytesIO(png)) for png in frames_of(html)]
+    assert len(frames) == 50 and len(html) < 1_000_000
+    assert "http" not in html and "<link" not in html and 'class="fa' not in html
+    assert 'alt="Counts of &quot;ten&quot; &lt;classes&gt;"' in html
+    for button in re.findall(r"<button.*?</button>", html):
+        assert re.search(r'aria-label="[^"]+"', button)
+        assert re.search(r">\w+</button>", button), "a button is labeled by words, not by an icon"
+    assert "loop = false" in html and "autoplay" not in html
+
+    bars = [0, 0]
+    for k, frame in enumerate((frames[24], frames[-1])):  # bar area grows as the counts do
+        pixels = np.asarray(frame.convert("RGB")).astype(int)
+        for color in (style.BLUE, style.SKY):
+            far = np.abs(pixels - 255 * np.array(matplotlib.colors.to_rgb(color))).sum(axis=-1)
+            bars[k] += int((far < 20).sum())
+    assert bars[0] / bars[1] == pytest.approx((long[:25].sum() / long.sum()).item(), rel=0.03)
+    shown = re.search(r'<img alt="[^"]*" src="([^"]+)"', html)[1]
+    assert base64.b64decode(shown.split(",")[1]) == frames_of(html)[-1]
+
+
+def test_to_html_takes_the_figure_from_pyplot_and_works_twice(spikes: torch.Tensor) -> None:
+    figure, ax = plt.subplots()
+    size, dpi = tuple(figure.get_size_inches()), figure.dpi
+    anim = splt.spike_count(spikes[:3], figure, ax, animate=True, interval=80)
+    kept = splt.to_html(anim, dpi=40, close=False).data
+    assert plt.get_fignums() == [figure.number]
+    once = splt.to_html(anim, dpi=40, default_mode="loop").data
+    assert not plt.get_fignums()
+    again = splt.to_html(anim, dpi=40).data
+    assert frames_of(kept) == frames_of(once) == frames_of(again)
+    assert "loop = true" in once and "setInterval(tick, 80)" in again
+    assert (tuple(figure.get_size_inches()), figure.dpi) == (size, dpi)
+    ids = [re.search(r'id="(\w+)"', page)[1] for page in (kept, once, again)]
+    assert len(set(ids)) == 3, "two players on one page must not share an id"
+
+
+# maps, training, confusion, surrogates
+
+
+@quick
+@given(
+    spike_arrays(st.integers(1, 5), st.integers(1, 7), st.integers(1, 3), st.integers(1, 3)),
+    st.booleans(),
+)
+def test_feature_maps_hold_the_counts_on_one_scale(spk: np.ndarray, rate: bool) -> None:
+    steps, channels = spk.shape[:2]
+    axes = splt.feature_maps(torch.as_tensor(spk), Figure().subplots(1, 8), rate=rate)
+    counts = spk.sum(axis=0) / (steps if rate else 1)
+    assert len(axes) == channels
+    for i, ax in enumerate(axes):
+        assert np.allclose(ax.images[0].get_array(), counts[i])
+        assert ax.images[0].get_clim() == pytest.approx((0, counts.max() or 1))
+    (bar,) = axes[0].figure.axes[8:]
+    assert bar.get_ylabel() == ("Spikes per time step" if rate else f"Spikes in {steps} time steps")
+
+
+@pytest.mark.parametrize(("maps", "columns"), [(1, 1), (12, 4), (64, 8), (7, 4)])
+def test_feature_maps_fill_a_grid(maps: int, columns: int) -> None:
+    axes = splt.feature_maps(torch.zeros(2, maps, 3, 3))
+    assert axes[0].get_subplotspec().get_gridspec().ncols == columns
+    assert len(axes) == maps
+
+
+def test_training_curves_show_values_percent_and_floors() -> None:
+    floors = {"silent": float(np.log(10)), "perfect": 1.4612}
+    loss, accuracy = splt.training_curves(
+        range(1, 41), np.linspace(2.3, 1.5, 40), [20, 40], [0.5, 0.957], floors=floors
+    )
+    (curve,) = tagged(loss.lines, "loss")
+    assert np.allclose(curve.get_ydata(), np.linspace(2.3, 1.5, 40))
+    assert curve.get_xdata()[0] == 1
+    for name, value in floors.items():
+        assert list(tagged(loss.lines, name)[0].get_ydata()) == [value, value]
+        assert tagged(loss.texts, name)[0].get_text() == name
+        assert loss.get_ylim()[0] < value < loss.get_ylim()[1]
+    (points,) = tagged(accuracy.lines, "accuracy")
+    assert points.get_xydata().tolist() == [[20, 50], [40, pytest.approx(95.7)]]
+    assert tagged(accuracy.texts, "last accuracy")[0].get_text() == "95.7 %"
+    assert (loss.get_xlabel(), accuracy.get_ylabel()) == ("Iteration", "Accuracy (%)")
+    assert len(splt.training_curves([1], [2.0])) == 1
+
+
+@quick
+@given(st.integers(1, 6), st.data())
+def test_confusion_matrix_counts_every_pair(classes: int, data: st.DataObject) -> None:
+    pair = st.tuples(st.integers(0, classes - 1), st.integers(-1, classes - 1))
+    pairs = data.draw(st.lists(pair, min_size=1, max_size=40))
+    targets, predictions = torch.tensor(pairs).T
+    ax, matrix = splt.confusion_matrix(targets, predictions, classes, Figure().subplots())
+    expected = np.zeros((classes, classes + 1), dtype=int)
+    for target, prediction in pairs:
+        expected[target, prediction] += 1  # -1 is the last column
+    assert np.array_equal(matrix, expected) and matrix.dtype == np.int64
+    written = {
+        (int(t.get_position()[1]), int(t.get_position()[0])): int(t.get_text())
+        for t in tagged(ax.texts, "cell")
+    }
+    assert written == {tuple(i): expected[tuple(i)] for i in np.argwhere(expected)}
+    assert ax.get_xticklabels()[-1].get_text() == "none"
+
+
+@given(st.tuples(*[st.floats(0, 1)] * 3))
+def test_numbers_in_cells_contrast_with_any_background(rgb: tuple[float, float, float]) -> None:
+    def luminance(color: Any) -> float:
+        c = np.array(matplotlib.colors.to_rgb(color))
+        return float(np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+                     @ [0.2126, 0.7152, 0.0722])  # fmt: skip
+
+    pale, dark = sorted([luminance(rgb), luminance(_readable(rgb))], reverse=True)
+    assert (pale + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_surrogate_curves_are_theirs_and_differ_without_color() -> None:
+    gallery = {
+        name: getattr(surrogate, name)()
+        for name in ("fast_sigmoid", "fast_sigmoid_normalized", "atan", "sigmoid", "triangular",
+                     "boxcar", "gaussian", "straight_through_estimator")
+    }  # fmt: skip
+    x = torch.linspace(-2, 2, 81, dtype=torch.float64)
+    left, right = splt.surrogate_curves(gallery, x)
+    for ax, kind in ((left, "primitive"), (right, "derivative")):
+        lines = tagged(ax.lines, kind)
+        assert [line.get_label() for line in lines] == list(gallery)
+        for line, item in zip(lines, gallery.values(), strict=True):
+            assert np.allclose(line.get_ydata(), getattr(item, kind)(x))
+    looks = {(line.get_linestyle(), line.get_marker()) for line in lines}
+    assert len(looks) == len(gallery)
+    assert tagged(left.lines, "true spike")[0].get_xydata().tolist() == [
+        [-2, 0], [0, 0], [0, 1], [2, 1]
+    ]  # fmt: skip
+    assert [t.get_text() for t in left.figure.legends[0].get_texts()][1:] == list(gallery)
+
+
+def test_styles_differ_without_color() -> None:
+    looks = [style.curve(i) for i in range(56)]
+    assert len({(str(look["linestyle"]), look["marker"]) for look in looks}) == 56
+
+
+# what is refused, with a message that names the shape or value it got and the remedy
+
+BATCH = torch.zeros(50, 128, 10)
+NAN = torch.full((5, 3), torch.nan)
+REFUSED: list[tuple[str, Callable[[], Any], tuple[str, ...]]] = [
+    ("raster 0-d", lambda: splt.raster(torch.tensor(1.0)), (r"\[\]", "torch.stack")),
+    ("raster empty", lambda: splt.raster(torch.zeros(0, 3)), (r"\[0, 3\]",)),
+    ("raster mem", lambda: splt.raster(MEM), (r"\[20, 4\]", "mem_rec")),
+    ("raster NaN", lambda: splt.raster(NAN), (r"\[5, 3\]", "nan")),
+    ("raster list", lambda: splt.raster([SPK[0], SPK[1]]), ("2 tensors", "torch.stack")),
+    ("raster text", lambda: splt.raster(["a"]), ("real numbers",)),
+    ("raster complex", lambda: splt.raster(SPK + 0j), ("complex",)),
+    ("raster ragged", lambda: splt.raster([[1], [1, 0]]), ("unequal",)),
+    ("raster grid", lambda: splt.raster(SPK, plt.subplots(2)[1]), ("ndarray", "axs")),
+    ("trace batch", lambda: splt.trace(BATCH), (r"\[50, 128, 10\]", r"mem_rec\[:, 0, 0\]")),
+    ("trace pair", lambda: splt.trace(MEM[:, 0], SPK[:5, 0]), (r"\[20\]", r"\[5\]")),
+    ("trace order", lambda: splt.trace(SPK[:, 0], MEM[:, 0]), ("mem_rec",)),
+    ("trace threshold", lambda: splt.trace(MEM[:, 0], threshold=MEM[0]), (r"\[4\]",)),
+    ("trace height", lambda: splt.trace(MEM[:, 0], spk_height=5), ("share", "5")),
+    ("traces batch", lambda: splt.traces(BATCH), (r"\[50, 128, 10\]", r"mem_rec\[:, 0\]")),
+    ("traces step", lambda: splt.traces(BATCH[0, 0]), (r"\[10\]", "torch.stack")),
+    ("traces many", lambda: splt.traces(torch.zeros(5, 65)), (r"\[5, 65\]", "pick some")),
+    ("traces dim", lambda: splt.traces(MEM, dim=(1, 2)), (r"\[20, 4\]", r"\(1, 2\)")),
+    ("traces titles", lambda: splt.traces(MEM, titles=["a"]), ("4 titles", "got 1")),
+    ("traces figure", lambda: splt.traces(MEM, fig=plt.subplots()[0]), ("empty",)),
+    ("traces pair", lambda: splt.traces(MEM, SPK[:, :2]), (r"\[20, 4\]", r"\[20, 2\]")),
+    ("count batch", lambda: splt.spike_count(BATCH), (r"\[50, 128, 10\]", r"spk_rec\[:, 0\]")),
+    ("count turned", lambda: splt.spike_count(SPK.T, labels="abcd"), ("labels",)),
+    ("count order", lambda: splt.spike_count(SPK.T, labels=list("abcd")), (r"\[4, 20\]", "data.T")),
+    ("count mem", lambda: splt.spike_count(MEM), (r"\[20, 4\]", "spk_rec")),
+    ("count steps", lambda: splt.spike_count(SPK, num_steps=21), (r"\[20, 4\]", "21")),
+    ("count steps type", lambda: splt.spike_count(SPK, num_steps=True), ("True",)),
+    ("count frames", lambda: splt.spike_count(SPK, animate=True, interpolate=0), ("got 0",)),
+    ("count interval", lambda: splt.spike_count(SPK, animate=True, interval=0), ("got 0",)),
+    ("count time", lambda: splt.spike_count(SPK, time_step=-1.0), ("-1.0",)),
+    ("count swapped", lambda: splt.spike_count(SPK, *plt.subplots()[::-1]), ("Figure", "Axes")),
+    ("count figure", lambda: splt.spike_count(SPK, plt.figure(), plt.subplots()[1]), ("figure",)),
+    ("count choice", lambda: splt.spike_count(SPK, plt.subplots(2)[0]), ("2 axes",)),
+    ("animator", lambda: splt.animator(BATCH[None]), (r"\[1, 50, 128, 10\]", "pick one")),
+    ("player", lambda: splt.to_html(plt.figure()), ("Figure", "animate=True")),
+    ("maps batch", lambda: splt.feature_maps(torch.zeros(5, 2, 3, 4, 4)), ("5, 2, 3, 4, 4", r"spk\[:, 0\]")),  # noqa: E501
+    ("maps axes", lambda: splt.feature_maps(torch.zeros(5, 3, 4, 4), plt.subplots(2)[1]), ("3", "2")),  # noqa: E501
+    ("maps columns", lambda: splt.feature_maps(torch.zeros(5, 3, 4, 4), columns=0), ("got 0",)),
+    ("curves lengths", lambda: splt.training_curves([1, 2], [1.0]), (r"\[2\]", r"\[1\]")),
+    ("curves NaN", lambda: splt.training_curves([1, 2], [1.0, np.nan]), ("nan", r"\[1\]")),
+    ("curves half", lambda: splt.training_curves([1], [1.0], accuracy=[0.5]), ("together",)),
+    ("curves percent", lambda: splt.training_curves([1], [1.0], [1], [94.9]), ("94.9", "100")),
+    ("confusion one-hot", lambda: splt.confusion_matrix(torch.eye(3), torch.eye(3), 3), (r"\[3, 3\]", "argmax")),  # noqa: E501
+    ("confusion range", lambda: splt.confusion_matrix([0, 3], [0, 0], 3), ("0 to 3",)),
+    ("confusion undecided", lambda: splt.confusion_matrix([-1], [0], 3), ("-1",)),
+    ("confusion lengths", lambda: splt.confusion_matrix([0, 1], [0], 3), (r"\[2\]", r"\[1\]")),
+    ("confusion parts", lambda: splt.confusion_matrix([0.5], [0], 3), ("whole", "0.5")),
+    ("confusion labels", lambda: splt.confusion_matrix([0], [0], 3, labels=["a"]), ("3 names",)),
+    ("surrogates list", lambda: splt.surrogate_curves([surrogate.atan()]), ("list",)),
+    ("surrogates none", lambda: splt.surrogate_curves({}), ("empty",)),
+    ("surrogates x", lambda: splt.surrogate_curves({"a": surrogate.atan()}, [1, 0]), (r"\[2\]",)),
+    ("surrogates half", lambda: splt.surrogate_curves({"a": surrogate.from_derivative(torch.ones_like)}), ("primitive=False",)),  # noqa: E501
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "said"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
+def test_bad_input_is_refused_before_anything_is_drawn(
+    call: Callable[[], Any], said: tuple[str, ...]
+) -> None:
+    with pytest.raises((ValueError, TypeError)) as caught:
+        call()
+    for part in said:
+        assert re.search(part, str(caught.value)), (part, str(caught.value))
+    assert not any(ax.has_data() for number in plt.get_fignums() for ax in plt.figure(number).axes)

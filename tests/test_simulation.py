@@ -1,0 +1,253 @@
+"""Running networks over time: records, resets, hooks; `utils.reset`; the course's network."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from tutorial_lib import Leaky, surrogate, utils
+from tutorial_lib.networks import conv_net
+from tutorial_lib.simulation import forward_pass, record_spikes
+
+
+def small_net(beta: float = 0.8) -> nn.Sequential:
+    """3 inputs, 5 hidden neurons (nested), 2 outputs, float64; it spikes."""
+    inner = nn.Sequential(nn.Linear(3, 5), Leaky(beta, init_hidden=True))
+    net = nn.Sequential(inner, nn.Linear(5, 2), Leaky(beta, init_hidden=True, output=True))
+    with torch.no_grad():
+        for linear in (inner[0], net[1]):
+            linear.weight.normal_(0.5)
+            linear.bias.fill_(0.5)
+    return net.double()
+
+
+def batch(size: int, features: int = 3) -> Tensor:
+    return torch.randn(size, features, dtype=torch.float64)
+
+
+def states(net: nn.Module) -> list[Tensor]:
+    return [module.mem for module in net.modules() if isinstance(module, Leaky)]
+
+
+class Explicit(nn.Module):
+    """`small_net` with explicit states: the loop that the learner writes."""
+
+    def __init__(self, net: nn.Sequential) -> None:
+        super().__init__()
+        (self.fc1, _), self.fc2, _ = net
+        self.lif1, self.lif2 = Leaky(0.8).double(), Leaky(0.8).double()
+
+    def forward(self, data: Tensor, num_steps: int) -> tuple[Tensor, ...]:
+        mem1, mem2 = self.lif1.init_leaky(), self.lif2.init_leaky()
+        records: tuple[list[Tensor], ...] = ([], [], [])
+        for _ in range(num_steps):
+            spk1, mem1 = self.lif1(self.fc1(data), mem1)
+            spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
+            for record, value in zip(records, (spk1, spk2, mem2), strict=True):
+                record.append(value)
+        return tuple(torch.stack(record) for record in records)
+
+
+# ---------------------------------------------------------------- reset
+
+
+def test_reset_reaches_nested_layers_and_no_other_net() -> None:
+    one, other = small_net(), small_net()
+    for net in (one, other):
+        net(batch(4))
+    kept = [mem.clone() for mem in states(other)]
+    utils.reset(one)
+    assert [mem.shape for mem in states(one)] == [(), ()]
+    assert all(mem == 0 for mem in states(one))
+    assert all(torch.equal(a, b) for a, b in zip(states(other), kept, strict=True))
+
+
+def test_reset_cuts_the_graph() -> None:
+    """Without it, a second backward pass runs into the first one's freed graph."""
+    net = small_net()
+    for _ in range(2):
+        utils.reset(net)
+        net(batch(4))[0].sum().backward()
+    net(batch(4))  # goes on from the old state
+    with pytest.raises(RuntimeError, match="second time"):
+        net(batch(4))[1].sum().backward()
+        net(batch(4))[1].sum().backward()
+
+
+def test_reset_takes_any_stateful_layer() -> None:
+    class Counter(nn.Module):
+        count = 3
+
+        def reset_mem(self) -> None:
+            self.count = 0
+
+    net = nn.ModuleDict({"deep": nn.ModuleList([Counter()])})
+    utils.reset(net)
+    assert net["deep"][0].count == 0
+    utils.reset(nn.Linear(2, 2))  # nothing to do
+    with pytest.raises(TypeError, match=r"nn\.Module\), got list"):
+        utils.reset([net])
+
+
+# ---------------------------------------------------------------- forward_pass
+
+
+@given(st.integers(1, 12), st.integers(1, 4), st.integers(0, 2**31))
+def test_equal_to_the_explicit_loop(num_steps: int, size: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    net = small_net()
+    data = batch(size)
+    spk1, spk2, mem2 = Explicit(net)(data, num_steps)
+    spk_rec, mem_rec = forward_pass(net, num_steps, data)
+    assert spk_rec.shape == mem_rec.shape == (num_steps, size, 2)
+    assert torch.equal(spk_rec, spk2)
+    torch.testing.assert_close(mem_rec, mem2, rtol=1e-12, atol=1e-12)
+    recorded = record_spikes(net, num_steps, data)
+    assert list(recorded) == ["0.1", "2"]
+    assert torch.equal(recorded["0.1"], spk1)
+    assert torch.equal(recorded["2"], spk2)
+    weights = list(net.parameters())
+    ours = torch.autograd.grad((spk_rec + mem_rec).sum(), weights)
+    by_hand = torch.autograd.grad((spk2 + mem2).sum(), weights)
+    for a, b in zip(ours, by_hand, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_passes_do_not_leak_into_each_other() -> None:
+    net, data = small_net(), batch(4)
+    first = forward_pass(net, 8, data)
+    assert first[0].sum() > 5  # the net does spike
+    forward_pass(net, 3, batch(7))  # another batch size is fine
+    second = forward_pass(net, 8, data)
+    assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
+
+
+def test_the_membrane_integrates_over_the_steps() -> None:
+    lif = Leaky(0.5, init_hidden=True, output=True)
+    spk_rec, mem_rec = forward_pass(lif, 3, torch.full((1, 1), 0.4))
+    assert mem_rec.flatten().tolist() == pytest.approx([0.4, 0.6, 0.7])
+    assert spk_rec.sum() == 0
+
+
+# ---------------------------------------------------------------- record_spikes
+
+
+def test_recording_leaves_no_graph_no_hook_and_no_state() -> None:
+    net, data = small_net(), batch(4)
+    recorded = record_spikes(net, 5, data)
+    assert not any(rec.requires_grad for rec in recorded.values())
+    assert not any(module._forward_hooks for module in net.modules())
+    assert [mem.shape for mem in states(net)] == [(), ()]
+
+
+def test_hooks_are_removed_after_an_error() -> None:
+    net = small_net()
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        record_spikes(net, 5, batch(4, 7))
+    assert not any(module._forward_hooks for module in net.modules())
+    assert [mem.shape for mem in states(net)] == [(), ()]
+
+
+def test_each_layer_is_called_once_per_step() -> None:
+    class Odd(nn.Module):
+        def __init__(self, calls: int) -> None:
+            super().__init__()
+            self.calls = calls
+            self.lif = Leaky(0.5, init_hidden=True)
+            self.out = Leaky(0.5, init_hidden=True, output=True)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            for _ in range(self.calls):
+                x = self.lif(x)
+            return self.out(x)
+
+    assert set(record_spikes(Odd(1), 4, torch.ones(2, 3))) == {"lif", "out"}
+    for calls in (0, 2):
+        with pytest.raises(ValueError, match=rf"'lif' was called {4 * calls} times in 4 steps"):
+            record_spikes(Odd(calls), 4, torch.ones(2, 3))
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize("run", [forward_pass, record_spikes])
+def test_bad_input(run: object) -> None:
+    net, data = small_net(), batch(4)
+    cases = [
+        ((lambda x: x, 5, data), TypeError, r"nn\.Module, got function"),
+        ((net, 0, data), ValueError, r"num_steps must be at least 1, got 0"),
+        ((net, 2.5, data), TypeError, r"num_steps must be an integer, got 2\.5"),
+        ((net, True, data), TypeError, r"num_steps must be an integer, got True"),
+        ((net, 5, data.tolist()), TypeError, r"\[B, \.\.\.\], got list"),
+        ((net, 5, data.byte()), TypeError, r"got torch\.uint8.*float\(\) / 255"),
+        ((net, 5, torch.randn(3)), ValueError, r"shape \[3\].*unsqueeze\(0\)"),
+        ((net, 5, torch.randn(0, 3)), ValueError, r"not empty.*\[0, 3\]"),
+        ((net, 5, torch.full((4, 3), math.nan)), ValueError, r"contains NaN.*nan_to_num"),
+    ]
+    net(data)
+    before = [mem.clone() for mem in states(net)]
+    for arguments, error, message in cases:
+        with pytest.raises(error, match=message):
+            run(*arguments)
+    assert all(torch.equal(a, b) for a, b in zip(states(net), before, strict=True))
+
+
+@pytest.mark.parametrize("run", [forward_pass, record_spikes])
+def test_a_net_must_return_spikes_and_membranes(run: object) -> None:
+    net = nn.Sequential(nn.Linear(3, 2), Leaky(0.5, init_hidden=True))
+    with pytest.raises(TypeError, match=r"\(spk, mem\), got .* shape \[4, 2\].*output=True"):
+        run(net, 5, torch.randn(4, 3))
+
+
+def test_nothing_to_record() -> None:
+    with pytest.raises(ValueError, match=r"Linear has no Leaky layer to record.*whole network"):
+        record_spikes(nn.Linear(3, 2), 5, torch.randn(4, 3))
+
+
+# ---------------------------------------------------------------- the course's network
+
+
+def test_the_course_network() -> None:
+    net = conv_net()
+    parameters = {name: p.numel() for name, p in net.named_parameters()}
+    sizes = [parameters[f"{i}.weight"] + parameters[f"{i}.bias"] for i in (0, 3, 7)]
+    assert sizes == [312, 19_264, 10_250]
+    assert sum(parameters.values()) == 29_826
+    recorded = record_spikes(net, 2, torch.rand(3, 1, 28, 28))
+    shapes = [tuple(rec.shape[1:]) for rec in recorded.values()]
+    assert shapes == [(3, 12, 12, 12), (3, 64, 4, 4), (3, 10)]
+    for rec in forward_pass(net, 2, torch.rand(3, 1, 28, 28)):
+        assert rec.shape == (2, 3, 10)
+
+
+def test_the_course_network_hands_its_settings_to_every_layer() -> None:
+    g = surrogate.fast_sigmoid(50)
+    net = conv_net(0.9, g, threshold=0.7, reset_mechanism="zero", detach_reset=False)
+    layers = [module for module in net if isinstance(module, Leaky)]
+    assert len(layers) == 3
+    for layer in layers:
+        assert layer.beta.item() == pytest.approx(0.9)
+        assert layer.threshold.item() == pytest.approx(0.7)
+        assert layer.spike_grad == g
+        assert (layer.reset_mechanism, layer.detach_reset) == ("zero", False)
+        assert layer.init_hidden
+    assert [layer.output for layer in layers] == [False, False, True]
+    defaults = [module for module in conv_net() if isinstance(module, Leaky)]
+    assert {layer.beta.item() for layer in defaults} == {0.5}
+    assert {layer.spike_grad for layer in defaults} == {surrogate.atan()}
+    assert {layer.detach_reset for layer in defaults} == {True}
+
+
+def test_two_networks_with_one_seed_are_equal_and_share_nothing() -> None:
+    nets = []
+    for _ in range(2):
+        torch.manual_seed(5)
+        nets.append(conv_net())
+    for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        assert torch.equal(a, b)
+        assert a.data_ptr() != b.data_ptr()

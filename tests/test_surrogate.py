@@ -1,0 +1,295 @@
+"""Surrogates: coded slopes against their primitives, areas and peaks, and against snnTorch."""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+
+import numpy as np
+import pytest
+import snntorch.surrogate as peer
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from torch import Tensor, nn
+
+from tutorial_lib import Leaky, surrogate
+
+
+def two_sided(x: Tensor) -> Tensor:
+    return torch.exp(-x.abs())
+
+
+def steep(x: Tensor) -> Tensor:
+    return 0.5 * (1 + torch.tanh(4 * x))
+
+
+DEFAULTS = [
+    surrogate.fast_sigmoid(),
+    surrogate.fast_sigmoid_normalized(),
+    surrogate.atan(),
+    surrogate.sigmoid(),
+    surrogate.triangular(),
+    surrogate.boxcar(),
+    surrogate.gaussian(),
+    surrogate.straight_through_estimator(),
+]
+CUSTOM = [surrogate.from_derivative(two_sided), surrogate.from_primitive(steep)]
+PARAMETERS = {  # name -> (width of the bump, in units of x, from the parameter)
+    "fast_sigmoid": lambda slope: 1 / slope,
+    "fast_sigmoid_normalized": lambda slope: 1 / slope,
+    "atan": lambda alpha: 1 / alpha,
+    "sigmoid": lambda slope: 1 / slope,
+    "triangular": lambda threshold: threshold,
+    "boxcar": lambda width: width / 2,
+    "gaussian": lambda sigma: sigma,
+}
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+by_name = pytest.mark.parametrize("g", DEFAULTS + CUSTOM, ids=lambda g: type(g).__name__)
+
+
+@st.composite
+def surrogates(draw: st.DrawFn) -> tuple[surrogate.Surrogate, float]:
+    """A surrogate with a random parameter, and the width of its bump."""
+    name = draw(st.sampled_from(sorted(PARAMETERS)))
+    value = draw(st.floats(0.05, 100))
+    return getattr(surrogate, name)(value), PARAMETERS[name](value)
+
+
+def slope_at(g: surrogate.Surrogate, x: float) -> float:
+    return g.derivative(torch.tensor(x, dtype=torch.float64)).item()
+
+
+@given(surrogates(), st.floats(0.002, 30), st.booleans())
+def test_derivative_is_the_finite_difference_of_the_primitive(
+    bump: tuple[surrogate.Surrogate, float], u: float, negative: bool
+) -> None:
+    g, width = bump
+    if abs(u - 1) < 1e-3:  # where the box and the triangle have an edge
+        u = 0.99
+    step = 1e-5 * width
+    x = torch.tensor(-u * width if negative else u * width, dtype=torch.float64)
+    difference = (g.primitive(x + step) - g.primitive(x - step)) / (2 * step)
+    assert difference.item() == pytest.approx(g.derivative(x).item(), rel=1e-6, abs=1e-7 * g.peak)
+
+
+@given(surrogates())
+def test_integral_is_the_area(bump: tuple[surrogate.Surrogate, float]) -> None:
+    g, width = bump
+    integral = 0.0
+    for low, high in ((-math.inf, -10), (-10, -1), (-1, 0), (0, 1), (1, 10), (10, math.inf)):
+        part, _ = quad(lambda u: slope_at(g, u * width) * width, low, high, epsabs=1e-9)
+        integral += part
+    assert integral == pytest.approx(g.area, rel=1e-6)
+
+
+@given(surrogates())
+def test_primitive_rises_by_the_area(bump: tuple[surrogate.Surrogate, float]) -> None:
+    g, width = bump
+    ends = g.primitive(torch.tensor([-1e9, 1e9], dtype=torch.float64) * width)
+    assert (ends[1] - ends[0]).item() == pytest.approx(g.area, rel=1e-6)
+
+
+@given(surrogates(), st.lists(st.floats(-40, 40), min_size=1))
+def test_peak_is_at_threshold_and_the_slope_is_even(
+    bump: tuple[surrogate.Surrogate, float], units: list[float]
+) -> None:
+    g, width = bump
+    x = torch.tensor(units, dtype=torch.float64) * width
+    slopes = g.derivative(x)
+    assert slope_at(g, 0.0) == pytest.approx(g.peak, rel=1e-12)
+    assert (slopes <= g.peak * (1 + 1e-12)).all()
+    assert (slopes >= 0).all()
+    torch.testing.assert_close(slopes, g.derivative(-x), rtol=1e-12, atol=0)
+
+
+@by_name
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_finite_and_of_the_same_dtype(g: surrogate.Surrogate, dtype: torch.dtype) -> None:
+    x = torch.linspace(-100, 100, 4001).to(dtype)
+    x = torch.cat([x, torch.tensor([0.0, 1e-7, -1e-7, 6e-5], dtype=dtype)]).requires_grad_()
+    spk = g(x)
+    spk.backward(torch.ones_like(spk))
+    assert spk.dtype == x.grad.dtype == dtype
+    assert set(spk.unique().tolist()) == {0.0, 1.0}
+    assert torch.isfinite(x.grad).all()
+    if not isinstance(g, surrogate.from_derivative):
+        primitive = g.primitive(x.detach())
+        assert primitive.dtype == dtype
+        assert torch.isfinite(primitive).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:3], ids=str)
+def test_steep_surrogates_stay_right_in_low_precision(dtype: torch.dtype) -> None:
+    """1 + k|x| overflows float16 here."""
+    x = torch.tensor([-100.0, 0.0, 100.0], dtype=dtype)
+    for g in (surrogate.fast_sigmoid_normalized(2000), surrogate.sigmoid(2000)):
+        assert torch.isfinite(g.derivative(x)).all()
+        assert g.primitive(x).tolist() == pytest.approx([0, 0.5, 1], abs=1e-2)
+
+
+@by_name
+@given(x=st.lists(st.floats(-1e30, 1e30), min_size=1))
+def test_forward_is_the_heaviside_step(g: surrogate.Surrogate, x: list[float]) -> None:
+    x = torch.tensor([*x, 0.0, -0.0], dtype=torch.float64)
+    torch.testing.assert_close(g(x), torch.heaviside(x, torch.zeros_like(x)), rtol=0, atol=0)
+
+
+@by_name
+def test_backward_is_the_chain_rule_with_the_coded_slope(g: surrogate.Surrogate) -> None:
+    x = torch.linspace(-2, 2, 40, dtype=torch.float64, requires_grad=True)
+    upstream = torch.randn_like(x)
+    (gradient,) = torch.autograd.grad(g(x), x, upstream)
+    torch.testing.assert_close(gradient, upstream * g.derivative(x.detach()), rtol=0, atol=0)
+
+
+def test_straight_through() -> None:
+    g = surrogate.straight_through_estimator()
+    x = torch.tensor([-1e4, 0.0, 3.0], dtype=torch.float64)
+    assert g.derivative(x).tolist() == [1, 1, 1]
+    assert g.primitive(x).tolist() == x.tolist()
+    assert (g.peak, g.area) == (1, math.inf)
+
+
+@pytest.mark.parametrize("threshold", [0.5, 1.0, 3.0])
+def test_triangular_is_a_triangle(threshold: float) -> None:
+    """Straight sides from 1/threshold at 0 down to 0 at the threshold; snnTorch's is a step."""
+    u = torch.linspace(-2, 2, 81, dtype=torch.float64)
+    sides = torch.where(u.abs() < 1, 1 - u.abs(), 0) / threshold
+    torch.testing.assert_close(surrogate.triangular(threshold).derivative(u * threshold), sides)
+    x = torch.tensor([-0.5, 0.5], requires_grad=True)
+    (theirs,) = torch.autograd.grad(peer.triangular(threshold)(x).sum(), x)
+    assert theirs.tolist() == [threshold, -threshold]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "name"),
+    [
+        (surrogate.fast_sigmoid, peer.fast_sigmoid, "slope"),
+        (surrogate.atan, peer.atan, "alpha"),
+        (surrogate.sigmoid, peer.sigmoid, "slope"),
+    ],
+)
+@given(data=st.data())
+def test_equal_to_snntorch(ours: type, theirs: object, name: str, data: st.DataObject) -> None:
+    value = data.draw(st.floats(0.125, 60, width=32))  # snnTorch's sigmoid rounds it to float32
+    # (exp(-kx) + 1)^2 in snnTorch overflows from kx = -44 on: 0 there, and NaN below -89.
+    reach = min(100.0, 40 / value) if ours is surrogate.sigmoid else 100.0
+    points = data.draw(st.lists(st.floats(-reach, reach), min_size=1))
+    for kwargs in ({}, {name: value}) if reach == 100 else ({name: value},):
+        for dtype in (torch.float32, torch.float64):
+            x = torch.tensor(points, dtype=dtype, requires_grad=True)
+            mine, peers = ours(**kwargs)(x), theirs(**kwargs)(x)
+            assert mine.tolist() == peers.tolist()
+            ones = torch.ones(len(points))
+            (a,) = torch.autograd.grad(mine, x, ones.to(dtype))
+            (b,) = torch.autograd.grad(peers, x, ones)
+            precision = torch.finfo(dtype).eps * 100
+            torch.testing.assert_close(a, b.to(dtype), rtol=precision, atol=1e-35)
+
+
+def test_straight_through_equals_snntorch_and_its_sigmoid_overflows() -> None:
+    x = torch.linspace(-100, 100, 101, requires_grad=True)
+    upstream = torch.randn_like(x)
+    for ours, theirs, fine in (
+        (surrogate.straight_through_estimator(), peer.straight_through_estimator(), True),
+        (surrogate.sigmoid(), peer.sigmoid(), False),  # why ours is written with two sigmoids
+    ):
+        (a,) = torch.autograd.grad(ours(x), x, upstream)
+        (b,) = torch.autograd.grad(theirs(x), x, upstream)
+        assert bool(torch.isnan(b).any()) is not fine
+        assert torch.equal(a, b) is fine
+
+
+@by_name
+def test_whole_model_round_trip(g: surrogate.Surrogate) -> None:
+    assert pickle.loads(pickle.dumps(g)) == g
+    net = nn.Sequential(nn.Linear(3, 4), Leaky(0.9, spike_grad=g, init_hidden=True, output=True))
+    x = torch.randn(5, 3)
+    net(x)[0].sum().backward()
+    buffer = io.BytesIO()
+    torch.save(net, buffer)
+    buffer.seek(0)
+    loaded = torch.load(buffer, weights_only=False)
+    assert loaded[1].spike_grad == g
+    for mine, theirs in zip(net(x), loaded(x), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+@by_name
+def test_compared_by_value_and_printed_as_written(g: surrogate.Surrogate) -> None:
+    if g in DEFAULTS:
+        assert eval(repr(g), vars(surrogate)) == g
+        assert type(g)() == g
+        assert hash(type(g)()) == hash(g)
+    assert all(g != other for other in DEFAULTS + CUSTOM if other is not g)
+    for field in g.__dataclass_fields__:
+        with pytest.raises(AttributeError):
+            setattr(g, field, 2.0)
+
+
+def test_the_tutorials_names_and_defaults() -> None:
+    assert repr(surrogate.fast_sigmoid()) == "fast_sigmoid(slope=25)"
+    assert repr(surrogate.atan()) == "atan(alpha=2.0)"
+    assert surrogate.fast_sigmoid(slope=25) != surrogate.fast_sigmoid(slope=50)
+
+
+def test_scalars_of_other_libraries_become_plain_numbers() -> None:
+    for value in (np.float64(25), torch.tensor(25.0)):
+        g = surrogate.fast_sigmoid(value)
+        assert g == surrogate.fast_sigmoid(25)
+        assert hash(g) == hash(surrogate.fast_sigmoid(25))
+        assert type(g.slope) is float
+
+
+@pytest.mark.parametrize("name", sorted(PARAMETERS))
+@pytest.mark.parametrize("bad", [0, -1.5, math.nan, math.inf])
+def test_bad_parameters(name: str, bad: float) -> None:
+    parameter = next(iter(getattr(surrogate, name).__dataclass_fields__))
+    with pytest.raises(ValueError, match=rf"{parameter} must be a finite .* above 0, got {bad}"):
+        getattr(surrogate, name)(bad)
+    with pytest.raises(TypeError, match=rf"{parameter} must be a number, got '25'"):
+        getattr(surrogate, name)("25")
+
+
+@by_name
+@pytest.mark.parametrize("bad", [1.0, torch.tensor([1, 2]), torch.tensor([True])], ids=str)
+def test_only_floating_point_tensors(g: surrogate.Surrogate, bad: object) -> None:
+    with pytest.raises(TypeError, match=r"floating-point tensor.*got (float|torch\.).*as_tensor"):
+        g(bad)
+
+
+@given(st.floats(0.5, 5), st.lists(st.floats(-3, 3), min_size=1))
+def test_from_primitive_takes_the_derivative_itself(k: float, points: list[float]) -> None:
+    """The logistic step by autograd equals the sigmoid surrogate's coded slope."""
+    x = torch.tensor(points, dtype=torch.float64, requires_grad=True)
+    coded = surrogate.sigmoid(k)
+    ours = surrogate.from_primitive(coded.primitive)
+    for g in (ours, surrogate.from_derivative(coded.derivative)):
+        (gradient,) = torch.autograd.grad(g(x).sum(), x)
+        torch.testing.assert_close(gradient, coded.derivative(x.detach()), rtol=1e-12, atol=1e-14)
+        assert g.peak == pytest.approx(coded.peak)
+    assert torch.equal(ours.primitive(x), coded.primitive(x))
+
+
+@pytest.mark.parametrize("make", [surrogate.from_derivative, surrogate.from_primitive])
+def test_bad_functions(make: type) -> None:
+    with pytest.raises(TypeError, match="must be a function of a tensor, got 3"):
+        make(3)
+    for bad, got in ((torch.sum, r"\[\]"), (lambda x: x[:4], r"\[4\]"), (lambda x: 1.0, "float")):
+        with pytest.raises(ValueError, match=rf"elementwise.*\[9\] gave {got}.*keep the shape"):
+            make(bad)
+    with pytest.raises(ValueError, match=r"not finite at x = \[0.0\]"):
+        make(lambda x: 1 / x.abs() if make is surrogate.from_derivative else x.abs().sqrt())
+
+
+def test_a_step_is_no_primitive() -> None:
+    with pytest.raises(ValueError, match=r"must be differentiable.*from_derivative"):
+        surrogate.from_primitive(lambda x: (x > 0).float())
+
+
+def test_a_derivative_alone_has_no_primitive() -> None:
+    with pytest.raises(TypeError, match=r"from_derivative defines no primitive"):
+        CUSTOM[0].primitive(torch.zeros(1))

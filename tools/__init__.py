@@ -1,0 +1,1 @@
+"""Small scripts for those who maintain the course. They are no part of the library."""
