@@ -14,6 +14,8 @@ from tutorial_lib import Leaky, surrogate, utils
 from tutorial_lib.networks import conv_net
 from tutorial_lib.simulation import forward_pass, record_spikes
 
+schedules = pytest.mark.parametrize("schedule", ["auto", "step", "layer"])
+
 
 def small_net(beta: float = 0.8) -> nn.Sequential:
     """3 inputs, 5 hidden neurons (nested), 2 outputs, float64; it spikes."""
@@ -97,17 +99,18 @@ def test_reset_takes_any_stateful_layer() -> None:
 # ---------------------------------------------------------------- forward_pass
 
 
+@schedules
 @given(st.integers(1, 12), st.integers(1, 4), st.integers(0, 2**31))
-def test_equal_to_the_explicit_loop(num_steps: int, size: int, seed: int) -> None:
+def test_equal_to_the_explicit_loop(schedule: str, num_steps: int, size: int, seed: int) -> None:
     torch.manual_seed(seed)
     net = small_net()
     data = batch(size)
     spk1, spk2, mem2 = Explicit(net)(data, num_steps)
-    spk_rec, mem_rec = forward_pass(net, num_steps, data)
+    spk_rec, mem_rec = forward_pass(net, num_steps, data, schedule=schedule)
     assert spk_rec.shape == mem_rec.shape == (num_steps, size, 2)
     assert torch.equal(spk_rec, spk2)
     torch.testing.assert_close(mem_rec, mem2, rtol=1e-12, atol=1e-12)
-    recorded = record_spikes(net, num_steps, data)
+    recorded = record_spikes(net, num_steps, data, schedule=schedule)
     assert list(recorded) == ["0.1", "2"]
     assert torch.equal(recorded["0.1"], spk1)
     assert torch.equal(recorded["2"], spk2)
@@ -118,12 +121,13 @@ def test_equal_to_the_explicit_loop(num_steps: int, size: int, seed: int) -> Non
         torch.testing.assert_close(a, b)
 
 
-def test_passes_do_not_leak_into_each_other() -> None:
+@schedules
+def test_passes_do_not_leak_into_each_other(schedule: str) -> None:
     net, data = small_net(), batch(4)
-    first = forward_pass(net, 8, data)
+    first = forward_pass(net, 8, data, schedule=schedule)
     assert first[0].sum() > 5  # the net does spike
-    forward_pass(net, 3, batch(7))  # another batch size is fine
-    second = forward_pass(net, 8, data)
+    forward_pass(net, 3, batch(7), schedule=schedule)  # another batch size is fine
+    second = forward_pass(net, 8, data, schedule=schedule)
     assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
 
 
@@ -137,18 +141,21 @@ def test_the_membrane_integrates_over_the_steps() -> None:
 # ---------------------------------------------------------------- record_spikes
 
 
-def test_recording_leaves_no_graph_no_hook_and_no_state() -> None:
+@schedules
+def test_recording_leaves_no_graph_no_hook_and_no_state(schedule: str) -> None:
     net, data = small_net(), batch(4)
-    recorded = record_spikes(net, 5, data)
+    recorded = record_spikes(net, 5, data, schedule=schedule)
     assert not any(rec.requires_grad for rec in recorded.values())
     assert not any(module._forward_hooks for module in net.modules())
     assert [mem.shape for mem in states(net)] == [(), ()]
 
 
-def test_hooks_are_removed_after_an_error() -> None:
+@schedules
+def test_hooks_and_states_are_gone_after_an_error(schedule: str) -> None:
     net = small_net()
+    net(batch(2))
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        record_spikes(net, 5, batch(4, 7))
+        record_spikes(net, 5, batch(4, 7), schedule=schedule)
     assert not any(module._forward_hooks for module in net.modules())
     assert [mem.shape for mem in states(net)] == [(), ()]
 

@@ -121,6 +121,14 @@ def test_finite_and_of_the_same_dtype(g: surrogate.Surrogate, dtype: torch.dtype
         assert torch.isfinite(primitive).all()
 
 
+def test_the_tail_of_the_fast_sigmoid_survives_half_precision() -> None:
+    """(1 + k|x|)^2 overflows float16 from |x| = 10.2 on, 1 / (1 + k|x|)^2 does not vanish there."""
+    x = torch.tensor([11.0, -20.0, 40.0])
+    for g in (surrogate.fast_sigmoid(), surrogate.fast_sigmoid_normalized()):
+        half = g.derivative(x.half()).float()
+        torch.testing.assert_close(half, g.derivative(x), rtol=0.1, atol=0)
+
+
 @pytest.mark.parametrize("dtype", DTYPES[:3], ids=str)
 def test_steep_surrogates_stay_right_in_low_precision(dtype: torch.dtype) -> None:
     """1 + k|x| overflows float16 here."""

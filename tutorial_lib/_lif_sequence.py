@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .neurons import ResetMechanism, lif_charge
+from .neurons import ResetMechanism, lif_charge, membrane_dtype
 from .surrogate import Surrogate
 
 __all__ = ["lif_sequence"]
@@ -44,7 +44,7 @@ def lif_sequence(
     Returns:
         ``(spk, mem)``: spikes ``[T, B, ...]`` in the dtype of ``cur``; membranes ``[T, B, ...]``,
         or with ``keep_mem=False`` the last one, ``[B, ...]``, without gradient. Half-precision
-        currents are integrated in float32.
+        currents are integrated in the precision of ``beta``.
     """
     settings = (spike_grad, reset_mechanism, detach_reset, constant, keep_mem)
     spk, mem, last = _LifSequence.apply(cur, beta, threshold, num_steps, *settings)
@@ -66,7 +66,7 @@ class _LifSequence(torch.autograd.Function):
         keep_mem: bool,
     ) -> tuple[Tensor, Tensor | None, Tensor]:
         first = cur if constant else cur[0]
-        dtype = torch.float32 if cur.dtype in (torch.float16, torch.bfloat16) else cur.dtype
+        dtype = membrane_dtype(cur, beta)
         needs_grad = any(ctx.needs_input_grad[:3])
         decay, level = _scalar(beta), _scalar(threshold)
         spk = _record(first, num_steps, cur.dtype)

@@ -96,6 +96,12 @@ def lif_charge(
     return torch.sub(mem, reset, alpha=threshold, out=out)
 
 
+def membrane_dtype(cur: Tensor, beta: Tensor) -> torch.dtype:
+    """Precision of the membrane: float32 under autocast, where the current alone is in half."""
+    half = cur.dtype in (torch.float16, torch.bfloat16)
+    return beta.dtype if half else torch.result_type(cur, beta)
+
+
 class Leaky(nn.Module):
     r"""A layer of leaky integrate-and-fire neurons; call-compatible with snnTorch's ``Leaky``.
 
@@ -222,7 +228,7 @@ class Leaky(nn.Module):
             )
         state = self._state(cur, mem)
         spk, new = lif_step(
-            cur,
+            cur.to(membrane_dtype(cur, self.beta)),
             state,
             _align("beta", self.beta, cur),
             _align("threshold", self.threshold, cur),
@@ -230,6 +236,7 @@ class Leaky(nn.Module):
             self.reset_mechanism,
             self.detach_reset,
         )
+        spk = spk.to(cur.dtype)
         if not self.init_hidden:
             return spk, new
         self.mem = new

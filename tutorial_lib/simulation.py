@@ -11,7 +11,7 @@ from . import _checks, utils
 from ._layerwise import NotLayerwise, Plan
 from .neurons import Leaky
 
-__all__ = ["Schedule", "forward_pass", "record_spikes"]
+__all__ = ["Schedule", "Simulation", "forward_pass", "record_spikes"]
 
 Schedule = Literal["auto", "step", "layer"]
 CHUNK = 32  # images at a time on a CPU: what 50 steps of them need stays in its cache
@@ -59,6 +59,26 @@ def forward_pass(
     frames = data if time_varying else [data] * num_steps
     spk_rec, mem_rec = zip(*(_one_step(net, frame) for frame in frames), strict=True)
     return torch.stack(spk_rec), torch.stack(mem_rec)
+
+
+class Simulation(nn.Module):
+    """A network together with its run over time: one call is one :func:`forward_pass`.
+
+    For wrappers that want a module whose call is everything, DistributedDataParallel for one.
+
+    Args:
+        net, num_steps, schedule: as for :func:`forward_pass`.
+    """
+
+    def __init__(self, net: nn.Module, num_steps: int, schedule: Schedule = "auto") -> None:
+        super().__init__()
+        self.net = net
+        self.num_steps = num_steps
+        self.schedule = schedule
+
+    def forward(self, data: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``(spk_rec, mem_rec)``, each ``[T, B, C]``, of constant ``data`` ``[B, ...]``."""
+        return forward_pass(self.net, self.num_steps, data, schedule=self.schedule)
 
 
 @torch.no_grad()

@@ -102,8 +102,8 @@ def global_batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """This process's share of each global batch, without end, from iteration ``start`` on.
 
-    Epoch ``e`` runs through a permutation that depends on ``seed`` and ``e`` alone. The samples left
-    over at its end, fewer than ``batch_size``, wait for another epoch's order.
+    Epoch ``e`` runs through a permutation that depends on ``seed`` and ``e`` alone. The samples
+    left over at its end, fewer than ``batch_size``, wait for another epoch's order.
 
     Args:
         dataset: the training set.
@@ -141,7 +141,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     positive, number = _positive(int), _positive(float)
     parser.add_argument("--epochs", type=positive, default=1, help="passes over the training set")
-    parser.add_argument("--iterations", type=positive, help="updates per epoch; default: all batches")
+    parser.add_argument("--iterations", type=positive, help="updates per epoch; default: all")
     parser.add_argument("--data", choices=("auto", "mnist", "digits"), default="auto")
     parser.add_argument("--batch-size", type=positive, default=128, help="over all processes")
     parser.add_argument("--micro-batch", type=positive, help="images at once; bounds the memory")

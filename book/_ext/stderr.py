@@ -14,8 +14,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-# "Training:  42%|####      | 21/50 [00:01<00:01, 20.1it/s]" or "21it [00:01, 20.1it/s]"
-BAR = re.compile(r"\d+%\|.*\|.*\[.*\]|\d+\S* \[\d+:\d+.*\]")
+# "Training:  42%|####      | 21/50 [00:01<00:01, 20.1it/s]" or "21it [00:01, 20.1it/s]", from the
+# start of the line. A warning that follows on the same line stays.
+BAR = re.compile(r"^.*?(?:\d+%\|[^|]*\|[^\[]*|\d+\S* )\[[\d:?]+[^\]]*\]")
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 def without_bars(text: str) -> str:
     """Return what is left of a stderr text when the progress bars are taken out."""
     lines = re.split(r"[\r\n]+", ANSI.sub("", text))
-    return "\n".join(line for line in lines if line.strip() and not BAR.search(line))
+    return "\n".join(rest for line in lines if (rest := BAR.sub("", line).strip()))
 
 
 def clean(app: Sphinx, doctree: nodes.document) -> None:

@@ -1,0 +1,1 @@
+"""Speed and memory of the course's network, against peers and against the bare convolutions."""

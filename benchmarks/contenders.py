@@ -1,0 +1,191 @@
+"""The contenders: the network of tutorial 6 in each library, on the same weights and data.
+
+Each contender is a function that runs the network over T steps and returns the output spikes
+``[T, B, 10]``; the floor runs the matrix work alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+BETA, SLOPE, LEARNING_RATE = 0.5, 25, 1e-2
+
+
+@dataclass
+class Contender:
+    """A network, and how it runs over time."""
+
+    name: str
+    net: nn.Module
+    run: Callable[[Tensor, int], Tensor]
+    autocast: torch.dtype | None = None
+
+    def __post_init__(self) -> None:
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=LEARNING_RATE)
+
+    def train(self, data: Tensor, targets: Tensor, steps: int) -> None:
+        """One training step: forward, loss per step, backward, Adam."""
+        from tutorial_lib import functional as SF
+
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast is not None):
+            spikes = self.run(data, steps)
+            loss = SF.ce_rate_loss()(spikes, targets)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+    @torch.no_grad()
+    def evaluate(self, data: Tensor, targets: Tensor, steps: int) -> None:
+        """One evaluation batch: forward and accuracy."""
+        from tutorial_lib import functional as SF
+
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast is not None):
+            SF.accuracy_rate(self.run(data, steps).float(), targets)
+
+
+class Floor(Contender):
+    """The convolutions and the linear layer alone: the first once, the others for all steps."""
+
+    def train(self, data: Tensor, targets: Tensor, steps: int) -> None:
+        self.optimizer.zero_grad()
+        for layer, given in self._work(data, steps):
+            result = layer(given.requires_grad_(layer is not self.net[0]))
+            result.backward(torch.ones_like(result))
+        self.optimizer.step()
+
+    @torch.no_grad()
+    def evaluate(self, data: Tensor, targets: Tensor, steps: int) -> None:
+        for layer, given in self._work(data, steps):
+            layer(given)
+
+    def _work(self, data: Tensor, steps: int) -> list[tuple[nn.Module, Tensor]]:
+        rows = steps * len(data)
+        inputs = self.inputs.setdefault(
+            rows, (torch.zeros(rows, 12, 12, 12), torch.zeros(rows, 1024))
+        )
+        return [(self.net[0], data), (self.net[3], inputs[0]), (self.net[7], inputs[1])]
+
+    @property
+    def inputs(self) -> dict[int, tuple[Tensor, Tensor]]:
+        """Zeros of the right shape, made once: filling them is not part of the floor."""
+        return self.__dict__.setdefault("_inputs", {})
+
+
+def snntorch() -> Contender:
+    """snnTorch, as tutorial 6 writes it."""
+    import snntorch as snn
+    from snntorch import surrogate, utils
+
+    def lif(**options: Any) -> nn.Module:
+        return snn.Leaky(beta=BETA, spike_grad=surrogate.fast_sigmoid(slope=SLOPE), **options)
+
+    net = _network(lambda: lif(init_hidden=True), lambda: lif(init_hidden=True, output=True))
+
+    def run(data: Tensor, steps: int) -> Tensor:
+        utils.reset(net)
+        spk_rec, mem_rec = [], []
+        for _ in range(steps):
+            spk, mem = net(data)
+            spk_rec.append(spk)
+            mem_rec.append(mem)
+        torch.stack(mem_rec)
+        return torch.stack(spk_rec)
+
+    return Contender("snnTorch", net, run)
+
+
+def spikingjelly() -> Contender:
+    """SpikingJelly, multi-step mode, its image repeated over time as its own examples do."""
+    from spikingjelly.activation_based import functional, layer, neuron, surrogate
+
+    def lif() -> nn.Module:
+        return neuron.LIFNode(
+            tau=1 / (1 - BETA),
+            decay_input=False,
+            v_reset=None,
+            detach_reset=True,
+            surrogate_function=surrogate.ATan(),
+            step_mode="m",
+        )
+
+    net = nn.Sequential(
+        layer.Conv2d(1, 12, 5, step_mode="m"),
+        layer.MaxPool2d(2, 2, step_mode="m"),
+        lif(),
+        layer.Conv2d(12, 64, 5, step_mode="m"),
+        layer.MaxPool2d(2, 2, step_mode="m"),
+        lif(),
+        layer.Flatten(step_mode="m"),
+        layer.Linear(1024, 10, step_mode="m"),
+        lif(),
+    )
+
+    def run(data: Tensor, steps: int) -> Tensor:
+        functional.reset_net(net)
+        return net(data.unsqueeze(0).repeat(steps, 1, 1, 1, 1))
+
+    return Contender("SpikingJelly", net, run)
+
+
+def ours(schedule: str, autocast: torch.dtype | None = None, name: str | None = None) -> Contender:
+    """tutorial_lib, in one of its schedules."""
+    from tutorial_lib import networks, simulation, surrogate
+
+    net = networks.conv_net(BETA, surrogate.fast_sigmoid(slope=SLOPE))
+
+    def run(data: Tensor, steps: int) -> Tensor:
+        return simulation.forward_pass(net, steps, data, schedule=schedule)[0]
+
+    return Contender(name or f"ours, {schedule}", net, run, autocast)
+
+
+def floor() -> Contender:
+    """See :class:`Floor`."""
+    net = _network(nn.Identity, nn.Identity)
+    return Floor("floor", net, lambda data, steps: data)
+
+
+MAKERS: dict[str, Callable[[], Contender]] = {
+    "snnTorch": snntorch,
+    "SpikingJelly": spikingjelly,
+    "ours, step": lambda: ours("step"),
+    "ours, layer": lambda: ours("layer"),
+    "ours, bf16": lambda: ours("layer", torch.bfloat16, "ours, bf16"),
+    "floor": floor,
+}
+
+
+def make(name: str) -> Contender:
+    """Make a contender with the weights that all share.
+
+    They are PyTorch's default weights times three, so that every layer fires, as after training.
+    """
+    contender = MAKERS[name]()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for p in contender.net.parameters():
+            bound = 3 / (p[0].numel() if p.ndim > 1 else 100) ** 0.5
+            p.uniform_(-bound, bound, generator=generator)
+    return contender
+
+
+def batch(size: int) -> tuple[Tensor, Tensor]:
+    """A batch of the embedded digits (repeated if there are too few) and its targets."""
+    from tutorial_lib import data
+
+    images, targets = data.load("digits", verbose=False).train.tensors
+    index = torch.arange(size) % len(images)
+    return images[index], targets[index]
+
+
+def _network(lif: Callable[[], nn.Module], last: Callable[[], nn.Module]) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 12, 5), nn.MaxPool2d(2), lif(),
+        nn.Conv2d(12, 64, 5), nn.MaxPool2d(2), lif(),
+        nn.Flatten(), nn.Linear(64 * 4 * 4, 10), last(),
+    )  # fmt: skip

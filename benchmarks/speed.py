@@ -1,0 +1,170 @@
+"""Speed and memory of the course's network: ``make bench``, or ``make bench ARGS=--quick``.
+
+Prints tables and writes results/speed.json. Compare ratios within one run only, and run it with
+nothing else on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from . import contenders, measure
+
+RESULTS = Path(__file__).resolve().parent.parent / "results" / "speed.json"
+BATCH, STEPS = 128, 50
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the first table only, few rounds")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="JSON file to write")
+    args = parser.parse_args(argv)
+    start = time.perf_counter()
+    found: dict[str, object] = {
+        "command": "make bench" + (" ARGS=--quick" if args.quick else ""),
+        "machine": measure.machine(),
+        "batch": BATCH,
+        "steps": STEPS,
+    }
+    found["speed"] = speed(rounds=3 if args.quick else 11)
+    if not args.quick:
+        found["memory"] = memory()
+        found["over_steps"] = growth("T", [(BATCH, steps) for steps in (10, 25, 50, 100, 200, 400)])
+        found["over_batch"] = growth("B", [(size, STEPS) for size in (16, 32, 64, 128, 256, 512)])
+        found["to_95"] = time_to_accuracy()
+    found["seconds"] = round(time.perf_counter() - start)
+    if args.quick and args.output == RESULTS:
+        print("(--quick writes no file)")
+        return
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    print(f"written to {args.output}")
+
+
+def speed(rounds: int) -> dict[str, dict[str, float]]:
+    """One training step and one evaluation batch of every contender."""
+    print(f"One batch of {BATCH} images over {STEPS} steps; {rounds} interleaved rounds")
+    print(f"{'':<14}{'training':>10}{'x snnTorch':>12}{'x floor':>9}", end="")
+    print(f"{'evaluation':>13}{'x snnTorch':>12}")
+    data, targets = contenders.batch(BATCH)
+    everyone = {name: contenders.make(name) for name in contenders.MAKERS}
+    seconds = {
+        mode: measure.interleaved(
+            {
+                name: lambda c=c, mode=mode: getattr(c, mode)(data, targets, STEPS)
+                for name, c in everyone.items()
+            },
+            rounds,
+        )
+        for mode in ("train", "evaluate")
+    }
+    table = {}
+    for name in everyone:
+        table[name] = row = {
+            "train_seconds": sorted(seconds["train"][name])[rounds // 2],
+            "train_over_snntorch": measure.ratio(seconds["train"], "snnTorch", name),
+            "train_time_over_floor": measure.ratio(seconds["train"], name, "floor"),
+            "evaluate_seconds": sorted(seconds["evaluate"][name])[rounds // 2],
+            "evaluate_over_snntorch": measure.ratio(seconds["evaluate"], "snnTorch", name),
+        }
+        print(f"{name:<14}{row['train_seconds']:>8.3f} s", end="")
+        print(f"{row['train_over_snntorch']:>12.2f}", end="")
+        print(f"{row['train_time_over_floor']:>9.2f}{row['evaluate_seconds']:>11.3f} s", end="")
+        print(f"{row['evaluate_over_snntorch']:>12.2f}", flush=True)
+    return table
+
+
+def memory() -> dict[str, dict[str, float]]:
+    """Peak memory of each contender, each in a process of its own."""
+    print("\nPeak memory over the imports, MiB")
+    table = {}
+    for name in contenders.MAKERS:
+        table[name] = {m: measure.peak_memory(name, m, BATCH, STEPS) for m in ("train", "evaluate")}
+        print(f"{name:<14}{table[name]['train']:>9.0f} training", end="")
+        print(f"{table[name]['evaluate']:>9.0f} evaluation", flush=True)
+    long = measure.peak_memory("ours, layer", "train", BATCH, 400, micro_batch=16)
+    table["ours, layer, T = 400 in micro-batches of 16"] = {"train": long}
+    print(f"T = 400, batch {BATCH}, micro-batches of 16: {long:.0f} MiB", flush=True)
+    return table
+
+
+def growth(axis: str, sizes: list[tuple[int, int]]) -> list[dict[str, float]]:
+    """Training step of ours and of snnTorch, as one of batch and steps grows."""
+    print(f"\nTraining step over {axis}: seconds of ours (layer) and snnTorch, and their ratio")
+    rows = []
+    names = ("ours, layer", "snnTorch")
+    everyone = {name: contenders.make(name) for name in names}
+    for size, steps in sizes:
+        data, targets = contenders.batch(size)
+        seconds = measure.interleaved(
+            {
+                name: lambda c=c, d=data, t=targets, n=steps: c.train(d, t, n)
+                for name, c in everyone.items()
+            },
+            rounds=3,
+        )
+        row = {
+            "batch": size,
+            "steps": steps,
+            "ours": sorted(seconds[names[0]])[1],
+            "snntorch": sorted(seconds[names[1]])[1],
+            "ratio": measure.ratio(seconds, "snnTorch", "ours, layer"),
+        }
+        rows.append(row)
+        print(f"B {size:>4}  T {steps:>4}{row['ours']:>9.2f}{row['snntorch']:>9.2f}", end="")
+        print(f"{row['ratio']:>8.2f}", flush=True)
+    return rows
+
+
+def time_to_accuracy(goal: float = 0.95, every: int = 10, limit: int = 300) -> dict[str, object]:
+    """Seconds of training until the accuracy on 1,000 test images reaches ``goal``.
+
+    The evaluations that look are not counted. MNIST if it is at hand, else the embedded digits.
+    """
+    from tutorial_lib import data, training
+
+    digits = data.load()
+    print(f"\nSeconds of training to {goal:.0%} on 1,000 test images of {digits.source}")
+    test = data.subset(digits.test, min(1000, len(digits.test))).tensors
+    found: dict[str, object] = {"source": digits.source, "goal": goal}
+    for name in ("snnTorch", "ours, layer"):
+        training.seed_everything(0)
+        contender = contenders.MAKERS[name]()
+        loader = data.loaders(digits, BATCH, seed=0).train
+        seconds, iteration = 0.0, 0
+        accuracy = 0.0
+        while accuracy < goal and iteration < limit:
+            for images, targets in loader:
+                start = time.perf_counter()
+                contender.train(images, targets, STEPS)
+                seconds += time.perf_counter() - start
+                iteration += 1
+                if iteration % every == 0:
+                    accuracy = _accuracy(contender, *test)
+                    if accuracy >= goal or iteration >= limit:
+                        break
+        found[name] = {"seconds": seconds, "iterations": iteration, "accuracy": accuracy}
+        print(f"{name:<14}{seconds:>8.1f} s, {iteration} iterations, {accuracy:.1%}", flush=True)
+    return found
+
+
+@torch.no_grad()
+def _accuracy(
+    contender: contenders.Contender, images: torch.Tensor, targets: torch.Tensor
+) -> float:
+    from tutorial_lib import functional as SF
+
+    parts = zip(images.split(250), targets.split(250), strict=True)
+    hits = [SF.accuracy_rate(contender.run(x, STEPS), y) * len(y) for x, y in parts]
+    return sum(hits) / len(targets)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Accuracy over a whole dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from .. import _checks
+from .. import functional as SF
+from ..simulation import forward_pass
+from ._devices import autocasting, device_of, mode
+
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+Batches = Iterable[tuple[Tensor, Tensor]]
+
+
+@dataclass
+class Evaluation:
+    """What a network does on a whole dataset.
+
+    Attributes:
+        accuracy: share of samples whose target has the highest spike count (ties to the lowest
+            class).
+        decision_rate: share of samples with one class ahead of all others. The rest are silent or
+            tied.
+        loss: mean loss per sample; None if no loss function was given.
+        num_samples: number of samples, all of the loader.
+        targets: class indices ``[N]``, in the loader's order.
+        predictions: winning classes ``[N]``, -1 for silence or a tie.
+    """
+
+    accuracy: float
+    decision_rate: float
+    loss: float | None
+    num_samples: int
+    targets: Tensor = field(repr=False)
+    predictions: Tensor = field(repr=False)
+
+
+def evaluate(
+    net: nn.Module,
+    loader: Batches,
+    num_steps: int,
+    loss_fn: LossFunction | None = None,
+    *,
+    autocast: torch.dtype | None = None,
+) -> Evaluation:
+    """Run ``net`` over every sample of ``loader``, in evaluation mode and without gradients.
+
+    No batch is dropped, whatever its size; the mode of each layer is as before afterwards.
+
+    Args:
+        net: see :func:`tutorial_lib.simulation.forward_pass`. Batches are moved to its device.
+        loader: batches ``(data [B, ...], targets [B])``.
+        num_steps: number of time steps T.
+        loss_fn: a loss of ``(spk_rec, targets)`` with mean reduction, or None.
+        autocast: ``torch.bfloat16`` for mixed precision; membranes stay in float32.
+
+    Returns:
+        An :class:`Evaluation`.
+
+    Raises:
+        ValueError: if the loader yields nothing, or ``num_steps`` is below 1.
+        TypeError: as :func:`tutorial_lib.simulation.forward_pass`.
+    """
+    _checks.at_least_one("num_steps", num_steps)
+    device = device_of(net)
+    all_targets, all_predictions = [], []
+    hits = loss_sum = 0.0
+    with mode(net, training=False), torch.no_grad(), autocasting(device, autocast):
+        for data, targets in loader:
+            data, targets = data.to(device), targets.to(device)
+            spk_rec, _ = forward_pass(net, num_steps, data)
+            hits += SF.accuracy_rate(spk_rec, targets) * len(targets)
+            if loss_fn is not None:
+                loss_sum += float(loss_fn(spk_rec, targets)) * len(targets)
+            all_targets.append(targets.cpu())
+            all_predictions.append(SF.predict_rate(spk_rec).cpu())
+    if not all_targets:
+        raise ValueError("The loader yields no batch. Is its dataset empty, or was it used up?")
+    targets, predictions = torch.cat(all_targets), torch.cat(all_predictions)
+    return Evaluation(
+        accuracy=hits / len(targets),
+        decision_rate=float((predictions >= 0).double().mean()),
+        loss=None if loss_fn is None else loss_sum / len(targets),
+        num_samples=len(targets),
+        targets=targets,
+        predictions=predictions,
+    )

@@ -1,0 +1,30 @@
+"""What a training run leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass
+class History:
+    """What a training run did. Iteration k means: after k weight updates.
+
+    Attributes:
+        iterations: 1, 2, ..., one entry for each update.
+        loss: training loss of each update's batch, before the update.
+        accuracy: training accuracy of the same batch.
+        eval_iterations: iterations at which the evaluation loader was run, 0 included.
+        eval_loss, eval_accuracy, eval_decision_rate: what it gave.
+    """
+
+    iterations: list[int] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    eval_iterations: list[int] = field(default_factory=list)
+    eval_loss: list[float] = field(default_factory=list)
+    eval_accuracy: list[float] = field(default_factory=list)
+    eval_decision_rate: list[float] = field(default_factory=list)
+
+    def state_dict(self) -> dict[str, list]:
+        """All lists as a plain dictionary, for a checkpoint or JSON."""
+        return asdict(self)
