@@ -28,7 +28,7 @@
 # **Time**: about 40 minutes to read and try, one minute to run.
 
 # %% tags=["hide-input"]
-# In Colab this cell installs the course's library beside Colab's own torch. Elsewhere it does nothing.
+# In Colab this cell installs the course's library beside Colab's torch. Elsewhere it does nothing.
 import importlib.util
 import os
 import subprocess

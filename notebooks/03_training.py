@@ -28,7 +28,7 @@
 # **Time**: about 45 minutes to read and try; on two cores up to four minutes to run.
 
 # %% tags=["hide-input"]
-# In Colab this cell installs the course's library beside Colab's own torch. Elsewhere it does nothing.
+# In Colab this cell installs the course's library beside Colab's torch. Elsewhere it does nothing.
 import importlib.util
 import os
 import subprocess

@@ -109,6 +109,28 @@ def test_equal_to_the_loop_written_out() -> None:
     assert (history.loss, history.accuracy) == (losses, accuracies)
 
 
+@pytest.mark.parametrize("micro_batch", [1, 3, 8, 100])
+def test_micro_batches_add_up_to_the_same_update(micro_batch: int) -> None:
+    """8, 8 and 4 samples; a rest smaller than a micro-batch weighs less."""
+    batches = [(data.double(), targets) for data, targets in DataLoader(dataset(20), batch_size=8)]
+    whole, parts = small_net().double(), small_net().double()
+    parts.load_state_dict(whole.state_dict())
+    expected = fit(whole, batches, 6)
+    history = fit(parts, batches, 6, micro_batch=micro_batch)
+    assert history.loss == pytest.approx(expected.loss, rel=1e-9)
+    assert history.accuracy == pytest.approx(expected.accuracy)
+    torch.testing.assert_close(weights(parts), weights(whole), rtol=1e-7, atol=1e-9)
+
+
+def test_mixed_precision_leaves_the_weights_in_float32() -> None:
+    net, loader = small_net(), DataLoader(dataset(20), batch_size=10)
+    history = fit(net, loader, 2, eval_loader=loader, autocast=torch.bfloat16)
+    assert weights(net).dtype == torch.float32
+    assert all(math.isfinite(loss) for loss in history.loss + history.eval_loss)
+    with pytest.raises(ValueError, match=r"bfloat16 or None, got torch\.float16"):
+        fit(net, loader, 1, autocast=torch.float16)
+
+
 def test_the_same_seed_gives_the_same_run() -> None:
     data = dataset(30)
 

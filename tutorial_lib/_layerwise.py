@@ -93,7 +93,7 @@ class Plan:
             if node.op == "placeholder":
                 values[node] = data.flatten(0, 1) if node in self.over_time else data
             elif _is_neurons(node, self.modules):
-                layer, cur = self.modules[node.target], values[node.args[0]]
+                layer, cur = self.modules[node.target], _channels_last(values[node.args[0]])
                 constant = node.args[0] not in self.over_time
                 if not constant:
                     cur = cur.unflatten(0, (num_steps, -1))
@@ -123,6 +123,13 @@ class Plan:
         if node.op == "call_method":
             return getattr(args[0], node.target)(*args[1:], **kwargs)
         return node.target(*args, **kwargs)
+
+
+def _channels_last(cur: Tensor) -> Tensor:
+    """On a CPU, convolutions of many small maps run fastest with the channels last in memory."""
+    if cur.ndim == 4 and cur.device.type == "cpu":
+        return cur.contiguous(memory_format=torch.channels_last)
+    return cur
 
 
 def _run_neurons(

@@ -7,6 +7,7 @@ kept between the two is the membrane alone.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
@@ -68,20 +69,10 @@ class _LifSequence(torch.autograd.Function):
         first = cur if constant else cur[0]
         dtype = membrane_dtype(cur, beta)
         needs_grad = any(ctx.needs_input_grad[:3])
-        decay, level = _scalar(beta), _scalar(threshold)
         spk = _record(first, num_steps, cur.dtype)
         rows = num_steps if needs_grad or keep_mem else 1
         mem = _record(first, rows, dtype)
-        old = torch.zeros_like(first, dtype=dtype)
-        fired = torch.gt(old, level, out=torch.empty_like(old))
-        for t in range(num_steps):
-            new = mem[t if rows > 1 else 0]
-            now = first if constant else cur[t]
-            lif_charge(now, old, fired, decay, level, reset_mechanism, out=new)
-            fired = torch.gt(new, level, out=spk[t] if spk.dtype == dtype else fired)
-            if spk.dtype != dtype:
-                spk[t] = fired
-            old = new
+        _charge_all(cur, mem, spk, beta, threshold, reset_mechanism, constant)
         last = mem[-1].clone() if rows > 1 else mem[0]
         if needs_grad:
             ctx.save_for_backward(mem, beta, threshold)
@@ -95,33 +86,84 @@ class _LifSequence(torch.autograd.Function):
     def backward(ctx: Any, grad_spk: Tensor, grad_mem: Tensor | None, _last: Tensor):  # noqa: ANN205
         mem, beta, threshold = ctx.saved_tensors
         spike_grad, reset_mechanism, detach_reset, constant = ctx.settings
-        decay, level = _scalar(beta), _scalar(threshold)
-        num_steps = len(mem)
         # grad[t] becomes dL/dU[t]: what arrives at step t, plus what step t + 1 hands back.
-        slope = spike_grad.derivative(mem - level)
-        grad = slope * grad_spk
+        slope = spike_grad.derivative(mem - threshold)
+        grad = torch.mul(slope, grad_spk, out=torch.empty_like(mem))  # laid out as mem is
         want_beta, want_threshold = ctx.needs_input_grad[1:3]
         grad_threshold = -_sum_to(grad, threshold) if want_threshold else None
         if grad_mem is not None:
             grad += grad_mem
-        settings = (decay, level, reset_mechanism, detach_reset)
-        for t in range(num_steps - 2, -1, -1):
-            _hand_back(grad[t], grad[t + 1], mem[t], slope[t], *settings)
+        _hand_back_all(grad, mem, slope, beta, threshold, reset_mechanism, detach_reset)
         grad_beta = None
         if want_beta or want_threshold:
             before = torch.cat([torch.zeros_like(mem[:1]), mem[:-1]])  # the run starts from rest
-            fired = (before > level).to(mem.dtype)
+            fired = (before > threshold).to(mem.dtype)
             if want_beta:
                 kept = before * (1 - fired) if reset_mechanism == "zero" else before
                 grad_beta = _sum_to(grad * kept, beta)
             if want_threshold and reset_mechanism == "subtract":
                 grad_threshold -= _sum_to(grad * fired, threshold)
             if want_threshold and not detach_reset and reset_mechanism != "none":
-                scale = level if reset_mechanism == "subtract" else decay * before
-                attached = grad * scale * spike_grad.derivative(before - level)
+                scale = threshold if reset_mechanism == "subtract" else beta * before
+                attached = grad * scale * spike_grad.derivative(before - threshold)
                 grad_threshold += _sum_to(attached, threshold)
         grad_cur = grad.sum(0) if constant else grad
         return grad_cur.to(ctx.cur_dtype), grad_beta, grad_threshold, *[None] * 6
+
+
+def _charge_all(
+    cur: Tensor,
+    mem: Tensor,
+    spk: Tensor,
+    beta: Tensor,
+    threshold: Tensor,
+    reset_mechanism: ResetMechanism,
+    constant: bool,
+) -> None:
+    """Fill ``mem`` (``[T, ...]``, or ``[1, ...]`` for the last one) and ``spk`` ``[T, ...]``."""
+    if kernels := _kernels(mem):
+        kernels.charge(cur, mem, spk, beta, threshold, reset_mechanism, constant)
+        return
+    decay, level = _scalar(beta), _scalar(threshold)
+    old = torch.zeros_like(mem[0])
+    fired = torch.gt(old, level, out=torch.empty_like(old))
+    for t in range(len(spk)):
+        new = mem[t if len(mem) > 1 else 0]
+        now = cur if constant else cur[t]
+        lif_charge(now, old, fired, decay, level, reset_mechanism, out=new)
+        fired = torch.gt(new, level, out=spk[t] if spk.dtype == mem.dtype else fired)
+        if spk.dtype != mem.dtype:
+            spk[t] = fired
+        old = new
+
+
+def _hand_back_all(
+    grad: Tensor,
+    mem: Tensor,
+    slope: Tensor,
+    beta: Tensor,
+    threshold: Tensor,
+    reset_mechanism: ResetMechanism,
+    detach_reset: bool,
+) -> None:
+    """Add to each step of ``grad`` what the step after it hands back, from the last one down."""
+    if kernels := _kernels(mem):
+        kernels.hand_back(grad, mem, slope, beta, threshold, reset_mechanism, detach_reset)
+        return
+    settings = (_scalar(beta), _scalar(threshold), reset_mechanism, detach_reset)
+    for t in range(len(mem) - 2, -1, -1):
+        _hand_back(grad[t], grad[t + 1], mem[t], slope[t], *settings)
+
+
+def _kernels(mem: Tensor) -> Any:
+    """The Triton kernels where they can run: on a GPU, or in Triton's interpreter."""
+    if not mem.is_cuda and os.environ.get("TRITON_INTERPRET") != "1":
+        return None
+    try:
+        from . import _lif_triton
+    except ImportError:
+        return None
+    return _lif_triton
 
 
 def _hand_back(  # noqa: PLR0913

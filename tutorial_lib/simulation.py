@@ -14,7 +14,7 @@ from .neurons import Leaky
 __all__ = ["Schedule", "Simulation", "forward_pass", "record_spikes"]
 
 Schedule = Literal["auto", "step", "layer"]
-CHUNK = 32  # images at a time on a CPU: what 50 steps of them need stays in its cache
+CHUNK = 16  # images at a time on a CPU: what 50 steps of them need stays in its cache
 
 
 def forward_pass(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,6 +48,9 @@ class Exercise:
         stub: makes what the untouched notebook holds.
         mutants: at least three wrong answers.
         variants: makers of other right answers: another spelling, dtype, in place, vectorized.
+        options: for a choice, and only there: makes the options, from key to text ("a": "It stays
+            at 1."), at least four. An answer then is a key. ``judge`` computes which one is right,
+            and its message says why the one given is wrong. Every other option has its mutant.
     """
 
     id: str
@@ -59,6 +62,7 @@ class Exercise:
     stub: Callable[[], Any]
     mutants: tuple[Mutant, ...]
     variants: tuple[Callable[[], Any], ...] = ()
+    options: Callable[[], Mapping[str, str]] | None = None
 
 
 def right(message: str) -> Verdict:
