@@ -24,7 +24,8 @@ help:
 	@echo 'make lab        open the course in JupyterLab (make lab ARGS="--no-browser --port 9999")'
 	@echo 'make test       lint, compare notebooks with their sources, run all tests and notebooks'
 	@echo 'make book       build the book in book/_build/html; a warning or a failing cell fails it'
-	@echo 'make notebooks  write notebooks/*.ipynb from notebooks/*.py, carry the address everywhere'
+	@echo 'make notebooks  write notebooks/*.ipynb from notebooks/*.py and the tables of the book,'
+	@echo '                carry the address everywhere'
 	@echo 'make clean      remove $(VENV), the built book and caches; never a file of yours'
 	@echo
 	@echo 'The first of them installs everything into $(VENV). Another Python: make lab PYTHON=python3.12'
@@ -58,8 +59,9 @@ lab: $(INSTALLED)
 test: $(INSTALLED) $(COLAB_WHEELS)/.fetched
 	@echo "[1/4] lint"
 	@$(PY) -m ruff check tutorial_lib tests tools book $(NOTEBOOKS)
-	@echo "[2/4] notebooks and addresses against their sources"
+	@echo "[2/4] notebooks, addresses and tables against their sources"
 	@$(PY) -m tools.notebooks --check
+	@$(PY) -m tools.tables --check
 	@echo "[3/4] unit tests"
 	@$(QUICK) $(PY) -m pytest tests -n 2 --dist loadfile --durations=10
 	@echo "[4/4] every notebook, executed on the embedded digits"
@@ -77,6 +79,7 @@ book: $(INSTALLED)
 
 notebooks: $(INSTALLED)
 	@$(PY) -m tools.notebooks
+	@$(PY) -m tools.tables
 
 clean:
 	rm -rf $(VENV) book/_build .pytest_cache .ruff_cache .hypothesis tutorial_lib.egg-info

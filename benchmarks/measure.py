@@ -58,6 +58,13 @@ def machine() -> dict[str, object]:
     }
 
 
+def commit() -> str:
+    """The commit that was measured, with a mark if files differ from it; empty without git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=os.path.dirname(__file__))
+    return done.stdout.strip()
+
+
 def _processor() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as info:

@@ -1,6 +1,6 @@
 """Speed and memory of the course's network: ``make bench``, or ``make bench ARGS=--quick``.
 
-Prints tables and writes results/speed.json. Compare ratios within one run only, and run it with
+Prints tables and writes results/speed.json and speed.md. Compare ratios within one run only, and run it with
 nothing else on the machine.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from . import contenders, measure
+from . import contenders, measure, report
 
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "speed.json"
 BATCH, STEPS = 128, 50
@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     start = time.perf_counter()
     found: dict[str, object] = {
         "command": "make bench" + (" ARGS=--quick" if args.quick else ""),
+        "commit": measure.commit(),
         "machine": measure.machine(),
+        "seed": 0,
         "batch": BATCH,
         "steps": STEPS,
     }
@@ -45,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    print(f"written to {args.output}")
+    report.write(found, args.output.with_suffix(".md"))
+    print(f"written to {args.output} and {args.output.with_suffix('.md').name}")
 
 
 def speed(rounds: int) -> dict[str, dict[str, float]]:

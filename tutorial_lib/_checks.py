@@ -25,7 +25,8 @@ def at_least_one(name: str, value: int) -> int:
     """Return ``value`` if it is an integer of 1 or more.
 
     Raises:
-        TypeError: if it is no integer. ValueError: if it is below 1.
+        TypeError: if it is no integer.
+        ValueError: if it is below 1.
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__}).")

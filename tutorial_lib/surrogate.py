@@ -396,7 +396,8 @@ class from_derivative(Surrogate):
         function: elementwise, maps an overdrive tensor to slopes of the same shape.
 
     Raises:
-        TypeError: if ``function`` cannot be called. ValueError: if it changes the shape of its
+        TypeError: if ``function`` cannot be called.
+        ValueError: if it changes the shape of its
             input or returns values that are not finite on [-1, 1].
     """
 
@@ -427,7 +428,8 @@ class from_primitive(Surrogate):
         function: elementwise and differentiable, maps an overdrive tensor to one of the same shape.
 
     Raises:
-        TypeError: if ``function`` cannot be called. ValueError: if it changes the shape of its
+        TypeError: if ``function`` cannot be called.
+        ValueError: if it changes the shape of its
             input, has no gradient, or one that is not finite on [-1, 1].
     """
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Misfit", "describe", "does_nothing", "is_gap", "place", "sentence"]
+__all__ = ["Misfit", "describe", "does_nothing", "is_gap", "means_untouched", "place", "sentence"]
 
 _LIBRARIES = tuple(
     str(Path(folder).resolve())
@@ -41,13 +41,25 @@ def sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {text.rstrip('.')}" if text else type(error).__name__
 
 
-def place(error: BaseException, answer: Any) -> str:
+def means_untouched(error: BaseException, answer: Any, judge: Callable[..., Any]) -> bool:
+    """Did the stub raise this, or a judge that met what a stub returns? (torch raises it too.)"""
+    if not isinstance(error, NotImplementedError):
+        return False
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    code, judges = frame.f_code, _file_of(judge)
+    return (
+        code.co_filename == judges
+        or Path(code.co_filename).parent == Path(__file__).parent
+        or _is_own(code, set(_codes(answer)), judges)
+    )
+
+
+def place(error: BaseException, answer: Any, judge: Callable[..., Any]) -> str:
     """Names the learner's line that an exception came through last; "" if it was none of theirs."""
-    codes = set(_codes(answer))
+    codes, judges = set(_codes(answer)), _file_of(judge)
     for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
-        code = frame.f_code
-        if code in codes or not _is_library(code.co_filename):
-            line = linecache.getline(code.co_filename, number, frame.f_globals).strip()
+        if _is_own(frame.f_code, codes, judges):
+            line = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
             shown = f": `{line}`" if line else ""
             return f" at line {number} of your code{shown}"
     return ""
@@ -113,9 +125,17 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
             yield from _nested(constant)
 
 
-def _is_library(filename: str) -> bool:
-    if filename.startswith("<frozen"):
+def _is_own(code: CodeType, codes: set[CodeType], judges: str | None) -> bool:
+    """Is this part of the answer, or does it stand in a file that belongs to no library?"""
+    if code in codes:
         return True
-    if filename.startswith("<"):
+    if code.co_filename == judges or code.co_filename.startswith("<frozen"):
         return False
-    return str(Path(filename).resolve()).startswith(_LIBRARIES)
+    if code.co_filename.startswith("<"):
+        return True
+    return not str(Path(code.co_filename).resolve()).startswith(_LIBRARIES)
+
+
+def _file_of(judge: Callable[..., Any]) -> str | None:
+    code = getattr(judge, "__code__", None)
+    return None if code is None else code.co_filename

@@ -43,7 +43,7 @@ class Exercise:
         title: what the learner reads, as a task.
         objective: what passing it shows, for the table in the book.
         kind: what the answer is.
-        judge: from an answer to a verdict. May raise: the caller turns what is raised into a verdict.
+        judge: from an answer to a verdict. May raise: the caller makes a verdict of that.
         reference: makes the reference answer.
         stub: makes what the untouched notebook holds.
         mutants: at least three wrong answers.
@@ -71,5 +71,5 @@ def right(message: str) -> Verdict:
 
 
 def wrong(message: str) -> Verdict:
-    """The answer does not hold; ``message`` gives the smallest input that shows it and a question."""
+    """The answer does not hold; ``message`` has the smallest input that shows it and a question."""
     return Verdict(False, message)

@@ -56,7 +56,7 @@ class Result:
     def _repr_html_(self) -> str:
         sign, word, color = _SIGNS[self.status]
         return (
-            f'<div role="status" style="border-left:4px solid {color};padding:.3em .8em;'
+            f'<div class="exercise-text" role="status" style="border-left:4px solid {color};padding:.3em .8em;'
             f'margin:.3em 0;max-width:46em"><strong>{sign} {word}</strong> '
             f"<small>{escape(self.id)}</small><br>{as_html(self.message)}</div>"
         )
@@ -90,10 +90,8 @@ def examine(exercise: Exercise, answer: Any) -> Result:
     try:
         with _left_as_found():
             verdict = limited(lambda: exercise.judge(given), seconds)
-    except NotImplementedError:
-        return result("untouched", _UNTOUCHED)
     except TookTooLong as stop:
-        where = _blame.place(stop, answer)
+        where = _blame.place(stop, answer, exercise.judge)
         said = f"The check was stopped after {seconds:.0f} seconds{where}. Does a loop never end?"
         return result("failed", said)
     except KeyboardInterrupt:
@@ -101,6 +99,10 @@ def examine(exercise: Exercise, answer: Any) -> Result:
     except BaseException as error:  # SystemExit included: a learner may call exit()
         if _blame.is_gap(error):
             return result("untouched", _GAP)
+        if _blame.means_untouched(error, answer, exercise.judge):
+            if _has_stub(answer) or not calls.returned_nothing():
+                return result("untouched", _UNTOUCHED)
+            return result("failed", "Your function returned None. Is its return missing?")
         verdict = Verdict(False, _explain(error, exercise, answer, calls))
     if not verdict.passed and (_has_stub(answer) or calls.returned_a_gap()):
         return result("untouched", _UNTOUCHED if _has_stub(answer) else _GAP)
@@ -112,18 +114,18 @@ def examine(exercise: Exercise, answer: Any) -> Result:
 
 def _is_gap(answer: Any) -> bool:
     """Is this the untouched stub, or does it hold a ``...`` that was to be filled in?"""
-    if isinstance(answer, tuple | list):
-        return any(part is ... or (part is None and len(answer) > 1) for part in answer)
-    if isinstance(answer, dict):
-        return any(part is ... or part is None for part in answer.values())
+    if isinstance(answer, tuple | list | dict):
+        parts = list(answer.values() if isinstance(answer, dict) else answer)
+        return any(p is ... for p in parts) or bool(parts) and all(p is None for p in parts)
     return answer is None or answer is ... or answer is NotImplemented
 
 
 def _has_stub(answer: Any) -> bool:
-    """Is this a function that does nothing, or a class with one among its methods?"""
+    """Is this a function that does nothing, or a class with one such method or without any?"""
     if inspect.isclass(answer):
-        members = (getattr(m, "__func__", m) for m in vars(answer).values())
-        return any(inspect.isfunction(m) and _blame.does_nothing(m) for m in members)
+        members = [getattr(m, "__func__", m) for m in vars(answer).values()]
+        functions = [m for m in members if inspect.isfunction(m)]
+        return not functions or any(map(_blame.does_nothing, functions))
     return inspect.isfunction(answer) and _blame.does_nothing(answer)
 
 
@@ -159,17 +161,13 @@ def _normal(exercise: Exercise, answer: Any) -> Any:
 
 def _number(answer: Any) -> int | float | None:
     """Python's own number for anything that holds exactly one, or None."""
-    if isinstance(answer, torch.Tensor | np.ndarray | np.generic):
-        if isinstance(answer, torch.Tensor):
-            answer = answer.detach().cpu()
-        answer = answer.item() if getattr(answer, "size", 0) == 1 or _single(answer) else None
+    if isinstance(answer, torch.Tensor):
+        answer = answer.item() if answer.numel() == 1 else None
+    elif isinstance(answer, np.ndarray | np.generic):
+        answer = answer.item() if answer.size == 1 else None
     if isinstance(answer, bool) or not isinstance(answer, numbers.Real):
         return None
     return answer if isinstance(answer, int | float) else float(answer)
-
-
-def _single(answer: Any) -> bool:
-    return isinstance(answer, torch.Tensor) and answer.numel() == 1
 
 
 # What an answer does
@@ -197,6 +195,9 @@ class _Calls:
 
         return watched
 
+    def returned_nothing(self) -> bool:
+        return self.last is not None and self.last[2] is None
+
     def returned_a_gap(self) -> bool:
         if self.last is None:
             return False
@@ -213,7 +214,7 @@ def _explain(error: BaseException, exercise: Exercise, answer: Any, calls: _Call
             f"Your function cannot be called as the exercise calls it: {error}. Its parameters "
             f"are {inspect.signature(answer)}; expected {wanted}."
         )
-    where = _blame.place(error, answer)
+    where = _blame.place(error, answer, exercise.judge)
     if where:
         return f"Your code raised {said}{where}."
     if calls.last is not None:

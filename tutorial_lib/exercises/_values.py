@@ -1,4 +1,4 @@
-"""What the judges of the exercises share: plain values out of answers, and faults put into words."""
+"""What the judges share: plain values out of answers, and the words for what is wrong."""
 
 from __future__ import annotations
 

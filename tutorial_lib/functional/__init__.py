@@ -5,6 +5,7 @@ Called as in snnTorch: ``loss_fn = ce_rate_loss(); loss = loss_fn(spk_rec, targe
 
 from __future__ import annotations
 
+from ._reduction import Loss
 from .accuracy import accuracy_rate, accuracy_temporal, decision_rate, predict_rate
 from .losses import (
     ce_count_loss,
@@ -17,6 +18,7 @@ from .population import population_spikes
 from .temporal import ce_temporal_loss, first_spike_time, mse_temporal_loss
 
 __all__ = [
+    "Loss",
     "accuracy_rate",
     "accuracy_temporal",
     "ce_count_loss",

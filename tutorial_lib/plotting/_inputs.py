@@ -88,7 +88,8 @@ def steps(num_steps: int | bool | None, shape: Sequence[int]) -> int:
     """Return how many time steps to draw: all of ``shape[0]`` when ``num_steps`` is not given.
 
     Raises:
-        TypeError: if it is no integer. ValueError: outside 1 to ``shape[0]``.
+        TypeError: if it is no integer.
+        ValueError: outside 1 to ``shape[0]``.
     """
     if num_steps is None or num_steps is False:
         return shape[0]
@@ -124,7 +125,8 @@ def axes_list(axes: Any, count: int) -> np.ndarray:
     """Return ``axes`` (one, a list or an array of Axes) as a flat array of at least ``count``.
 
     Raises:
-        TypeError: if something in it is no Axes. ValueError: if there are too few.
+        TypeError: if something in it is no Axes.
+        ValueError: if there are too few.
     """
     flat = np.array(axes, dtype=object).ravel()
     for ax in flat:

@@ -108,7 +108,8 @@ def to_html(
         An ``IPython.display.HTML``; its text is in ``.data``.
 
     Raises:
-        TypeError: if ``anim`` is no animation. ValueError: for an option out of range.
+        TypeError: if ``anim`` is no animation.
+        ValueError: for an option out of range.
     """
     if not isinstance(anim, Animation):
         raise TypeError(

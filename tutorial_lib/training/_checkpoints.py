@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -51,9 +53,14 @@ def save_checkpoint(
         content["optimizer"] = optimizer.state_dict()
     if history is not None:
         content["history"] = history.state_dict()
-    unfinished = path.with_name(path.name + ".part")
-    torch.save(content, unfinished)
-    unfinished.replace(path)
+    handle, unfinished = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
+    os.close(handle)
+    try:
+        torch.save(content, unfinished)
+        os.replace(unfinished, path)
+    except BaseException:
+        os.unlink(unfinished)
+        raise
     return path
 
 

@@ -162,7 +162,7 @@ def _check_optimizer(net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 def _progress_bar(total: int, show: bool) -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=total, disable=not show, desc="Training", unit="it", mininterval=1, leave=False)
+    return tqdm(total=total, disable=not show, desc="Training", unit="it", mininterval=1)
 
 
 def _summary(history: History) -> dict[str, str]:

@@ -12,7 +12,8 @@ def seed_everything(seed: int) -> None:
     """Seed Python's, NumPy's and torch's global generators.
 
     Raises:
-        TypeError: if ``seed`` is no integer. ValueError: if it is not in [0, 2**32).
+        TypeError: if ``seed`` is no integer.
+        ValueError: if it is not in [0, 2**32).
     """
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise TypeError(f"seed must be an integer, got {seed!r}.")

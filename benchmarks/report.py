@@ -1,0 +1,76 @@
+"""The benchmark's result as Markdown tables, for the book and the README."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def write(found: dict[str, Any], path: Path) -> None:
+    """Write the tables of one run to ``path``."""
+    machine = found["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    parts = [
+        f"Measured with `{found['command']}` at commit {found['commit']}, seed {found['seed']}, on "
+        f"{machine['threads']} threads of {machine['processor']}; Python {machine['python']}, "
+        f"{versions}.",
+        _speed(found),
+        _memory(found),
+        _growth("Training over the number of steps", found["over_steps"]),
+        _growth("Training over the batch size", found["over_batch"]),
+        _goal(found["to_95"]),
+    ]
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    line = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, line, *rows])
+
+
+def _speed(found: dict[str, Any]) -> str:
+    rows = [
+        [
+            name,
+            f"{row['train_over_snntorch']:.2f}",
+            f"{row['train_time_over_floor']:.2f}",
+            f"{row['evaluate_over_snntorch']:.2f}",
+        ]
+        for name, row in found["speed"].items()
+    ]
+    head = ["", "training, times snnTorch", "training time / floor", "evaluation, times snnTorch"]
+    title = f"**One batch of {found['batch']} images over {found['steps']} steps**"
+    return f"{title} (how many times as fast)\n\n" + _table(head, rows)
+
+
+def _memory(found: dict[str, Any]) -> str:
+    rows = [
+        [name, *(f"{row[mode]:.0f}" if mode in row else "" for mode in ("train", "evaluate"))]
+        for name, row in found["memory"].items()
+    ]
+    return "**Peak memory over the imports, MiB**\n\n" + _table(["", "training", "evaluation"], rows)
+
+
+def _growth(title: str, rows: list[dict[str, float]]) -> str:
+    cells = [
+        [f"{row['batch']}", f"{row['steps']}", f"{row['ours'] / rows[0]['ours']:.1f}",
+         f"{row['snntorch'] / rows[0]['ours']:.1f}", f"{row['ratio']:.2f}"]
+        for row in rows
+    ]  # fmt: skip
+    head = ["batch", "steps", "ours, layer", "snnTorch", "times as fast"]
+    return f"**{title}** (time, first row of ours = 1)\n\n" + _table(head, cells)
+
+
+def _goal(found: dict[str, Any]) -> str:
+    names = [name for name, row in found.items() if isinstance(row, dict)]
+    rows = [
+        [
+            name,
+            f"{found[name]['iterations']}",
+            f"{found[name]['accuracy']:.1%}",
+            f"{found['snnTorch']['seconds'] / found[name]['seconds']:.2f}",
+        ]
+        for name in names
+    ]
+    title = f"**Training to {found['goal']:.0%} on 1,000 test images of {found['source']}**"
+    return f"{title}\n\n" + _table(["", "iterations", "accuracy", "times as fast"], rows)

@@ -1,0 +1,176 @@
+"""What a notebook file holds: its code, its checks, and which code a check needs."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Check", "Unreadable", "checks_of", "code_cells"]
+
+LARGEST = 64 * 2**20
+"""Notebooks with more bytes are not read."""
+
+
+class Unreadable(Exception):
+    """This file is no notebook that can be read; the message says why."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A top-level statement of a cell, with the names that it binds and those that it uses."""
+
+    cell: int
+    code: ast.stmt = field(repr=False)
+    binds: frozenset[str]
+    uses: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A call of ``exercises.check`` or ``exercises.predict`` in a notebook.
+
+    Attributes:
+        exercise: the exercise's id.
+        asks: "check" or "predict".
+        answer: the expression that is checked; None if the call has none.
+        cell: number of the cell.
+        needs: the statements that the answer depends on, in order.
+        broken: what is wrong with a cell that could not be parsed, by its number.
+    """
+
+    exercise: str
+    asks: str
+    answer: ast.expr | None
+    cell: int
+    needs: tuple[Piece, ...]
+    broken: dict[int, str]
+
+
+def code_cells(path: Path) -> dict[int, str]:
+    """Returns the code of a notebook by the number of its cell, counted from 1.
+
+    Lines that only IPython understands are blanked, so that line numbers stay.
+
+    Raises:
+        Unreadable: The file is missing, too large or no notebook.
+    """
+    try:
+        size = path.stat().st_size
+        if size > LARGEST:
+            raise Unreadable(
+                f"it has {size / 2**20:,.0f} MB; at most {LARGEST // 2**20} MB are read. Clear its "
+                "outputs and save it again."
+            )
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise Unreadable(f"it cannot be opened: {error.strerror or error}.") from None
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"it is no valid JSON ({error}).") from None
+    cells = content.get("cells") if isinstance(content, dict) else None
+    if not isinstance(cells, list):
+        raise Unreadable("it has no list of cells. Open and save it in JupyterLab or Colab.")
+    found = {}
+    for number, cell in enumerate(cells, start=1):
+        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+            found[number] = _plain(_text(cell.get("source")))
+    return found
+
+
+def checks_of(cells: dict[int, str]) -> list[Check]:
+    """Returns the checks in these cells, in order, each with the code that it needs."""
+    pieces: list[Piece] = []
+    found: list[Check] = []
+    broken: dict[int, str] = {}
+    for number, text in cells.items():
+        try:
+            statements = ast.parse(text).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            broken[number] = f"{type(error).__name__}: {error}"
+            continue
+        for statement in statements:
+            for asks, exercise, answer in _calls(statement):
+                needs = _needed(pieces, _names(answer, ast.Load)) if answer is not None else ()
+                found.append(Check(exercise, asks, answer, number, tuple(needs), dict(broken)))
+            pieces.append(Piece(number, statement, _bound(statement), _names(statement, ast.Load)))
+    return found
+
+
+def _text(source: Any) -> str:
+    if isinstance(source, list):
+        return "".join(line for line in source if isinstance(line, str))
+    return source if isinstance(source, str) else ""
+
+
+def _plain(text: str) -> str:
+    lines = text.splitlines()
+    if text.lstrip().startswith("%%"):
+        return ""
+    if not any(line.lstrip().startswith(("%", "!", "?")) for line in lines):
+        return text
+    try:
+        ast.parse(text)  # a line of a longer expression may start with % as well
+        return text
+    except (SyntaxError, ValueError):
+        return "\n".join(_without_magic(line) for line in lines)
+
+
+def _without_magic(line: str) -> str:
+    bare = line.lstrip()
+    if bare.startswith(("%", "!", "?")):
+        return line[: len(line) - len(bare)] + "pass"
+    return line
+
+
+def _calls(statement: ast.stmt) -> Iterator[tuple[str, str, ast.expr | None]]:
+    """Yields function, id and answer of each call of ``exercises.check`` or ``.predict``."""
+    for node in ast.walk(statement):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        owner, asks = node.func.value, node.func.attr
+        if not isinstance(owner, ast.Name) or owner.id != "exercises":
+            continue
+        given = {word.arg: word.value for word in node.keywords}
+        values = [*node.args[:2]]
+        name = values[0] if values else given.get("exercise_id")
+        answer = values[1] if len(values) > 1 else given.get("answer")
+        if asks in ("check", "predict") and isinstance(name, ast.Constant):
+            yield asks, str(name.value), answer
+
+
+def _needed(pieces: list[Piece], names: frozenset[str]) -> list[Piece]:
+    """The statements that these names depend on, found from the last one backward.
+
+    A statement counts if it binds a name that is needed, in any way. What only changes a value in
+    place does not.
+    """
+    wanted, chosen = set(names), []
+    for piece in reversed(pieces):
+        if piece.binds & wanted:
+            chosen.append(piece)
+            wanted |= piece.uses
+    return chosen[::-1]
+
+
+def _names(node: ast.AST, context: type[ast.expr_context]) -> frozenset[str]:
+    return frozenset(
+        part.id
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, context)
+    )
+
+
+def _bound(statement: ast.stmt) -> frozenset[str]:
+    """Names that a statement binds, those inside of loops and branches included."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return frozenset([statement.name])
+    names = set(_names(statement, ast.Store))
+    for part in ast.walk(statement):
+        if isinstance(part, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name.split(".")[0] for alias in part.names}
+        elif isinstance(part, ast.FunctionDef | ast.ClassDef):
+            names.add(part.name)
+    return frozenset(names)
