@@ -49,7 +49,10 @@ class Contender:
 
 
 class Floor(Contender):
-    """The convolutions and the linear layer alone: the first once, the others for all steps."""
+    """The convolutions and the linear layer alone: the first once, the others for all steps.
+
+    In the faster of the two memory layouts, with the channels last.
+    """
 
     def train(self, data: Tensor, targets: Tensor, steps: int) -> None:
         self.optimizer.zero_grad()
@@ -66,7 +69,11 @@ class Floor(Contender):
     def _work(self, data: Tensor, steps: int) -> list[tuple[nn.Module, Tensor]]:
         rows = steps * len(data)
         inputs = self.inputs.setdefault(
-            rows, (torch.zeros(rows, 12, 12, 12), torch.zeros(rows, 1024))
+            rows,
+            (
+                torch.zeros(rows, 12, 12, 12).contiguous(memory_format=torch.channels_last),
+                torch.zeros(rows, 1024),
+            ),
         )
         return [(self.net[0], data), (self.net[3], inputs[0]), (self.net[7], inputs[1])]
 
@@ -146,7 +153,7 @@ def ours(schedule: str, autocast: torch.dtype | None = None, name: str | None = 
 
 def floor() -> Contender:
     """See :class:`Floor`."""
-    net = _network(nn.Identity, nn.Identity)
+    net = _network(nn.Identity, nn.Identity).to(memory_format=torch.channels_last)
     return Floor("floor", net, lambda data, steps: data)
 
 

@@ -48,7 +48,8 @@ def _memory(found: dict[str, Any]) -> str:
         [name, *(f"{row[mode]:.0f}" if mode in row else "" for mode in ("train", "evaluate"))]
         for name, row in found["memory"].items()
     ]
-    return "**Peak memory over the imports, MiB**\n\n" + _table(["", "training", "evaluation"], rows)
+    title = "**Peak memory over the imports, MiB**"
+    return f"{title}\n\n" + _table(["", "training", "evaluation"], rows)
 
 
 def _growth(title: str, rows: list[dict[str, float]]) -> str:

@@ -1,7 +1,7 @@
 """Speed and memory of the course's network: ``make bench``, or ``make bench ARGS=--quick``.
 
-Prints tables and writes results/speed.json and speed.md. Compare ratios within one run only, and run it with
-nothing else on the machine.
+Prints tables and writes results/speed.json and speed.md. Compare ratios within one run only, and
+run it with nothing else on the machine.
 """
 
 from __future__ import annotations

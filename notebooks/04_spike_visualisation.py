@@ -131,7 +131,7 @@ assert 10 <= margin[idx] <= 40
 # > **Predict.** There are ten output neurons, and 50 steps. The answer is right, with a margin near 25. How
 # > many rows will have marks, and how many marks will the fullest row have?
 
-# %% mystnb={"image": {"alt": "Left: a handwritten digit. Right: raster of the ten output neurons over 50 steps. The row of the right class has marks at most or all steps, one rival row about half as many, and most rows are empty."}}
+# %% mystnb={"image": {"alt": "Left: a handwritten digit. Right: raster of the ten output neurons over 50 steps. The row of the right class has marks at most or all steps, a rival row clearly fewer, and most rows are empty."}}
 fig, (left, axis) = plt.subplots(1, 2, figsize=(9, 2.8), width_ratios=[1, 3], layout="constrained")
 left.imshow(images[idx, 0], cmap="gray", vmin=0, vmax=1)
 left.set_title(f"a {targets[idx]}")
@@ -151,7 +151,7 @@ assert first[idx] >= 25 and fired <= 6
 #
 # Few rows have marks. The fullest is the right class, and it fires at nearly every step, if not at all of
 # them. That is what `ce_rate_loss` asks for: its floor is reached by a target neuron that fires at *every*
-# step. The rival fires about half as often.
+# step. The rival is about 25 spikes behind.
 #
 # </details>
 #
@@ -170,7 +170,7 @@ for name, spikes in {"layer 1": layer1, "layer 2": layer2}.items():
     print(f"{name}: {share:.0%} of the neurons fire, {spikes.mean():.1%} of all entries are spikes")
 
 # %%
-assert 0.03 < (layer1.sum(0) > 0).float().mean() < 0.4
+assert 0.03 < (layer1.sum(0) > 0).float().mean() < 0.5
 assert layer1.mean() < 0.25 and layer2.mean() < 0.5
 
 # %% [markdown]
@@ -464,14 +464,15 @@ plt.show()
 # %%
 step_right, step_wrong = decision[was_right].float(), decision[~was_right].float()
 assert step_right.median() <= 5 and (step_right <= 10).float().mean() > 0.8
-assert step_wrong.mean() > step_right.mean()
+assert step_wrong.mean() > step_right.mean() and (step_wrong <= 5).float().mean() > 0.3
 
 # %% [markdown]
 # Most right answers stand after a handful of steps. Wrong answers take longer on average, but many of them
 # fall just as early: the network is not always hesitant when it errs.
 #
 # Now cut the run off at each step, for all images. An image counts only if the lead is unique and the class
-# is right.
+# is right. (`accuracy_rate` gives a tie to the lowest of the tied classes, and so comes out a little
+# higher.)
 
 # %%
 cut = [SF.predict_rate(spk_rec[:t]) for t in range(1, num_steps + 1)]
@@ -492,15 +493,14 @@ plt.show()
 # %%
 gain = accuracy[-1] - accuracy[9]
 print(f"the last 40 steps add {gain:+.1%}, the first 10 gave {accuracy[9]:.1%}")
-assert abs(gain) < 0.06  # 10 steps are nearly as good as 50
+assert accuracy[9] > 0.9 * accuracy[-1]  # 10 steps are nearly as good as 50
 assert accuracy[0] < accuracy[-1] - 0.02  # one step is not
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Five to ten. The last forty steps together change the answer for a few images in a hundred, at most. The
-# first ten did the rest. One step is too few: with at most one spike per class, ties and silence are
-# common.
+# Five to ten. After ten steps more than nine tenths of the final accuracy are there, and mostly after five.
+# One step is too few: with at most one spike per class, ties and silence are common.
 #
 # </details>
 #
@@ -569,8 +569,8 @@ assert recall[easy] - recall[hard] > 0.05
 # harder for this network than others. One number for all ten, the accuracy, cannot show that.
 #
 # An empty column is an alarm. It belongs to an output neuron that wins no image, perhaps because it never
-# fires. After training as brief as this, one of the ten may not have woken yet. It costs a tenth of the
-# accuracy, and a look at the matrix finds it at once.
+# fires. After training as brief as this, one of the ten may not have woken yet. It costs about a tenth of
+# the accuracy, and a look at the matrix finds it at once.
 #
 # Numbers next, faces now. Take two images: the wrong answer with the *largest* margin, and the image with
 # the *smallest* margin of all.
@@ -606,7 +606,8 @@ assert not undecided.any() or undecided[closest]
 # not give it away. Below, two classes are level or nearly so, or all ten are silent. Here the network says
 # that it does not know, if you listen to the margin and not only to the winner.
 #
-# There are three ways to be undecided: no class fires, two fire equally often, or two fire at *every* step.
+# There are three ways to be undecided: no class fires, the leaders are level, or they are level at *every*
+# step.
 
 # %%
 silence = undecided & (first == 0)
@@ -616,8 +617,8 @@ print(f"{silence.sum()} silent, {tie.sum()} level, {full.sum()} level at {num_st
 assert silence.sum() + tie.sum() + full.sum() == undecided.sum()
 
 # %% [markdown]
-# Two neurons that both fire at every step are stuck. No further step can part them, as a count cannot rise
-# faster than once per step. That is the price of a loss that drives the winner to its limit.
+# Two neurons that both fire at every step are stuck. More of the same cannot part them, as a count cannot
+# rise by more than one per step. That is the price of a loss that drives the winner to its limit.
 #
 # So how much is a margin worth?
 #
@@ -723,7 +724,7 @@ assert sums["C"][0] > 0 and sums["C"][1] < 10 and sums["C"][2] == 0
 # and yet they suffer from different things.
 #
 # In C the silence begins in layer 2. Layer 1 fires, but its spikes do not lift layer 2 over the threshold.
-# This is the untrained network of [notebook 02](02_convolutional_snn.ipynb).
+# It is untrained, as the silent network of [notebook 02](02_convolutional_snn.ipynb) was.
 #
 # In A both hidden layers fire exactly as in B. Only the output is silent: here its threshold was set to
 # 100. So look at the last layer, and leave the others alone.

@@ -134,8 +134,8 @@ def _exercises_page(root: Path) -> str:
         _prose(
             f"The course has {len(known)} exercises. Each has a check in its notebook that tells a "
             "right answer from a wrong one and says what is wrong. The last column counts the "
-            f"misconceptions that a check knows, {mistakes} in all: the course's tests give it each "
-            "of these wrong answers and look for the words meant for it."
+            f"misconceptions that a check knows, {mistakes} in all: the tests of the course give it "
+            "each of these wrong answers and look for the words meant for it."
         ),
         "To see how far you are, run `python -m tutorial_lib.progress notebooks/`.",
     ]
@@ -191,7 +191,8 @@ def _heading(root: Path, page: str) -> str:
     """A heading with the page's own title, linked to it."""
     path = root / page
     path = path.with_suffix(".py") if path.suffix == ".ipynb" else path
-    title = re.search(r"^(?:# )?# (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    mark = "# # " if path.suffix == ".py" else "# "
+    title = re.search(rf"^{mark}(.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     link = page.removeprefix("book/") if page.startswith("book/") else f"../{page}"
     return f"## [{title[1] if title else page}]({link})"
 

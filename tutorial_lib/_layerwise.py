@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from ._lif_sequence import lif_sequence
+from ._pooling import max_pool2d
 from .neurons import Leaky, _align
 from .surrogate import Surrogate
 
@@ -119,7 +120,10 @@ class Plan:
         args = fx.node.map_arg(node.args, value)
         kwargs = fx.node.map_arg(node.kwargs, value)
         if node.op == "call_module":
-            return self.modules[node.target](*args, **kwargs)
+            module = self.modules[node.target]
+            if type(module) is nn.MaxPool2d and not kwargs:
+                return max_pool2d(*args, module)
+            return module(*args, **kwargs)
         if node.op == "call_method":
             return getattr(args[0], node.target)(*args[1:], **kwargs)
         return node.target(*args, **kwargs)

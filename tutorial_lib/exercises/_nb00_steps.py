@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from .. import neurons
+from . import _nb00_answers as answers
 from ._values import Mistake, as_number, attempted, is_near, judge, question_for, show
 
 __all__ = ["leaky_step", "mended_step"]
@@ -144,15 +145,21 @@ def mended_step(answer: Callable[..., Any]) -> str:
             f"it is {show(new)}; expected 1 and 0 from the old membrane, or 0 and 1 from the "
             "updated one. Which membrane do you compare with the threshold?"
         )
-    mem, count = 0.0, 0
-    for _ in range(200):
-        spk, mem = _spike_and_membrane(answer, 0.05, mem, 0.9)
-        count += int(spk)
+    published = answers.faulty_step("as published")()
+    count, count_published = (_spikes_at_half_rheobase(neuron) for neuron in (answer, published))
     order = " It also fires from the updated membrane: the next section is about that." * int(new)
     return (
-        f"At I = 0.05 your neuron spikes {count} times in 200 steps, the published one 181 times. "
-        f"Whenever you meet a neuron in somebody's code, run it without input first.{order}"
+        f"At I = 0.05 your neuron spikes {count} times in 200 steps, the published one {count_published} "
+        f"times. Whenever you meet a neuron in somebody's code, run it without input first.{order}"
     )
+
+
+def _spikes_at_half_rheobase(step: Callable[..., Any]) -> int:
+    mem, count = 0.0, 0
+    for _ in range(200):
+        spk, mem = _spike_and_membrane(step, 0.05, mem, 0.9)
+        count += int(spk)
+    return count
 
 
 def _expect_membrane(
