@@ -25,7 +25,7 @@
 # **You need** the neuron of [notebook 00](00_spiking_neuron.ipynb), the surrogate gradient of
 # [notebook 01](01_surrogate_gradients.ipynb), and `nn.Conv2d` from PyTorch.
 #
-# **Time**: about 40 minutes to read and try, one minute to run.
+# **Time**: about 60 minutes to read and try, one minute to run.
 
 # %% tags=["hide-input"]
 # In Colab this cell installs the course's library beside Colab's torch. Elsewhere it does nothing.
@@ -45,7 +45,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import tutorial_lib as snn
-from tutorial_lib import data, simulation, surrogate, utils
+from tutorial_lib import data, exercises, simulation, surrogate, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
 
@@ -123,6 +123,33 @@ assert (conv1, conv2, fc1) == (312, 19_264, 10_250)
 assert conv1 + conv2 + fc1 == sum(p.numel() for layer in layers for p in layer.parameters()) == 29_826
 
 # %% [markdown]
+# > **Exercise 1: another size.** A smaller network for the same images is 6C3-MP2-16C3-MP2-?FC10. How many
+# > parameters has it?
+
+# %% tags=["exercise"]
+# Yours to edit: a number in place of the three dots.
+my_parameters = ...
+
+# %%
+exercises.check("02-parameters", my_parameters)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Follow the size of the maps first. `nn.MaxPool2d(2)` drops the last row of an odd size.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# $28 \to 26 \to 13 \to 11 \to 5$: a 3 by 3 filter takes off 2, and pooling makes 5 of 11.
+#
+# ```python
+# parameters_solved = 6 * (1 * 3 * 3 + 1) + 16 * (6 * 3 * 3 + 1) + 10 * (16 * 5 * 5 + 1)
+# ```
+#
+# </details>
+#
 # Where does the work go? Count the multiplications of one time step: weights of a filter times the
 # positions that it visits.
 
@@ -180,14 +207,14 @@ class OneStep(Layers):
 # `spk2.flatten(1)` keeps the batch axis and flattens the rest, whatever the batch size.
 # A fixed size, as in `spk2.view(128, -1)`, breaks on the last batch of an epoch, which is smaller.
 #
-# ### A class without memory
+# ### Spot the fault
 #
-# Now the loop over time. Tutorial 6 puts it outside, and writes the class as below: the
-# membranes start at zero in `forward`, and `forward` is called once for every step.
+# Now the loop over time. Tutorial 6 writes its class as below, and the loop stands outside: at each of 50 steps, the
+# program calls `spk, mem = net(images)`. Something is wrong with it.
 
 
 # %%
-class Memoryless(OneStep):
+class Published(OneStep):
     def forward(self, x):
         mem1 = self.lif1.init_leaky()
         mem2 = self.lif2.init_leaky()
@@ -197,26 +224,25 @@ class Memoryless(OneStep):
 
 
 # %% [markdown]
-# > **Predict.** You call this network five times with the same images. How does the output membrane
-# > change from call to call?
+# Call it five times with the same images. How does the output membrane change from call to call?
 
 # %%
 torch.manual_seed(0)
-net = Memoryless()
+net = Published()
 with torch.no_grad():
     calls = torch.stack([net(images)[1] for _ in range(5)])
 print("largest change between two calls:", (calls[1:] - calls[:-1]).abs().max().item())
 assert torch.equal(calls[0], calls[4])
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# It does not change at all. Every call starts from zero, so every call is the first step again.
-# The neurons never integrate, and fifty steps are one step, fifty times.
+# It does not change at all. Fifty steps are one step, fifty times.
+
+# %%
+exercises.predict("02-spot-memory")
+
+# %% [markdown]
 # The class is printed in tutorial 6, but never trained there: the `nn.Sequential` version is, and that one
 # keeps its states.
-#
-# </details>
 #
 # ### A class with memory
 #
@@ -258,6 +284,50 @@ plt.show()
 #
 # > **Take-away.** A state must be started once per sample, not once per step. Where the loop over time
 # > stands decides which of the two you have written.
+#
+# > **Exercise 2: memory by hand.** There is another remedy. Leave the loop outside, and let the *caller* keep the
+# > state: a call is one step, takes the state in, and returns the output spikes and the new state. Without a state it
+# > starts from rest. Do it for two layers.
+
+
+# %% tags=["exercise"]
+class MyNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(20, 30)
+        self.lif1 = snn.Leaky(beta=0.9)
+        self.fc2 = nn.Linear(30, 10)
+        self.lif2 = snn.Leaky(beta=0.9)
+
+    def forward(self, x, state=None):
+        # Yours to edit: one step. Return the spikes of lif2, and what the next call needs.
+        ...
+
+
+# %%
+exercises.check("02-memory", MyNet)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# The state is a pair of membranes. `lif.init_leaky()` gives a membrane at rest. Keep nothing in `self`.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# class CarriedState(MyNet):
+#     def forward(self, x, state=None):
+#         if state is None:
+#             state = self.lif1.init_leaky(), self.lif2.init_leaky()
+#         mem1, mem2 = state
+#         spk1, mem1 = self.lif1(self.fc1(x), mem1)
+#         spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
+#         return spk2, (mem1, mem2)
+# ```
+#
+# </details>
 
 # %% [markdown]
 # ## The network as `nn.Sequential`
@@ -385,8 +455,9 @@ else:
 # ## How often does each layer fire?
 #
 # Before you train a network, look at its spikes. Take a fresh one, with PyTorch's default weights.
-#
-# > **Predict.** At 50 time steps and 128 images, how many spikes will the ten output neurons send in all?
+
+# %%
+exercises.predict("02-silent")
 
 # %%
 from tutorial_lib import networks
@@ -399,12 +470,8 @@ for (name, record), shape in zip(spikes.items(), ("12x12x12", "64x4x4", "10"), s
     print(f"layer {name} ({shape:>8}): {int(record.sum()):>6} spikes, rate {rate:.2%}")
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# None. The first layer fires at well under a tenth of its possible rate, the second hardly or never, the output not
+# The first layer fires at well under a tenth of its possible rate, the second hardly or never, the output not
 # at all. Each layer needs spikes from the layer below to reach its threshold, and there are fewer at every stage.
-#
-# </details>
 #
 # Was this one unlucky draw? Ask five seeds.
 
@@ -500,32 +567,90 @@ assert record[list(record)[-1]].sum() > 0
 # At a threshold of 0.2, all three layers fire. So nothing is wrong with the wiring:
 # PyTorch's default weights were made for networks without thresholds, and here they are too small.
 #
-# The other way is to train it out of its silence. The loss is $\ln 10 = 2.303$, the value for ten equal scores.
-# With plain gradient descent at a rate of 0.01, a weight with a gradient of $10^{-7}$ moves by $10^{-9}$
-# per update: never. Adam divides each gradient by its own running size, so every weight with *any* gradient
-# moves by about the learning rate. That is how tutorial 6 gets away with this start, and
-# [the next notebook](03_training.ipynb) watches it happen.
+# > **Exercise 3: weights for thresholds.** Keep the threshold at 1 and multiply all weights and biases instead, by one
+# > number. Which number gives, in every layer, exactly the spikes of a threshold of 0.25?
+
+# %% tags=["exercise"]
+# Yours to edit: a number in place of the three dots.
+my_factor = ...
+
+# %%
+exercises.check("02-factor", my_factor)
 
 # %% [markdown]
-# ## Try it yourself
+# <details><summary>Hint</summary>
 #
-# > **Exercise 1.** Keep the threshold at 1 and scale weights and biases instead, before you run the network.
-# > Which factor gives exactly the spikes of threshold 0.2, in every layer? Why?
-#
-# > **Exercise 2.** Raise `beta` to 0.9 in place of the threshold. Compute the highest membrane that a
-# > constant current $I$ can reach, $I/(1-\beta)$, for both decays, and explain what you see.
-#
-# > **Exercise 3.** Give `Memoryless` back its memory without moving the loop. What must it
-# > accept, what must it return?
-#
-# <details><summary>Hints</summary>
-#
-# 1. Write the update with $U/\theta$ in place of $U$. What happens to the current? Do it under
-#    `torch.no_grad()` with `p.mul_(factor)` for each parameter `p`; `simulation.record_spikes` shows each layer.
-# 2. At $\beta = 0.5$ a constant current is doubled in the long run, at $\beta = 0.9$ it is multiplied by ten.
-# 3. The three membranes. The caller keeps them between two calls, as it does for `OneStep.step`.
+# Write the update with $U/\theta$ in place of $U$. What happens to the current? What comes into layer 2?
 #
 # </details>
+#
+# <details><summary>Solution</summary>
+#
+# Divide the update by $\theta$: with $V = U/\theta$ it is $V[t] = \beta V[t-1] + I[t]/\theta - R[t]$, and the spike
+# comes where $V > 1$. So the current of each layer grows by $1/\theta$. What a layer passes on is a spike, 0 or 1, so
+# the factors of two layers do not multiply.
+#
+# ```python
+# factor_solved = 1 / 0.25
+# ```
+#
+# </details>
+#
+# > **Exercise 4: wake it up.** Write `my_wake(net)`. It changes the weights and biases of a fresh network, in place and
+# > without looking at any image, such that all three layers speak *before* any training. Each layer shall
+# > fire at a rate of at least 0.5 %, and for at least 30 % of the images one class shall be ahead. Threshold and decay
+# > stay as they are.
+
+
+# %% tags=["exercise"]
+def my_wake(net):
+    # Yours to edit. The layers with weights are net[0], net[3] and net[7].
+    ...
+
+
+# %%
+exercises.check("02-wake", my_wake)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Under `torch.no_grad()`, each parameter `p` of `net.parameters()` can be changed with `p.mul_(...)`. Too much is as
+# bad as too little: when several outputs fire at every step, none is ahead.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# The factor of the exercise before does it. So does `nn.init.kaiming_normal_`, doubled, or a larger bias.
+#
+# ```python
+# def solved_wake(net):
+#     with torch.no_grad():
+#         for p in net.parameters():
+#             p.mul_(4)
+# ```
+#
+# </details>
+#
+# See it on the digits of this notebook:
+
+# %%
+wake = exercises.accepted("02-wake", my_wake)
+torch.manual_seed(0)
+loud = networks.conv_net(beta=beta, spike_grad=spike_grad)
+loud = wake(loud) or loud
+spikes = simulation.record_spikes(loud, num_steps, images).values()
+print([f"{record.mean().item():.1%}" for record in spikes])
+
+# %% [markdown]
+# > **Try it.** Raise `beta` to 0.9 in place of the weights. A constant current $I$ can lift a membrane up to
+# > $I/(1-\beta)$: it is doubled at $\beta = 0.5$, and multiplied by ten at 0.9. Which layers speak now?
+#
+# The other way is to train the network out of its silence. The loss is $\ln 10 = 2.303$, the value for ten equal scores.
+# With plain gradient descent at a rate of 0.01, a weight with a gradient of $10^{-7}$ moves by $10^{-9}$
+# per update: never. Adam divides each gradient by its own running size, so even a weight with a tiny gradient
+# moves by a good part of the learning rate. That is how tutorial 6 gets away with this start, and
+# [the next notebook](03_training.ipynb) watches it happen.
 
 # %% [markdown]
 # ## Summary

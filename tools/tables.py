@@ -134,8 +134,8 @@ def _exercises_page(root: Path) -> str:
         _prose(
             f"The course has {len(known)} exercises. Each has a check in its notebook that tells a "
             "right answer from a wrong one and says what is wrong. The last column counts the "
-            f"misconceptions that a check knows, {mistakes} in all: the tests of the course give it "
-            "each of these wrong answers and look for the words meant for it."
+            f"misconceptions that a check knows, {mistakes} in all. The tests of the course give "
+            "it each of these wrong answers, and look for the words meant for it."
         ),
         "To see how far you are, run `python -m tutorial_lib.progress notebooks/`.",
     ]
@@ -175,12 +175,11 @@ def _equations_page(root: Path) -> str:
             rows.append(
                 (
                     f"[](#{equation.label})",
-                    _inline(equation.text),
-                    f"{{py:obj}}`~{link.function}`",
-                    f"[{words}]({place})",
+                    f"{{py:obj}}`~{link.function}`, [{words}]({place})",
+                    _inline(equation.text),  # last: a wide one is scrolled, and hides nothing
                 )
             )
-        parts.append(_table(("No.", "Equation", "Function", "Test"), rows, "6 50 18 26"))
+        parts.append(_table(("No.", "Function, and test", "Equation"), rows, "8 34 58"))
     return "\n\n".join(parts)
 
 
@@ -210,10 +209,11 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]], widths: str) -> s
 
 
 def _inline(text: str) -> str:
-    """A displayed equation as it can stand in a table."""
-    text = " ".join(text.split())
-    if re.search(r"(?<!\\)&", re.sub(r"\\begin\{cases\}.*?\\end\{cases\}", "", text)):
-        text = rf"\begin{{aligned}} {text} \end{{aligned}}"
+    """A displayed equation as it can stand in a table: what stands side by side goes below."""
+    text = re.sub(r",\s*\\qquad\s*", r", \\\\ & ", " ".join(text.split()))
+    if re.search(r"&", re.sub(r"\\begin\{cases\}.*?\\end\{cases\}", "", text)):
+        start = "" if "&" in text.split(r"\\")[0] else "& "
+        text = rf"\begin{{aligned}} {start}{text} \end{{aligned}}"
     return f"${text}$"
 
 

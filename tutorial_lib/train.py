@@ -3,7 +3,7 @@
 Usage::
 
     python -m tutorial_lib.train --epochs 1 --checkpoint csnn.pt
-    python -m tutorial_lib.train --epochs 2 --resume csnn.pt --checkpoint csnn.pt --log csnn.jsonl
+    python -m tutorial_lib.train --epochs 2 --resume csnn.pt --checkpoint csnn.pt
     torchrun --nproc-per-node=2 -m tutorial_lib.train --epochs 1
 
 Under ``torchrun``, every process takes its share of each batch and the gradients are averaged: the
@@ -14,6 +14,7 @@ seed and the epoch alone, so a resumed run goes on as if it had never stopped.
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> training.History:
     Raises:
         SystemExit: for arguments that do not parse or do not fit (argparse's way).
         FileExistsError: if the checkpoint or log exists and is not the one that is resumed.
+        FileNotFoundError: if the checkpoint to resume or the folder of a file does not exist.
         tutorial_lib.data.DataError: if the data cannot be had.
     """
     args = _parse(argv)
@@ -60,10 +62,11 @@ def _run(args: argparse.Namespace, rank: int, world: int) -> training.History:
     history = training.History()
     if args.resume:
         history = training.load_checkpoint(args.resume, net, optimizer) or history
+    _check_log(args, history)
 
     simulation: nn.Module = Simulation(net, args.num_steps)
     if world > 1:
-        simulation = nn.parallel.DistributedDataParallel(simulation)
+        simulation = _distributed(simulation)
     done = len(history.iterations)
     batches = global_batches(digits.train, args.batch_size, args.seed, done, rank, world)
     per_epoch = len(digits.train) // args.batch_size
@@ -87,8 +90,8 @@ def _run(args: argparse.Namespace, rank: int, world: int) -> training.History:
         if rank == 0:
             if args.checkpoint:
                 training.save_checkpoint(args.checkpoint, net, optimizer, history, overwrite=True)
-            if args.log:
-                _write_log(args.log, history)
+            if args.json_log:
+                args.json_log.write_text("".join(_log_lines(history)), encoding="utf-8")
     if rank == 0:
         print(f"iteration {len(history.iterations)}: loss {history.loss[-1]:.4f}")
         if history.eval_accuracy:
@@ -111,8 +114,8 @@ def global_batches(
         seed, start: seed of the order; number of global batches to pass over.
         rank, world: which of how many processes this is.
 
-    Yields:
-        ``(data [batch_size / world, ...], targets)``.
+    Returns:
+        An iterator over ``(data [batch_size / world, ...], targets)``.
 
     Raises:
         ValueError: if the dataset is smaller than one global batch.
@@ -123,14 +126,17 @@ def global_batches(
             f"A batch of {batch_size} is larger than the training set of {len(dataset)} samples. "
             "Take a smaller batch size."
         )
-    iteration = start
-    while True:
-        epoch, first = divmod(iteration, per_epoch)
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        order = torch.randperm(len(dataset), generator=generator)
-        for batch in range(first, per_epoch):
-            yield dataset[order[batch * batch_size : (batch + 1) * batch_size][rank::world]]
-            iteration += 1
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        epoch, first = divmod(start, per_epoch)
+        while True:
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+            order = torch.randperm(len(dataset), generator=generator)
+            for batch in range(first, per_epoch):
+                yield dataset[order[batch * batch_size : (batch + 1) * batch_size][rank::world]]
+            epoch, first = epoch + 1, 0
+
+    return batches()
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -146,7 +152,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=positive, default=128, help="over all processes")
     parser.add_argument("--micro-batch", type=positive, help="images at once; bounds the memory")
     parser.add_argument("--num-steps", type=positive, default=50)
-    parser.add_argument("--beta", type=float, default=0.5)
+    parser.add_argument("--beta", type=_fraction, default=0.5)
     parser.add_argument("--slope", type=number, default=25, help="of the fast sigmoid")
     parser.add_argument("--lr", type=number, default=1e-2)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
@@ -155,7 +161,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--eval-every", type=positive, default=100, help="iterations")
     parser.add_argument("--checkpoint", type=Path, help="file to write after each epoch")
     parser.add_argument("--resume", type=Path, help="checkpoint to go on from")
-    parser.add_argument("--log", type=Path, help="file to write: one JSON object per iteration")
+    parser.add_argument("--json-log", type=Path, help="file to write: one object per iteration")
     parser.add_argument("--overwrite", action="store_true", help="replace checkpoint and log")
     return parser.parse_args(argv)
 
@@ -171,17 +177,47 @@ def _positive(kind: type) -> type:
     return convert
 
 
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, got {text}")
+    return value
+
+
 def _check_paths(args: argparse.Namespace) -> None:
-    for name, path in (("--checkpoint", args.checkpoint), ("--log", args.log)):
+    """Raise before any work if a file could not be read, or should not be written."""
+    if args.resume is not None and not args.resume.is_file():
+        raise FileNotFoundError(f"--resume {args.resume}: there is no such file.")
+    for name, path in (("--checkpoint", args.checkpoint), ("--json-log", args.json_log)):
         if path is None:
             continue
-        continued = args.resume is not None and (name == "--log" or path == args.resume)
-        if path.exists() and not (args.overwrite or continued):
-            raise FileExistsError(
-                f"{name} {path} exists already. Choose another name, --resume it, or --overwrite."
-            )
+        if path.is_dir():
+            raise IsADirectoryError(f"{name} {path} is a folder. Give the name of a file in it.")
         if not path.parent.is_dir():
             raise FileNotFoundError(f"The folder of {name} {path} does not exist. Create it first.")
+        # A log that goes on is looked at once the checkpoint is read, in _check_log.
+        continued = args.resume is not None and (name == "--json-log" or path == args.resume)
+        if path.exists() and not (args.overwrite or continued):
+            raise _exists(name, path)
+    if args.json_log is not None and args.json_log in (args.checkpoint, args.resume):
+        raise FileExistsError(
+            f"--json-log {args.json_log} is the checkpoint as well. Give each a file of its own."
+        )
+
+
+def _check_log(args: argparse.Namespace, history: training.History) -> None:
+    """Raise if the log that is there was not written by the run that goes on."""
+    if args.json_log is None or args.overwrite or not args.json_log.exists():
+        return
+    there = args.json_log.read_bytes()
+    if not "".join(_log_lines(history)).encode().startswith(there):
+        raise _exists("--json-log", args.json_log)
+
+
+def _exists(name: str, path: Path) -> FileExistsError:
+    return FileExistsError(
+        f"{name} {path} exists already. Choose another name, --resume it, or --overwrite."
+    )
 
 
 @contextmanager
@@ -198,6 +234,16 @@ def _process_group() -> Iterator[tuple[int, int]]:
         dist.destroy_process_group()
 
 
+def _distributed(simulation: nn.Module) -> nn.Module:
+    """The same, with gradients averaged over all processes.
+
+    Buffers are left alone: they are membranes, of the shape of each process's own batch.
+    """
+    wrap = nn.parallel.DistributedDataParallel
+    newer = "forward_sync_buffers" in inspect.signature(wrap).parameters  # deprecates the other
+    return wrap(simulation, **{"forward_sync_buffers" if newer else "broadcast_buffers": False})
+
+
 def _device(name: str) -> torch.device:
     if name != "auto":
         return torch.device(name)
@@ -206,8 +252,8 @@ def _device(name: str) -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
-def _write_log(path: Path, history: training.History) -> None:
-    """One line per iteration; evaluations stand with the iteration after which they ran."""
+def _log_lines(history: training.History) -> list[str]:
+    """One object per iteration; evaluations stand with the iteration after which they ran."""
     evaluations = {
         iteration: {"eval_loss": loss, "eval_accuracy": accuracy, "eval_decision_rate": decided}
         for iteration, loss, accuracy, decided in zip(
@@ -219,11 +265,8 @@ def _write_log(path: Path, history: training.History) -> None:
         )
     }
     rows = zip(history.iterations, history.loss, history.accuracy, strict=True)
-    lines = [
-        json.dumps({"iteration": i, "loss": loss, "accuracy": accuracy} | evaluations.get(i, {}))
-        for i, loss, accuracy in rows
-    ]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    entries = ({"iteration": i, "loss": loss, "accuracy": accuracy} for i, loss, accuracy in rows)
+    return [json.dumps(e | evaluations.get(e["iteration"], {})) + "\n" for e in entries]
 
 
 if __name__ == "__main__":

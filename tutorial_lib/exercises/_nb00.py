@@ -133,6 +133,7 @@ SPOT_RESET = Exercise(
             ("removed", "The reset is the fault, so away with it.", "what does a spike cost"),
             ("unit cost", "The threshold is always 1.", "the threshold, or 1"),
             ("to zero", "All resets are one.", "reset to zero"),
+            ("same step", "The reset acts at once.", "in the step of the spike"),
         )
     ),
     variants=(

@@ -147,6 +147,10 @@ def faulty_step(slip: str) -> Callable[[], Step]:
 
     def step(cur, mem, beta, threshold=1.0):  # noqa: ANN001, ANN202
         spk = float(mem > threshold)
+        if slip == "same step":
+            mem = beta * mem + cur
+            spk = float(mem > threshold)
+            return spk, mem - spk * threshold
         if slip == "to zero":
             return spk, beta * mem * (1 - spk) + cur
         return spk, beta * mem + cur - resets[slip](spk, threshold)

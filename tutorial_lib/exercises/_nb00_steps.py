@@ -135,8 +135,11 @@ def mended_step(answer: Callable[..., Any]) -> str:
     }
     _expect_membrane(answer, (0.0, 1.5, 0.9), 0.35, "At U = 1.5, above threshold", spiking)
     unit = {1.25: "is the amount subtracted the threshold, or 1?"}
-    high = "At U = 2.5, with a threshold of 2"
+    high = "At U = 2.5, above a threshold of 2"
     _expect_membrane(answer, (0.0, 2.5, 0.9, 2.0), 0.25, high, unit)
+    late = {0.31: "do you reset in the step of the spike? That is another neuron: see the pulse."}
+    driven = "At U = 0.9, below threshold"
+    _expect_membrane(answer, (0.5, 0.9, 0.9), 1.31, driven, late, "an input of 0.5")
     old, _ = _spike_and_membrane(answer, 0.0, 1.05, 0.9)  # the old U is above, the new one below
     new, _ = _spike_and_membrane(answer, 0.5, 0.9, 0.9)  # the other way round
     if (old, new) not in ((1, 0), (0, 1)):
@@ -149,8 +152,9 @@ def mended_step(answer: Callable[..., Any]) -> str:
     count, count_published = (_spikes_at_half_rheobase(neuron) for neuron in (answer, published))
     order = " It also fires from the updated membrane: the next section is about that." * int(new)
     return (
-        f"At I = 0.05 your neuron spikes {count} times in 200 steps, the published one {count_published} "
-        f"times. Whenever you meet a neuron in somebody's code, run it without input first.{order}"
+        f"At I = 0.05 your neuron spikes {count} times in 200 steps, the published one "
+        f"{count_published} times. Whenever you meet a neuron in somebody's code, run it without "
+        f"input first.{order}"
     )
 
 
@@ -168,13 +172,14 @@ def _expect_membrane(
     expected: float,
     given: str,
     slips: dict[float, str],
+    source: str = "no input",
 ) -> None:
     _, mem = _spike_and_membrane(step, *inputs)
     if not is_near(mem, expected, 1e-5):
         change = mem - expected
         side = "high" if change > 0 else "low"
         raise Mistake(
-            f"{given}, without input, the membrane should become {show(expected)} (beta = 0.9). "
+            f"{given}, with {source}, the membrane should become {show(expected)} (beta is 0.9). "
             f"Yours becomes {show(mem)}, {show(abs(change))} too {side}: "
             + question_for(mem, slips, "which term of the update differs?")
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -239,8 +238,3 @@ def slope_maker(function: Slope) -> Callable[[], Slope]:
         return function(x)
 
     return lambda: slope
-
-
-def constant(value: Any) -> Callable[[], Any]:
-    """Make a maker of a value."""
-    return lambda: value

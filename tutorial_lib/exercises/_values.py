@@ -85,10 +85,10 @@ def question_for(
         value: what the learner got.
         slips: from the value that a misconception gives to its question.
         otherwise: the question when no misconception is recognized.
-        tolerance: how near the value must be, relative and absolute.
+        tolerance: how near the value must be, relative.
     """
     for slip, question in slips.items():
-        if is_near(value, slip, tolerance):
+        if math.isclose(value, slip, rel_tol=tolerance, abs_tol=1e-9):
             return question
     return otherwise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +22,23 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Piece:
-    """A top-level statement of a cell, with the names that it binds and those that it uses."""
+    """A top-level statement of a cell, with the global names that it binds and uses."""
 
     cell: int
     code: ast.stmt = field(repr=False)
     binds: frozenset[str]
     uses: frozenset[str]
+
+    @property
+    def is_certain(self) -> bool:
+        """Does it bind its names whatever happens, without regard to what they were before?"""
+        plain = ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom
+        return isinstance(self.code, plain) or self.is_late
+
+    @property
+    def is_late(self) -> bool:
+        """Does it look names up later, when it is called?"""
+        return isinstance(self.code, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
 
 
 @dataclass(frozen=True)
@@ -87,15 +99,18 @@ def checks_of(cells: dict[int, str]) -> list[Check]:
     broken: dict[int, str] = {}
     for number, text in cells.items():
         try:
-            statements = ast.parse(text).body
+            own = [
+                Piece(number, statement, _bound(statement), _used(statement))
+                for statement in ast.parse(text).body
+            ]
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             broken[number] = f"{type(error).__name__}: {error}"
             continue
-        for statement in statements:
-            for asks, exercise, answer in _calls(statement):
-                needs = _needed(pieces, _names(answer, ast.Load)) if answer is not None else ()
+        for piece in own:
+            for asks, exercise, answer in _calls(piece.code):
+                needs = () if answer is None else _needed(pieces, _used(answer))
                 found.append(Check(exercise, asks, answer, number, tuple(needs), dict(broken)))
-            pieces.append(Piece(number, statement, _bound(statement), _names(statement, ast.Load)))
+            pieces.append(piece)
     return found
 
 
@@ -142,35 +157,51 @@ def _calls(statement: ast.stmt) -> Iterator[tuple[str, str, ast.expr | None]]:
 
 
 def _needed(pieces: list[Piece], names: frozenset[str]) -> list[Piece]:
-    """The statements that these names depend on, found from the last one backward.
+    """The statements that these names depend on, in order.
 
-    A statement counts if it binds a name that is needed, in any way. What only changes a value in
-    place does not.
+    For each name that is used somewhere: its last binding before that place, and what may bind it
+    anew in between. What only changes a value in place does not count.
     """
-    wanted, chosen = set(names), []
-    for piece in reversed(pieces):
-        if piece.binds & wanted:
-            chosen.append(piece)
-            wanted |= piece.uses
-    return chosen[::-1]
+    end = len(pieces)
+    chosen: set[int] = set()
+    seen: set[tuple[str, int]] = set()
+    todo = {(name, end) for name in names}
+    while todo:
+        name, place = entry = todo.pop()
+        seen.add(entry)
+        for number in range(place - 1, -1, -1):
+            piece = pieces[number]
+            if name not in piece.binds:
+                continue
+            chosen.add(number)
+            places = (number, end) if piece.is_late else (number,)
+            todo |= {(used, there) for used in piece.uses for there in places} - seen
+            if piece.is_certain:
+                break
+    return [pieces[number] for number in sorted(chosen)]
 
 
-def _names(node: ast.AST, context: type[ast.expr_context]) -> frozenset[str]:
+def _bound(statement: ast.AST) -> frozenset[str]:
+    """The global names that a statement binds, those in its loops and branches included."""
     return frozenset(
-        part.id
-        for part in ast.walk(node)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, context)
+        symbol.get_name()
+        for symbol in _scope(statement).get_symbols()
+        if symbol.is_assigned() or symbol.is_imported()
     )
 
 
-def _bound(statement: ast.stmt) -> frozenset[str]:
-    """Names that a statement binds, those inside of loops and branches included."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return frozenset([statement.name])
-    names = set(_names(statement, ast.Store))
-    for part in ast.walk(statement):
-        if isinstance(part, ast.Import | ast.ImportFrom):
-            names |= {alias.asname or alias.name.split(".")[0] for alias in part.names}
-        elif isinstance(part, ast.FunctionDef | ast.ClassDef):
-            names.add(part.name)
+def _used(node: ast.AST) -> frozenset[str]:
+    """The global names that some code looks up, those inside of its functions included."""
+    names: set[str] = set()
+    scopes = [_scope(node)]
+    for scope in scopes:
+        scopes += scope.get_children()
+        top = scope is scopes[0]
+        for symbol in scope.get_symbols():
+            if symbol.is_referenced() and (top or symbol.is_global()):
+                names.add(symbol.get_name())
     return frozenset(names)
+
+
+def _scope(node: ast.AST) -> symtable.SymbolTable:
+    return symtable.symtable(ast.unparse(node), "<cell>", "exec")
