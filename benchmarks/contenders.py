@@ -177,7 +177,8 @@ def make(name: str) -> Contender:
     with torch.no_grad():
         for p in contender.net.parameters():
             bound = 3 / (p[0].numel() if p.ndim > 1 else 100) ** 0.5
-            p.uniform_(-bound, bound, generator=generator)
+            # Drawn in one memory layout, so that the weights are equal whatever layout a net has.
+            p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=generator))
     return contender
 
 

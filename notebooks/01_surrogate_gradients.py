@@ -50,6 +50,8 @@ from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
 from tutorial_lib.plotting import style
 
+torch.set_num_threads(1)  # networks this small run fastest on one thread
+
 # %% [markdown]
 # ## A task, and a network that cannot learn it
 #

@@ -120,7 +120,8 @@ conv2 = 64 * (12 * 5 * 5 + 1)
 fc1 = 10 * (64 * 4 * 4 + 1)
 print(f"{conv1:,} + {conv2:,} + {fc1:,} = {conv1 + conv2 + fc1:,}")
 assert (conv1, conv2, fc1) == (312, 19_264, 10_250)
-assert conv1 + conv2 + fc1 == sum(p.numel() for layer in layers for p in layer.parameters()) == 29_826
+total = sum(p.numel() for layer in layers for p in layer.parameters())
+assert conv1 + conv2 + fc1 == total == 29_826
 
 # %% [markdown]
 # > **Exercise 1: another size.** A smaller network for the same images is 6C3-MP2-16C3-MP2-?FC10. How many
@@ -506,7 +507,7 @@ fresh = networks.conv_net(beta=beta, spike_grad=spike_grad)
 spk_rec, mem_rec = simulation.forward_pass(fresh, num_steps, images)
 accuracy, decided = SF.accuracy_rate(spk_rec, targets), SF.decision_rate(spk_rec)
 zeros = (targets == 0).float().mean().item()
-print(f"accuracy {accuracy:.1%}, share of zeros among the labels {zeros:.1%}, decided {decided:.0%}")
+print(f"accuracy {accuracy:.1%}, zeros among the labels {zeros:.1%}, decided {decided:.0%}")
 assert decided == 0 and abs(accuracy - zeros) < 1e-6
 
 # %% [markdown]
@@ -560,7 +561,8 @@ for threshold in (1.0, 0.5, 0.2):
     torch.manual_seed(0)
     lower = networks.conv_net(beta=beta, spike_grad=spike_grad, threshold=threshold)
     record = simulation.record_spikes(lower, num_steps, images)
-    print(f"threshold {threshold:.1f}:", [f"{spikes.mean().item():.1%}" for spikes in record.values()])
+    shares = [f"{spikes.mean().item():.1%}" for spikes in record.values()]
+    print(f"threshold {threshold:.1f}:", shares)
 assert record[list(record)[-1]].sum() > 0
 
 # %% [markdown]
@@ -648,8 +650,8 @@ print([f"{record.mean().item():.1%}" for record in spikes])
 #
 # The other way is to train the network out of its silence. The loss is $\ln 10 = 2.303$, the value for ten equal scores.
 # With plain gradient descent at a rate of 0.01, a weight with a gradient of $10^{-7}$ moves by $10^{-9}$
-# per update: never. Adam divides each gradient by its own running size, so even a weight with a tiny gradient
-# moves by a good part of the learning rate. That is how tutorial 6 gets away with this start, and
+# per update: never. Adam divides each gradient by its own running size, so even such
+# gradients move some weights by thousandths. That is how tutorial 6 gets away with this start, and
 # [the next notebook](03_training.ipynb) watches it happen.
 
 # %% [markdown]

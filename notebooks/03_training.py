@@ -25,7 +25,7 @@
 #
 # **You need** [notebook 02](02_convolutional_snn.ipynb): the network, `forward_pass`, and why it starts silent.
 #
-# **Time**: about 45 minutes to read and try; on two cores up to four minutes to run.
+# **Time**: about 65 minutes to read and try; on two cores up to four minutes to run.
 
 # %% tags=["hide-input"]
 # In Colab this cell installs the course's library beside Colab's torch. Elsewhere it does nothing.
@@ -48,7 +48,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch.utils.data import DataLoader
 
-from tutorial_lib import data, networks, surrogate, training
+from tutorial_lib import data, exercises, networks, surrogate, training
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
 from tutorial_lib.simulation import forward_pass
@@ -108,18 +108,77 @@ assert math.isclose(loss_fn(perfect, targets), math.log(1 + 9 / math.e), rel_tol
 #
 # > **Take-away.** A loss of 1.461 is not a badly trained network. It is the floor of this loss. The
 # > whole way of training leads from 2.303 to 1.461.
+#
+# > **Exercise 1: other numbers of classes.** Write the floor of `ce_rate_loss` as a function of the number of classes.
+
+
+# %% tags=["exercise"]
+def my_floor(num_classes):
+    # Yours to edit.
+    ...
+
+
+# %%
+exercises.check("03-floor", my_floor)
 
 # %% [markdown]
-# ### Per step is not per count
+# <details><summary>Hint</summary>
 #
-# Tutorial 6 says that the loss is applied to the *spike count*. Its code, `ce_rate_loss`, is not.
+# The perfect record is the same at each step: one score is 1, all others are 0. Which share of the softmax has the 1?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def floor_solved(num_classes):
+#     return math.log(1 + (num_classes - 1) / math.e)
+# ```
+#
+# </details>
+#
+# ### Spot the fault: per step or per count
+#
+# Tutorial 6 says that its loss, `ce_rate_loss`, is applied to the *spike count*. If that were so, two records
+# with the same counts would have the same loss, whatever else is different.
+#
+# > **Exercise 2: one counterexample is enough.** Give two records of spikes, `[T, 1, C]` with entries 0 and 1, in
+# > which each neuron fires equally often. For the target class 0, `ce_rate_loss` shall differ between them.
+
+# %% tags=["exercise"]
+# Yours to edit: two tensors of the same shape. Two steps and two classes are enough.
+my_records = (..., ...)
+
+# %%
+exercises.check("03-spot-loss", my_records)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# The loss looks at one step at a time, and does not care for their order. So what must change is *who fires together*.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# Both neurons fire once: in the same step, where their scores cancel, or in two steps.
+#
+# ```python
+# together = torch.tensor([[[1.0, 1.0]], [[0.0, 0.0]]])
+# apart = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
+# records_solved = (together, apart)
+# ```
+#
+# </details>
+#
 # The loss of the count exists as well, `ce_count_loss`: first add up the spikes over time,
 # $N_i = \sum_t S_i[t]$, then apply one cross entropy to the counts.
 
 # %%
 count_fn = SF.ce_count_loss()
 for name, record in {"silent": silent, "perfect": perfect}.items():
-    print(f"{name:<8} per step {loss_fn(record, targets):.4f}   count {count_fn(record, targets):.4f}")
+    values = loss_fn(record, targets).item(), count_fn(record, targets).item()
+    print("{:<8} per step {:.4f}   count {:.4f}".format(name, *values))
 assert math.isclose(count_fn(silent, targets), math.log(10), rel_tol=1e-6)
 assert count_fn(perfect, targets) < 1e-6
 
@@ -168,6 +227,12 @@ for values in (rate, count, mse):
 assert temporal[0] > temporal[1] > temporal[2] > temporal[3]
 
 # %% [markdown]
+# The mean square loss wants a count for *each* class, such as 80 % of the steps for the target and 20 % for the others.
+
+# %%
+exercises.predict("03-mse-pull")
+
+# %% [markdown]
 # ## Accuracy, and whether there was a decision
 #
 # `accuracy_rate` takes the class with the most spikes. If several are tied, the lowest class wins the tie.
@@ -209,7 +274,11 @@ def train_by_hand(net, optimizer, iterations):
 # surrogate gradient stands in for the derivative at every spike.
 #
 # Each of the two runs below starts from the same weights. The network is silent at first.
-#
+
+# %%
+exercises.predict("03-first-update")
+
+# %% [markdown]
 # > **Predict.** Both optimizers have the learning rate 0.01. After ten iterations, which network fires?
 
 # %%
@@ -227,16 +296,117 @@ assert decided["Adam"][0] == 0 and decided["Adam"][-1] > 0.2
 #
 # Only Adam's. Gradient descent moves each weight by the learning rate times the gradient, and the gradients of
 # a silent network are tiny ([notebook 02](02_convolutional_snn.ipynb) measured them). Adam divides each gradient
-# by a running estimate of its size, so weights move by about 0.01 per iteration however small the gradient is.
+# by a running estimate of its size, so weights move by up to about 0.01 per iteration however small the gradient is.
 # After a few iterations the first output spikes appear, and from then on there is something to learn from.
 #
 # </details>
 #
 # > **Take-away.** This recipe works because of Adam, not because the start is good. With another optimizer,
 # > look at the spikes first.
+#
+# > **Exercise 3: a start for plain SGD.** Two things stop SGD: the network is silent, and what little gradient there
+# > is gets lost on its way. Find a `slope` of the fast sigmoid and a `gain` by which all first weights and biases are
+# > multiplied, such that plain SGD learns. The check trains the network on printed digits: 15 updates at the rate 0.1,
+# > 10 steps each. The loss shall fall below 2.2, and 30 % of the answers shall be right.
+
+# %% tags=["exercise"]
+# Yours to edit: two numbers. Tutorial 6 has a slope of 25 and a gain of 1.
+my_recipe = {"slope": ..., "gain": ...}
+
+# %%
+exercises.check("03-sgd", my_recipe)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# [Notebook 02](02_convolutional_snn.ipynb) shows which gain lets the network speak. What does a neuron
+# half a threshold away pass on, at a slope of 25, and at a slope of 1?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# Either change alone fails. Four times the weights give spikes to learn from. A slope of 1 lets the error pass:
+# $1/(1+0.5)^2 = 0.44$ where a slope of 25 leaves $1/(1+12.5)^2 = 0.005$, and there are three layers.
+#
+# ```python
+# recipe_solved = {"slope": 1.0, "gain": 4.0}
+# ```
+#
+# </details>
+#
+# Printed digits are easy. See the start on the digits of this notebook:
+
+# %%
+recipe = exercises.accepted("03-sgd", my_recipe)
+training.seed_everything(0)
+net = networks.conv_net(beta=0.5, spike_grad=surrogate.fast_sigmoid(float(recipe["slope"])))
+with torch.no_grad():
+    for p in net.parameters():
+        p.mul_(recipe["gain"])
+optimizer = torch.optim.SGD(net.to(device).parameters(), lr=0.1)
+shares = train_by_hand(net, optimizer, iterations=10)
+print("decided:", " ".join(f"{share:4.0%}" for share in shares))
+
+# %%
+images, targets = next(iter(loaders.train))
+spk_rec, _ = forward_pass(net, num_steps, images.to(device))
+loss, targets = loss_fn(spk_rec, targets.to(device)), targets.to(device)
+print(f"loss {loss.item():.2f}, accuracy {SF.accuracy_rate(spk_rec, targets):.0%}")
+
+# %% [markdown]
+# Ten updates of plain SGD do not make a good network. But it has left chance behind. From the published start, as
+# many updates of SGD left it without a word.
+#
+# > **Try it.** Set `loss_fn = SF.mse_count_loss(correct_rate=0.8, incorrect_rate=0.2)` and run the comparison of SGD
+# > and Adam again. Compare the decision rates. Then set `loss_fn` back.
 
 # %% [markdown]
 # ## A protocol that you can defend
+#
+# This is how tutorial 6 prepares its measurements:
+#
+# ```python
+# train_loader = DataLoader(mnist_train, batch_size=128, shuffle=True, drop_last=True)
+# test_loader = DataLoader(mnist_test, batch_size=128, shuffle=True, drop_last=True)
+# ```
+#
+# The accuracy on `test_loader` is computed every 50 iterations during training, and it is the result in the end.
+#
+# > **Exercise 4: spot the faults.** Mend it: return three loaders, for training, validation and test. Each image has
+# > one role, the report counts every test image, and a second call makes the same split.
+
+
+# %% tags=["exercise"]
+def my_loaders(train_set, test_set, batch_size=128):
+    # Yours to edit. Return train, val, test.
+    ...
+
+
+# %%
+exercises.check("03-spot-protocol", my_loaders)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `torch.utils.data.random_split` takes a generator. 10,000 is no multiple of 128.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def loaders_solved(train_set, test_set, batch_size=128):
+#     seed = torch.Generator().manual_seed(0)
+#     train, val = torch.utils.data.random_split(train_set, [0.9, 0.1], generator=seed)
+#     return (
+#         DataLoader(train, batch_size, shuffle=True),
+#         DataLoader(val, batch_size),
+#         DataLoader(test_set, batch_size),
+#     )
+# ```
+#
+# </details>
 #
 # How tutorial 6 measures its accuracy invites four troubles. The settings stay, but the measuring changes:
 #
@@ -337,7 +507,8 @@ assert history.loss[-1] < 1.7
 # What did the validation images say meanwhile?
 
 # %%
-for row in zip(history.eval_iterations, history.eval_accuracy, history.eval_decision_rate, strict=True):
+columns = history.eval_iterations, history.eval_accuracy, history.eval_decision_rate
+for row in zip(*columns, strict=True):
     print("iteration {:>3}: validation accuracy {:.1%}, decided {:.1%}".format(*row))
 
 # %% [markdown]
@@ -388,27 +559,6 @@ except FileExistsError as error:
     print(str(error).replace(str(folder), "..."))
 else:
     raise AssertionError("an existing checkpoint must not be overwritten")
-
-# %% [markdown]
-# ## Try it yourself
-#
-# > **Exercise 1.** Make plain SGD learn. Change one thing only: the learning rate, the loss (`ce_count_loss`)
-# > or the threshold of the network. What is the first sign of life?
-#
-# > **Exercise 2.** What is the floor of `ce_rate_loss` with 100 classes? And its value at silence?
-# > How much room is left to learn in?
-#
-# > **Exercise 3.** Train with `mse_count_loss(correct_rate=0.8, incorrect_rate=0.2)`. What is the decision
-# > rate after ten iterations, compared with `ce_rate_loss`? Why do neurons wake that should hardly fire?
-#
-# <details><summary>Hints</summary>
-#
-# 1. Use `train_by_hand` and print what it returns. [Notebook 02](02_convolutional_snn.ipynb) shows which threshold
-#    lets the untrained network speak.
-# 2. $\ln(1 + 99/e)$ and $\ln 100$. Compare the difference with the one for ten classes.
-# 3. At silence, which counts does this loss want from the wrong classes?
-#
-# </details>
 
 # %% [markdown]
 # ## Summary

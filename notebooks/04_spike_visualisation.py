@@ -25,7 +25,7 @@
 # **You need** [notebook 02](02_convolutional_snn.ipynb) for the network and `record_spikes`, and
 # [notebook 03](03_training.ipynb) for the loss and the decision rate.
 #
-# **Time**: about 40 minutes to read and try; on two cores up to three minutes to run, most of it for
+# **Time**: about 70 minutes to read and try; on two cores up to three minutes to run, most of it for
 # training.
 
 # %% tags=["hide-input"]
@@ -46,9 +46,10 @@ import math
 import matplotlib.pyplot as plt
 import torch
 
-from tutorial_lib import data, networks, surrogate, training, utils
+from tutorial_lib import data, exercises, networks, surrogate, training, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
+from tutorial_lib.exercises import material
 from tutorial_lib.simulation import forward_pass, record_spikes
 
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -247,6 +248,60 @@ for step in start.unique():
 #
 # > **Take-away.** In layer 1 all timing comes from the strength of a constant current. From layer 2 on, the
 # > spikes also depend on each other.
+#
+# The count has an upper end. A neuron that fires at every step cannot fire more often.
+#
+# > **Exercise 1: the upper end.** A neuron of layer 1 has $\beta = 0.5$, threshold 1 and reset by subtraction. From
+# > which constant current on does it fire at *every* step, however long the run?
+
+# %% tags=["exercise"]
+# Yours to edit: a number in place of the three dots.
+my_limit = ...
+
+# %%
+exercises.check("04-always", my_limit)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# With a spike at each step the update is $U[t] = \beta U[t-1] + I - 1$. Where does $U$ settle, and where must it be?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# $U$ settles at $(I - 1)/(1 - \beta)$. That is above 1 for $I > 2 - \beta$.
+#
+# ```python
+# limit_solved = 2 - 0.5
+# ```
+#
+# </details>
+#
+# The network shows it too. `net[:2]` is the convolution and the pooling, so it gives the current of each neuron.
+
+# %%
+limit = float(exercises.accepted("04-always", my_limit))
+with torch.no_grad():
+    current = net[:2](image).flatten().cpu()
+
+# %% mystnb={"image": {"alt": "Spike count of each neuron of layer 1 against its current from 0 to 2.5. Zero up to a current of 0.5, then a staircase that rises to 50 spikes, which it reaches at the dashed line at 1.5 and keeps."}}
+fig, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
+ax.plot(current, layer1.sum(0), ".", color=splt.style.BLUE)
+ax.axvline(limit, color=splt.style.VERMILION, linestyle="--")
+ax.set(xlabel="Current (units of the threshold)", ylabel="Spikes in 50 steps", xlim=(0, 2.5))
+splt.style.dress(ax)
+plt.show()
+
+# %%
+clear = (current - 1.5).abs() > 0.002  # away from the very limit
+full = layer1.sum(0) == num_steps
+assert torch.equal(full[clear], (current > 1.5)[clear])
+assert current[layer1.sum(0) > 0].min() > 0.5
+
+# %% [markdown]
+# To the right of the dashed line, all currents look the same to the count. To the left of 0.5 the membrane tends to
+# $2I$ and never exceeds the threshold.
 
 # %% [markdown]
 # ### The membranes behind the spikes
@@ -534,14 +589,132 @@ assert abs(total(late, labels) - total(perfect, labels)) < 1e-6
 # - On *still images, as a constant current*, this network has little use for most of its 50 steps. Ten give
 #   nearly the same accuracy, at a fifth of the work.
 # - It was *trained* with 50. Whether a network learns as well with ten, no record of this one can say. You
-#   have to train another (exercise 3).
+#   have to train another. You can try it below.
 # - "Stays ahead until the end" is known only in hindsight. To stop early, a rule needs something that it
-#   can see at the time, such as the lead so far (exercise 2).
+#   can see at the time, such as the lead so far. That is the next exercise.
 # - Data that unfold in time, such as sounds or the events of a moving sensor, are another matter. There the
 #   later steps bring what the early ones cannot know.
 #
 # > **Take-away.** Before you pay for many time steps, cut the record off and look. The curve costs nothing
 # > but a `cumsum`.
+#
+# > **Exercise 2: stop early.** Stop an image as soon as one class leads by `lead` spikes, and after the last step
+# > otherwise. Return the answers, `[B]`, which are the classes with the highest counts at the stop, and the numbers of
+# > steps that were run, `[B]`, from 1 to T.
+
+
+# %% tags=["exercise"]
+def my_stop(spk_rec, lead):
+    # Yours to edit. spk_rec is [T, B, C].
+    ...
+
+
+# %%
+exercises.check("04-early-stop", my_stop)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `cumsum` gives the counts so far, `topk(2)` the two highest. The `argmax` of an array of truth values is its first
+# `True`. What is it if there is none?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def stop_solved(spk_rec, lead):
+#     counts = spk_rec.cumsum(dim=0)
+#     best = counts.topk(2, dim=-1).values
+#     enough = best[..., 0] - best[..., 1] >= lead
+#     steps = torch.where(enough.any(0), enough.int().argmax(0) + 1, len(spk_rec))
+#     answers = counts[steps - 1, torch.arange(spk_rec.shape[1])].argmax(-1)
+#     return answers, steps
+# ```
+#
+# </details>
+#
+# What does it save?
+
+# %%
+stop_early = exercises.accepted("04-early-stop", my_stop)
+for lead in (1, 2, 3, 5):
+    answers, stops = stop_early(spk_rec, lead)
+    hits = (answers == targets).float().mean()
+    print(f"lead {lead}: {stops.float().mean():4.1f} steps on average, {hits:.1%} right")
+    if lead == 3:
+        assert stops.float().mean() < num_steps / 2 and hits > right.float().mean() - 0.03
+
+# %% [markdown]
+# A lead of two or three gives about the full accuracy in a fraction of the steps. Most images stop soon; the few
+# hard ones run on. Which lead to take is a choice for the validation set.
+#
+# Count is not the only code. An impatient reader takes the neuron that fires first.
+#
+# > **Exercise 3: the first spike.** Write a decoder that returns, for each image, the class of the neuron that fires
+# > first. Return -1 where none fires, or where several are first at the same step.
+
+
+# %% tags=["exercise"]
+def my_decoder(spk_rec):
+    # Yours to edit. spk_rec is [T, B, C]; return classes or -1, [B].
+    ...
+
+
+# %%
+exercises.check("04-first-spike", my_decoder)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Find the first step at which *anyone* fires. Look at the spikes of that step only.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def decoder_solved(spk_rec):
+#     fired = spk_rec.any(-1)  # [T, B]
+#     spikes = spk_rec[fired.int().argmax(0), torch.arange(spk_rec.shape[1])]  # of the first step
+#     return torch.where(spikes.sum(-1) == 1, spikes.argmax(-1), -1)
+# ```
+#
+# </details>
+
+# %%
+decode = exercises.accepted("04-first-spike", my_decoder)
+by_first = decode(spk_rec)
+for name, answers in {"first spike": by_first, "count": predictions}.items():
+    said, hit = (answers >= 0).float().mean(), (answers == targets).float().mean()
+    print(f"{name:<11}: decided {said:.1%}, right {hit:.1%}")
+assert (by_first == targets).float().mean() < right.float().mean()
+
+# %% [markdown]
+# The first spike is worse than the count. Nothing in `ce_rate_loss` asks the target to be the first; where two fire at
+# once, this code has no answer. The library has losses that do ask: `ce_temporal_loss` and `mse_temporal_loss`.
+#
+# > **Try it.** Ten steps are enough to *answer*. Are they enough to *learn*? Train a second network with 10 steps.
+# > Compare its accuracy with that of the first one, once after as many iterations, once after five times as many,
+# > which is about the same work.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# training.seed_everything(0)
+# short = networks.conv_net(beta=0.5, spike_grad=surrogate.fast_sigmoid(slope=25)).to(device)
+# optimizer = torch.optim.Adam(short.parameters(), lr=1e-2)
+# batches = torch.utils.data.DataLoader(test, batch_size=250)
+# for _ in range(5):
+#     training.train(short, loaders.train, optimizer, loss_fn, 10, num_iterations=iterations)
+#     print(training.evaluate(short, batches, 10))
+# ```
+#
+# When we tried it, the short one was clearly behind after as many iterations, and about level after the
+# same work. So fewer steps make each iteration poorer and cheaper. Compare recipes at equal work, not at
+# equal iterations.
+#
+# </details>
 
 # %% [markdown]
 # ## What a wrong answer looks like
@@ -619,6 +792,49 @@ assert silence.sum() + tie.sum() + full.sum() == undecided.sum()
 # %% [markdown]
 # Two neurons that both fire at every step are stuck. More of the same cannot part them, as a count cannot
 # rise by more than one per step. That is the price of a loss that drives the winner to its limit.
+#
+# A tie of spikes need not be a tie of membranes.
+#
+# > **Exercise 4: let the membrane decide.** Where one class has more spikes than any other, it is the answer. Elsewhere
+# > take the class whose membrane is highest on average over the steps.
+
+
+# %% tags=["exercise"]
+def my_choice(spk_rec, mem_rec):
+    # Yours to edit. Both records are [T, B, C]; return classes, [B].
+    ...
+
+
+# %%
+exercises.check("04-undecided", my_choice)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `SF.predict_rate` says where there is no answer, and `torch.where` puts two answers together.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def choice_solved(spk_rec, mem_rec):
+#     answers = SF.predict_rate(spk_rec)
+#     return torch.where(answers >= 0, answers, mem_rec.mean(dim=0).argmax(-1))
+# ```
+#
+# </details>
+
+# %%
+choose = exercises.accepted("04-undecided", my_choice)
+answers = choose(spk_rec, mem_rec)
+saved = int((answers == targets)[undecided].sum())
+print(f"{saved} of {undecided.sum()} undecided images are right now")
+assert torch.equal(answers[~undecided].long(), predictions[~undecided])
+
+# %% [markdown]
+# A membrane is a number, a spike only a bit. Two losses of the library look at membranes for that reason:
+# `ce_max_membrane_loss` and `mse_membrane_loss`.
 #
 # So how much is a margin worth?
 #
@@ -735,85 +951,53 @@ assert sums["C"][0] > 0 and sums["C"][1] < 10 and sums["C"][2] == 0
 # > The first empty one is where to look. Silence further up is only its consequence.
 
 # %% [markdown]
-# ## Try it yourself
+# ## Which loss was it?
 #
-# > **Exercise 1.** Layer 1 sees a constant current. Compute it for each neuron with `net[:2](image)`, and
-# > plot the spike count against it. What is the smallest current that makes a neuron fire, and why?
+# One more diagnosis. Three small networks, A, B and C, started from the same weights and saw the same printed digits.
+# Each was trained with another loss:
 #
-# <details><summary>Solution</summary>
+# - `ce_rate_loss` takes the spikes of each step as scores;
+# - `ce_max_membrane_loss` takes the highest *membrane* of each neuron as its score, and looks at no spike;
+# - `mse_count_loss` wants a count of each neuron: 80 % of the steps from the target, 20 % from the others.
 #
-# ```python
-# with torch.no_grad():
-#     current = net[:2](image).flatten().cpu()
-# fig, ax = plt.subplots(layout="constrained")
-# ax.plot(current, layer1.sum(0), ".")
-# ax.set(xlabel="Current (threshold units)", ylabel="Spikes in 50 time steps", xlim=(0, 2))
-# print(current[layer1.sum(0) > 0].min())
-# ```
+# Here is what their ten outputs say to two images.
+
+# %% mystnb={"image": {"alt": "Six rasters of ten output neurons over 20 steps: networks A, B and C side by side, for two images. A: many rows have some marks and the target's row is the fullest, with gaps. B: the target's row is full and nearly all others are empty. C: the target's row is full and several other rows have many marks."}}
+records, labels = material.mystery_records()
+fig, axes = plt.subplots(2, 3, figsize=(10, 5), sharex=True, layout="constrained")
+for row, i in zip(axes, (3, 12), strict=True):
+    for ax, (name, record) in zip(row, records.items(), strict=True):
+        splt.raster(record[:, i], ax)
+        ax.set(title=f"Network {name}, a {labels[i]}", yticks=range(10), ylabel="Class")
+plt.show()
+
+# %% [markdown]
+# > **Exercise 5: name the losses.** Which network was trained with which loss? `records` holds 20 images if two are
+# > too few.
+
+# %% tags=["exercise"]
+# Yours to edit: "ce_rate_loss", "ce_max_membrane_loss" or "mse_count_loss" for each.
+my_diagnosis = {"A": ..., "B": ..., "C": ...}
+
+# %%
+exercises.check("04-which-loss", my_diagnosis)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
 #
-# Without a spike the membrane tends to $I / (1 - \beta) = 2 I$. It passes the threshold 1 only if
-# $I > 0.5$. Above $I = 1.5$ a neuron fires at every step. In between is the staircase of
-# [notebook 00](00_spiking_neuron.ipynb).
-#
-# </details>
-#
-# > **Exercise 2.** Write an early-stopping rule: stop an image as soon as one class leads by $m$ spikes, or
-# > at step 50. For $m$ = 1, 2, 3, 5, print the mean number of steps and the accuracy. Which $m$ would you
-# > take?
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# n = spk_rec.cumsum(0)
-# best = n.topk(2, dim=-1).values
-# for m in (1, 2, 3, 5):
-#     enough = best[..., 0] - best[..., 1] >= m
-#     stop = torch.where(enough.any(0), enough.int().argmax(0), num_steps - 1)
-#     answer = n[stop, torch.arange(len(targets))].argmax(-1)
-#     print(m, (stop + 1).float().mean().item(), (answer == targets).float().mean().item())
-# ```
-#
-# A lead of two or three gives about the full accuracy, within ten steps or so on average. Most images stop
-# after little more than $m$ steps; the few hard ones run on. The choice of $m$ itself belongs on the
-# validation set.
+# What does each loss say to a *wrong* neuron that fires? And to a target that fires at every step?
 #
 # </details>
 #
-# > **Exercise 3.** Ten steps are enough to *answer*. Are they enough to *learn*? Train a second network
-# > with 10 steps. Compare its accuracy with that of the first one, once after as many iterations, once
-# > after five times as many, which is about the same work.
-#
 # <details><summary>Solution</summary>
 #
-# ```python
-# training.seed_everything(0)
-# short = networks.conv_net(beta=0.5, spike_grad=surrogate.fast_sigmoid(slope=25)).to(device)
-# optimizer = torch.optim.Adam(short.parameters(), lr=1e-2)
-# batches = torch.utils.data.DataLoader(test, batch_size=250)
-# for _ in range(5):
-#     training.train(short, loaders.train, optimizer, loss_fn, 10, num_iterations=iterations)
-#     print(training.evaluate(short, batches, 10))
-# ```
-#
-# In our runs the short network stood between far behind and level after as many iterations, and about level
-# or ahead after the same work. Fewer steps make an iteration poorer, but cheaper, so compare recipes at
-# equal work. And the runs differed from seed to seed by as much as the effect that you look for: one run of
-# each proves nothing.
-#
-# </details>
-#
-# > **Exercise 4.** A tie of spikes need not be a tie of membranes. For the undecided images, take the class
-# > with the highest mean membrane. How many of the answers are right?
-#
-# <details><summary>Solution</summary>
+# In A the target's row has gaps and many others have marks: rates made to order. In B one row is full and the rest
+# empty: each wrong spike costs. In C wrong neurons fire as well, some at every other step: the highest membrane must
+# belong to the target, and nobody has asked the others to be silent.
 #
 # ```python
-# answer = mem_rec[:, undecided].mean(0).argmax(-1)
-# print((answer == targets[undecided]).sum().item(), "of", undecided.sum().item())
+# diagnosis_solved = {"A": "mse_count_loss", "B": "ce_rate_loss", "C": "ce_max_membrane_loss"}
 # ```
-#
-# A membrane is a number, a spike only a bit. Two losses of the library look at membranes for that reason:
-# `ce_max_membrane_loss` and `mse_membrane_loss`.
 #
 # </details>
 

@@ -9,17 +9,17 @@ with the reason.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from . import _plain_code
 from ._lif_sequence import lif_sequence
 from ._pooling import max_pool2d
-from .neurons import Leaky, _align
+from .neurons import Leaky, _align, membrane_dtype
 from .surrogate import Surrogate
 
 __all__ = ["NotLayerwise", "Plan"]
@@ -50,6 +50,11 @@ class NotLayerwise(Exception):
 
 
 class _Tracer(fx.Tracer):
+    def create_arg(self, a: Any) -> Any:
+        if isinstance(a, Tensor):  # fx would make it an attribute of the network
+            raise NotLayerwise("its forward() uses a tensor that is no result of its layers")
+        return super().create_arg(a)
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, Leaky) or super().is_leaf_module(m, module_qualified_name)
 
@@ -103,11 +108,12 @@ class Plan:
                 if watch is not None:
                     watch(node.target, spk)
                 if node is self.output:
-                    return spk, mem, last
-                values[node] = spk.flatten(0, 1)
-            else:
+                    spk_rec, mem_rec = spk, mem
+                else:
+                    values[node] = spk.flatten(0, 1)
+            elif node.op != "output" and not _is_item(node):
                 values[node] = self._run_stateless(node, values, num_steps)
-        raise AssertionError("a plan always ends at its output layer")
+        return spk_rec, mem_rec, last
 
     def _run_stateless(self, node: fx.Node, values: dict[fx.Node, Any], num_steps: int) -> Any:
         def value(argument: fx.Node) -> Any:
@@ -140,7 +146,10 @@ def _run_neurons(
     layer: Leaky, cur: Tensor, num_steps: int, constant: bool, keep_mem: bool
 ) -> tuple[Tensor, Tensor]:
     step = cur if constant else cur[0]
-    return lif_sequence(
+    dtype = cur.dtype
+    if dtype not in (torch.float16, torch.bfloat16):  # those are integrated in beta's precision
+        cur = cur.to(membrane_dtype(cur, layer.beta))
+    spk, mem = lif_sequence(
         cur,
         num_steps,
         _align("beta", layer.beta, step).clamp(0, 1),
@@ -151,57 +160,33 @@ def _run_neurons(
         constant=constant,
         keep_mem=keep_mem,
     )
+    return spk.to(dtype), mem
 
 
 def _trace(net: nn.Module) -> fx.Graph:
     if isinstance(net, nn.parallel.DistributedDataParallel):
         raise NotLayerwise("it is wrapped in DistributedDataParallel; wrap the simulation instead")
     for name, module in net.named_modules():
-        if module._forward_hooks or module._forward_pre_hooks:
-            raise NotLayerwise(f"module {name!r} has forward hooks, which expect one call per step")
-    with _unchanged(net):
-        try:
-            return _Tracer().trace(net)
-        except NotLayerwise:
-            raise
-        except Exception as error:  # whatever the reader's forward() raises on a traced value
-            raise NotLayerwise(f"its forward() cannot be traced ({error})") from error
-
-
-@contextmanager
-def _unchanged(net: nn.Module) -> Iterator[None]:
-    """Refuse networks whose forward() changes their own attributes; give those back unchanged."""
-    before = [(name, module, _snapshot(module)) for name, module in net.named_modules()]
+        hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+        if any(getattr(module, kind) for kind in hooks):
+            raise NotLayerwise(f"module {name!r} has hooks, which expect one call per step")
+    if reason := _plain_code.obstacle(net):
+        raise NotLayerwise(reason)
+    before = torch.get_rng_state()
     try:
-        yield
+        graph = _Tracer().trace(net)
+    except NotLayerwise:
+        raise
+    except Exception as error:  # whatever the reader's forward() raises on a traced value
+        raise NotLayerwise(f"its forward() cannot be traced ({error})") from error
     finally:
-        changed = []
-        for name, module, (attributes, containers) in before:
-            if module.__dict__.keys() != attributes.keys() or any(
-                module.__dict__[key] is not value for key, value in attributes.items()
-            ):
-                module.__dict__.clear()
-                module.__dict__.update(attributes)
-                changed.append(name)
-            for container, content in containers:
-                if len(container) != len(content) or any(
-                    a is not b for a, b in zip(_items(container), _items(content), strict=True)
-                ):
-                    container.clear()
-                    (container.extend if isinstance(container, list) else container.update)(content)
-                    changed.append(name)
-    if changed:
-        raise NotLayerwise(f"module {changed[0]!r} keeps a state of its own")
-
-
-def _snapshot(module: nn.Module) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
-    attributes = dict(module.__dict__)
-    containers = [v for v in attributes.values() if type(v) in (list, dict, set)]
-    return attributes, [(container, container.copy()) for container in containers]
-
-
-def _items(container: Any) -> list[Any]:
-    return list(container.values()) if isinstance(container, dict) else list(container)
+        drawn = not torch.equal(before, torch.get_rng_state())
+        torch.set_rng_state(before)
+    if drawn:
+        raise NotLayerwise("its forward() draws random numbers")
+    if sum(node.op == "placeholder" for node in graph.nodes) > 1:
+        raise NotLayerwise("its forward() takes more than the data of a step")
+    return graph
 
 
 def _output_layer(graph: fx.Graph, modules: dict[str, nn.Module]) -> fx.Node:
@@ -243,6 +228,8 @@ def _obstacle(node: fx.Node, modules: dict[str, nn.Module], output: fx.Node) -> 
         module = modules[node.target]
         if isinstance(module, Leaky):
             return _neurons_obstacle(node, module, output)
+        if getattr(module, "inplace", False) and type(module) is not nn.ReLU:
+            return f"{type(module).__name__} {node.target!r} changes its input in place"
         if type(module) in _STATELESS or type(module) in _EVALUATING and not module.training:
             return None
         if type(module) is nn.Flatten:
@@ -251,7 +238,9 @@ def _obstacle(node: fx.Node, modules: dict[str, nn.Module], output: fx.Node) -> 
             return f"{type(module).__name__} {node.target!r} in training mode mixes samples"
         return f"{type(module).__name__} {node.target!r} is not known to be stateless"
     if node.op == "call_function" and _is_item(node):
-        return None if node.args[0] is output else "a layer's membrane feeds another layer"
+        if node.args[0] is not output:
+            return "a layer's membrane feeds another layer"
+        return _output_obstacle(node)
     if node.op == "call_function" and node.target in _FUNCTIONS:
         return _flatten_obstacle(node, node.target is torch.flatten)
     if node.op == "call_method" and node.target in _METHODS:
@@ -260,6 +249,11 @@ def _obstacle(node: fx.Node, modules: dict[str, nn.Module], output: fx.Node) -> 
         return None
     operation = getattr(node.target, "__name__", node.target)
     return f"the operation {operation!r} may mix samples or steps"
+
+
+def _output_obstacle(node: fx.Node) -> str | None:
+    used = any(user.op != "output" and not _is_item(user) for user in node.users)
+    return "its last layer of neurons feeds another layer" if used else None
 
 
 def _flatten_obstacle(node: fx.Node, flattens: bool) -> str | None:
@@ -279,4 +273,6 @@ def _neurons_obstacle(node: fx.Node, layer: Leaky, output: fx.Node) -> str | Non
         return f"{name} returns its membrane, but is not the last"
     if not isinstance(layer.spike_grad, Surrogate):
         return f"{name} has a spike function that is no Surrogate"
-    return None
+    if layer.beta.dtype != layer.threshold.dtype:
+        return f"{name} has beta and threshold of different precision"
+    return _output_obstacle(node) if node is output else None

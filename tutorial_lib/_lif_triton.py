@@ -16,6 +16,8 @@ __all__ = ["charge", "hand_back"]
 
 BLOCK = 256
 MECHANISMS = {"subtract": 0, "zero": 1, "none": 2}
+# Products and sums rounded one by one, as PyTorch does: fused, a spike could differ.
+OPTIONS = {"enable_fp_fusion": False}
 
 
 def charge(
@@ -39,6 +41,7 @@ def charge(
         size, len(spk), 0 if constant else size, size if len(mem) > 1 else 0,
         MECHANISM=MECHANISMS[reset_mechanism],
         ONE_DECAY=decay.numel() == 1, ONE_LEVEL=level.numel() == 1, BLOCK=BLOCK,
+        **OPTIONS,
     )  # fmt: skip
 
 
@@ -56,9 +59,10 @@ def hand_back(
     _hand_back[(triton.cdiv(size, BLOCK),)](
         grad, mem, _laid_out(slope, mem[0], constant=False),
         _per_neuron(decay, mem[0]), _per_neuron(level, mem[0]),
-        size, len(mem),
+        size, len(mem), (len(mem) - 1) * size,
         MECHANISM=MECHANISMS[reset_mechanism], DETACHED=detach_reset,
         ONE_DECAY=decay.numel() == 1, ONE_LEVEL=level.numel() == 1, BLOCK=BLOCK,
+        **OPTIONS,
     )  # fmt: skip
 
 
@@ -89,21 +93,24 @@ def _charge(
     theta = tl.load(level + at * (0 if ONE_LEVEL else 1), mask=inside, other=1).to(dtype)
     u = tl.zeros([BLOCK], dtype=dtype)
     fired = (u > theta).to(dtype)
-    for t in range(steps):
-        current = tl.load(cur + t * cur_step + at, mask=inside, other=0).to(dtype)
+    for _ in range(steps):
+        current = tl.load(cur + at, mask=inside, other=0).to(dtype)
         if MECHANISM == 1:
             u = u * (1 - fired)
         u = u * beta + current
         if MECHANISM == 0:
             u = u - fired * theta
         fired = (u > theta).to(dtype)
-        tl.store(mem + t * mem_step + at, u, mask=inside)
-        tl.store(spk + t * size + at, fired.to(spk.dtype.element_ty), mask=inside)
+        tl.store(mem + at, u, mask=inside)
+        tl.store(spk + at, fired.to(spk.dtype.element_ty), mask=inside)
+        cur += cur_step  # pointers, of 64 bits: t * size may need more than 32
+        mem += mem_step
+        spk += size
 
 
 @triton.jit
 def _hand_back(
-    grad, mem, slope, decay, level, size, steps,
+    grad, mem, slope, decay, level, size, steps, end,
     MECHANISM: tl.constexpr, DETACHED: tl.constexpr,
     ONE_DECAY: tl.constexpr, ONE_LEVEL: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -113,18 +120,23 @@ def _hand_back(
     beta = tl.load(decay + at * (0 if ONE_DECAY else 1), mask=inside, other=0).to(dtype)
     theta = tl.load(level + at * (0 if ONE_LEVEL else 1), mask=inside, other=1).to(dtype)
     later = tl.zeros([BLOCK], dtype=dtype)
-    for step in range(steps):
-        t = steps - 1 - step
-        u = tl.load(mem + t * size + at, mask=inside, other=0)
+    grad += end  # to the last step
+    mem += end
+    slope += end
+    for _ in range(steps):
+        u = tl.load(mem + at, mask=inside, other=0)
         through = later
         if MECHANISM == 1:
             through = later * (1 - (u > theta).to(dtype))
             if not DETACHED:
-                s = tl.load(slope + t * size + at, mask=inside, other=0)
+                s = tl.load(slope + at, mask=inside, other=0)
                 through = through - later * u * s
         through = through * beta
         if MECHANISM == 0 and not DETACHED:
-            s = tl.load(slope + t * size + at, mask=inside, other=0)
+            s = tl.load(slope + at, mask=inside, other=0)
             through = through - later * s * theta
-        later = tl.load(grad + t * size + at, mask=inside, other=0) + through
-        tl.store(grad + t * size + at, later, mask=inside)
+        later = tl.load(grad + at, mask=inside, other=0) + through
+        tl.store(grad + at, later, mask=inside)
+        grad -= size
+        mem -= size
+        slope -= size

@@ -8,10 +8,11 @@ is refused is left as it was. What is not known to be plain is refused.
 
 from __future__ import annotations
 
+import builtins
 import dis
 import inspect
 from collections.abc import Iterator
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ _BUILTINS = (
     range, len, zip, enumerate, reversed, tuple, list, dict, int, float, bool, min, max, sum, abs,
 )  # fmt: skip
 _MODULES = ("torch", "math", "operator")
+_FROM_TORCH = frozenset(f for f in vars(torch).values() if isinstance(f, BuiltinFunctionType))
 _OF_LAYERS = {"training", "forward", "children", "named_children"}
 _OWN_CALLS = ("__call__", "__getattr__", "__getattribute__", "__setattr__")
 _IN_BLOCKS = ("BEFORE_", "SETUP_", "LOAD_SPECIAL", "IMPORT_", "YIELD", "RETURN_GENERATOR", "SEND")
@@ -69,18 +71,21 @@ class _Reader:
             return None
         if getattr(forward, "__module__", "").startswith("torch."):
             return "is a variant of one of torch's layers"
-        return self._function_obstacle(forward)
+        return self._function_obstacle("forward", forward)
 
-    def _function_obstacle(self, function: Any) -> str | None:
+    def _function_obstacle(self, name: str, function: Any) -> str | None:
         function = getattr(function, "__func__", function)  # of a static or class method
         if not isinstance(function, FunctionType) or hasattr(function, "__wrapped__"):
-            return "calls a function that is decorated or not written in Python"
+            return f"calls {name}(), which is decorated or not written in Python"
         if function.__code__ in self.seen:
             return None
         self.seen.add(function.__code__)
+        defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+        if not _is_constant(defaults):
+            return "has a default argument that may change from step to step"
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         outer = {name: cell.cell_contents for name, cell in cells}
-        known = {**vars(_builtins(function)), **function.__globals__}
+        known = {**vars(builtins), **function.__globals__}
         for instruction in _instructions(function.__code__):
             if reason := self._obstacle(instruction, known, outer):
                 return reason
@@ -115,12 +120,10 @@ class _Reader:
             return None
         if isinstance(value, type) and issubclass(value, Exception):
             return None
-        if (getattr(value, "__module__", None) or "").startswith("torch."):
-            return None
-        if getattr(torch, name, None) is value:
-            return None
-        if isinstance(value, FunctionType):
-            return self._function_obstacle(value)
+        if isinstance(value, (FunctionType, BuiltinFunctionType)):
+            if (value.__module__ or "").split(".")[0] in _MODULES or value in _FROM_TORCH:
+                return None
+            return self._function_obstacle(name, value)
         return f"uses {name!r}, which may change from step to step"
 
     def _attribute_obstacle(self, name: str) -> str | None:
@@ -136,7 +139,7 @@ class _Reader:
             elif (found := inspect.getattr_static(type(module), name, None)) is not None:
                 if hasattr(nn.Module, name):
                     return f"calls {name}() of a module"
-                if not _is_constant(found) and (reason := self._function_obstacle(found)):
+                if not _is_constant(found) and (reason := self._function_obstacle(name, found)):
                     return reason
         return f"calls {name}() of a layer of neurons" if name in vars(Leaky) else None
 
@@ -152,9 +155,3 @@ def _instructions(code: CodeType) -> Iterator[dis.Instruction]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):  # a comprehension or lambda
             yield from _instructions(constant)
-
-
-def _builtins(function: FunctionType) -> Any:
-    import builtins
-
-    return builtins

@@ -110,8 +110,9 @@ def record_spikes(
     utils.reset(net)
     try:
         if plan is not None and plan.neurons == layers.keys():
-            parts = [_layerwise_spikes(plan, num_steps, part) for part in data.split(_part_size(data))]
-            return {name: torch.cat([part[name] for part in parts], dim=1) for name in layers}
+            parts = data.split(_part_size(data))
+            runs = [_layerwise_spikes(plan, num_steps, part) for part in parts]
+            return {name: torch.cat([spikes[name] for spikes in runs], dim=1) for name in layers}
         return _stepwise_spikes(net, layers, num_steps, data)
     finally:
         utils.reset(net)

@@ -257,8 +257,8 @@ SGD = Exercise(
 EXERCISES: tuple[Exercise, ...] = (
     FLOOR,
     SPOT_LOSS,
-    FIRST_UPDATE,
-    SPOT_PROTOCOL,
     PULLED,
+    FIRST_UPDATE,
     SGD,
+    SPOT_PROTOCOL,
 )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -94,9 +92,6 @@ def _random_spikes(share: float, steps: int = 12, images: int = 64) -> Tensor:
 
 def _integers(value: Any, images: int, what: str) -> list[int]:
     """Read one integer for each image."""
-    if isinstance(value, list | tuple | np.ndarray):
-        with suppress(TypeError, ValueError, RuntimeError):
-            value = torch.tensor([float(number) for number in value])
     if not isinstance(value, Tensor) or list(value.shape) != [images]:
         raise Mistake(
             f"For {images} image{'s' if images > 1 else ''} your function gives {describe(value)} "

@@ -1,0 +1,801 @@
+"""Which networks run layer by layer, which are refused, and that no result ever differs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections import defaultdict, deque
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from tutorial_lib import Leaky, simulation, surrogate, utils
+from tutorial_lib import functional as SF
+from tutorial_lib.simulation import CHUNK, Simulation, forward_pass, record_spikes
+
+G = surrogate.fast_sigmoid(5)
+STEPS = 6
+
+
+def neurons(output: bool = False, **kwargs: Any) -> Leaky:
+    kwargs = {"beta": 0.8, "threshold": 0.5, "spike_grad": G} | kwargs
+    return Leaky(init_hidden=True, output=output, **kwargs)
+
+
+class Base(nn.Module):
+    """Three inputs, a hidden and an output layer of three neurons each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.fc2 = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.lif, self.out = neurons(), neurons(output=True)
+        self.setup()
+        for p in self.parameters():
+            p.data.mul_(3)
+
+    def setup(self) -> None:
+        """For what a test adds."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(self.fc(x))))
+
+
+def layers_of(net: nn.Module) -> list[Leaky]:
+    return [module for module in net.modules() if isinstance(module, Leaky)]
+
+
+def everything(net: nn.Module, data: Tensor, **kwargs: Any) -> list[Tensor]:
+    """Spikes, membranes, hidden states afterwards, gradients by the data and by each parameter."""
+    data = data.clone().requires_grad_()
+    spk_rec, mem_rec = forward_pass(net, STEPS, data, **kwargs)
+    weight = torch.linspace(-1, 1, mem_rec.numel(), dtype=mem_rec.dtype).view_as(mem_rec)
+    loss = SF.ce_rate_loss()(spk_rec, torch.zeros(spk_rec.shape[1], dtype=torch.long))
+    loss = loss + (weight * mem_rec).sum()
+    parameters = [p for p in net.parameters() if p.requires_grad]
+    gradients = torch.autograd.grad(loss, [data, *parameters], materialize_grads=True)
+    states = [layer.mem.detach() for layer in layers_of(net)]
+    return [spk_rec.detach(), mem_rec.detach(), *states, *gradients]
+
+
+def assert_schedules_equal(net: nn.Module, data: Tensor, **kwargs: Any) -> None:
+    by_step = everything(net, data, schedule="step", **kwargs)
+    by_layer = everything(net, data, schedule="layer", **kwargs)
+    assert by_step[0].sum() > 0 and by_step[2].abs().sum() > 0
+    assert torch.equal(by_step[0], by_layer[0])
+    for a, b in zip(by_step, by_layer, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
+
+
+# ---------------------------------------------------------------- what runs layer by layer
+
+
+class Residual(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.lif(self.fc(x))
+        return self.out(self.fc2(h) + h - 0.5 * x)
+
+
+class Unpacked(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        spk, mem = self.out(self.fc2(self.lif(self.fc(x))))
+        return spk, mem
+
+
+class Aside(Base):
+    """A layer whose output goes nowhere, called after the last one."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        result = self.out(self.fc2(x))
+        self.lif(self.fc(x))
+        return result
+
+
+class Shared(Base):
+    """One linear layer in two places: before the neurons, where time stands still, and behind."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc(self.lif(self.fc(x))))
+
+
+class Block(nn.Module):
+    gain = 2.0
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+        self.layers = nn.ModuleList([nn.Linear(3, 3), neurons(), nn.Linear(3, 3), nn.ReLU(True)])
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x * self.scale * self.gain + skip
+
+
+def half(x: Tensor) -> Tensor:
+    return torch.sub(x, x / 2)
+
+
+class Blocks(Base):
+    """Modules in modules, a method, a loop, a condition, a helper function, functions of torch."""
+
+    def setup(self) -> None:
+        self.blocks = nn.ModuleDict({"a": Block(1.5), "b": Block(math.pi)})
+
+    def encode(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.fc(x)) if self.training else x
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.encode(x)
+        for name in ("a", "b"):
+            x = self.blocks[name](half(x), skip=x)
+        parts = [self.fc2(F.relu(y)) for y in (x, -x)]
+        return self.out(parts[0].add(parts[1]))
+
+
+class Stack(nn.Sequential):
+    """A Sequential of the reader's own."""
+
+
+def maps() -> nn.Sequential:
+    """Images 3 x 4 x 4: padding, normalization within a sample, pooling; a Dropout that rests."""
+    net = Stack(
+        nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4)),
+        neurons(),
+        nn.Sequential(nn.AvgPool2d(2), nn.Sequential(nn.Dropout2d(), nn.BatchNorm2d(4))),
+        nn.Sequential(nn.Flatten(), nn.LayerNorm(16), nn.Linear(16, 3)),
+        neurons(output=True),
+    )
+    net[2].eval()
+    return net
+
+
+def straight() -> nn.Sequential:
+    """Neurons that see the data itself; learnable and per-neuron parameters."""
+    beta = torch.tensor([0.5, 0.8, 0.9])
+    first = neurons(beta=beta, learn_beta=True, threshold=0.3 * torch.ones(3), learn_threshold=True)
+    return nn.Sequential(first, nn.Linear(3, 3), neurons(output=True, reset_mechanism="zero"))
+
+
+RUNS = [Base, Residual, Unpacked, Aside, Shared, Blocks, maps, straight]
+
+
+@pytest.mark.parametrize("time_varying", [False, True], ids=["constant", "time_varying"])
+@pytest.mark.parametrize("size", [1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 1])
+@pytest.mark.parametrize("make", RUNS)
+def test_what_runs_gives_equal_results(
+    make: Callable[[], nn.Module], size: int, time_varying: bool
+) -> None:
+    """Spikes, membranes, hidden states, gradients, at batch sizes around that of a part."""
+    net = make().double()
+    shape = (size, 3, 4, 4) if make is maps else (size, 3)
+    shape = (STEPS, *shape) if time_varying else shape
+    data = 3 * torch.randn(shape, dtype=torch.float64)
+    assert_schedules_equal(net, data, time_varying=time_varying)
+
+
+@pytest.mark.parametrize("make", RUNS)
+def test_what_runs_is_recorded_layer_by_layer(make: Callable[[], nn.Module]) -> None:
+    net, size = make().double(), 2 * CHUNK + 1
+    shape = (size, 3, 4, 4) if make is maps else (size, 3)
+    data = 3 * torch.randn(shape, dtype=torch.float64)
+    by_step, by_layer = (record_spikes(net, STEPS, data, schedule=s) for s in ("step", "layer"))
+    assert by_step.keys() == by_layer.keys() and len(by_step) == len(layers_of(net))
+    for name, spikes in by_step.items():
+        assert spikes.shape[:2] == (STEPS, size)
+        assert torch.equal(spikes, by_layer[name])
+
+
+def test_precision_of_membranes_is_that_of_the_step_schedule() -> None:
+    """NumPy's numbers are float64: a single one does not widen the membrane, an array does."""
+    for value in (0.8, np.float64(0.8), np.array([0.8]), np.full(3, 0.8)):
+        array = value if isinstance(value, np.ndarray) else np.float64(0.5)
+        options = {"beta": value, "threshold": array if array.ndim else 0.5}
+        net = nn.Sequential(nn.Linear(3, 3), neurons(**options), neurons(output=True, **options))
+        data = torch.randn(4, 3) * 3
+        by_step, by_auto = (forward_pass(net, 5, data, schedule=s) for s in ("step", "auto"))
+        for a, b in zip(by_step, by_auto, strict=True):
+            assert a.dtype == b.dtype
+            torch.testing.assert_close(a, b)
+
+
+def test_the_input_may_be_a_view_of_any_layout() -> None:
+    net = maps().double()
+    data = torch.randn(5, 4, 4, 3, dtype=torch.float64).mul(3).permute(0, 3, 1, 2)
+    assert_schedules_equal(net, data)
+    assert_schedules_equal(net, data[:1].expand(5, -1, -1, -1))
+
+
+# ---------------------------------------------------------------- what is refused
+
+LOG: list[Tensor] = []
+SCALE = torch.tensor(2.0)
+
+
+def keep(x: Tensor) -> Tensor:
+    LOG.append(x)
+    return x
+
+
+def variant(reason: str, **options: Any) -> Callable[[type], type]:
+    def mark(cls: type) -> type:
+        cls.reason = reason
+        REFUSED.append(cls)
+        for name, value in options.items():
+            setattr(cls, name, value)
+        return cls
+
+    return mark
+
+
+REFUSED: list[type[Base]] = []
+
+
+@variant(r"keeps a state of its own.*'calls'")
+class Counts(Base):
+    def setup(self) -> None:
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.calls += 1
+        return super().forward(x * self.calls)
+
+
+@variant(r"keeps a state of its own.*'spikes'")
+class KeepsList(Base):
+    def setup(self) -> None:
+        self.spikes: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.lif(self.fc(x))
+        self.spikes.append(h)
+        return self.out(self.fc2(h))
+
+
+@variant(r"keeps a state of its own.*'kept'")
+class KeepsNested(Base):
+    def setup(self) -> None:
+        self.kept = defaultdict(list, recent=deque(maxlen=2))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.lif(self.fc(x))
+        self.kept["spikes"].append(h)
+        self.kept["recent"].append(h)
+        return self.out(self.fc2(h))
+
+
+@variant(r"uses the tensor 'calls' itself")
+class CountsInABuffer(Base):
+    def setup(self) -> None:
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.calls.add_(1)
+        return self.out(self.fc2(self.lif(self.fc(x))))
+
+
+@variant(r"keeps a state of its own.*'calls'")
+class CountsInATensor(Base):
+    def setup(self) -> None:
+        self.calls = torch.zeros(())
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.calls += 1
+        return self.out(self.fc2(self.lif(self.fc(x) * self.calls.item())))
+
+
+@variant(r"keeps a state of its own.*'config'")
+class CountsInAnObject(Base):
+    def setup(self) -> None:
+        self.config = SimpleNamespace(calls=0)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.config.calls += 1
+        return self.out(self.fc2(self.lif(self.fc(x) * self.config.calls)))
+
+
+@variant(r"uses 'next', which may change from step to step")
+class CountsWithIterator(Base):
+    def setup(self) -> None:
+        self.counter = itertools.count()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(self.fc(x) * next(self.counter))))
+
+
+@variant(r"uses 'LOG', which may change from step to step")
+class KeepsInAGlobal(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = keep(self.lif(self.fc(x)))
+        return self.out(self.fc2(h))
+
+
+@variant(r"has a default argument that may change")
+class KeepsInADefault(Base):
+    def note(self, x: Tensor, kept: list[Tensor] = LOG) -> Tensor:  # noqa: B006
+        kept.append(x)
+        return x
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.note(self.lif(self.fc(x)))))
+
+
+def with_memory() -> type[Base]:
+    calls = [0]
+
+    @variant(r"uses 'calls', which may change from step to step")
+    class KeepsInAClosure(Base):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            calls[0] += 1
+            return self.out(self.fc2(self.lif(self.fc(x) * (1 + calls[0] % 2))))
+
+    return KeepsInAClosure
+
+
+with_memory()
+
+
+@variant(r"uses 'random', which may change from step to step")
+class Chance(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(self.fc(x) * (0.5 + random.random()))))
+
+
+@variant(r"draws random numbers")
+class TorchChance(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(self.fc(x) * torch.rand(()).item())))
+
+
+@variant(r"a tensor that is no result of its layers")
+class Noise(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(self.fc(x) + torch.randn(3, dtype=torch.float64))))
+
+
+@variant(r"Dropout 'drop' in training mode mixes samples")
+class Drops(Base):
+    def setup(self) -> None:
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.drop(self.lif(self.fc(x)))))
+
+
+@variant(r"BatchNorm1d 'norm' in training mode mixes samples")
+class Normalizes(Base):
+    def setup(self) -> None:
+        self.norm = nn.BatchNorm1d(3)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.norm(self.fc2(self.lif(self.fc(x)))))
+
+
+class OwnNorm(nn.BatchNorm1d):
+    pass
+
+
+@variant(r"OwnNorm is a variant of one of torch's layers")
+class NormalizesItself(Base):
+    def setup(self) -> None:
+        self.norm = OwnNorm(3)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.norm(self.fc2(self.lif(self.fc(x)))))
+
+
+@variant(r"Softmax 'soft' is not known to be stateless")
+class Unknown(Base):
+    def setup(self) -> None:
+        self.soft = nn.Softmax(0)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.soft(self.fc2(self.lif(self.fc(x)))))
+
+
+@variant(r"ELU 'elu' changes its input in place")
+class InPlace(Base):
+    def setup(self) -> None:
+        self.elu = nn.ELU(inplace=True)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.lif(self.fc(x)) - 0.5
+        return self.out(self.fc2(self.elu(h)) + h)
+
+
+@variant(r"changes values in place, with \+=")
+class AddsInPlace(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.lif(self.fc(x)) * 2
+        k = h
+        h += 1
+        return self.out(self.fc2(h) + k)
+
+
+@variant(r"changes values in place")
+class SetsItem(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.lif(self.fc(x)) * 2
+        h[:, 0] = 0
+        return self.out(self.fc2(h))
+
+
+@variant(r"'sub_' may mix samples or steps")
+class SubtractsInPlace(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.lif(self.fc(x)) * 2
+        h.sub_(1)
+        return self.out(self.fc2(h))
+
+
+@variant(r"one layer of neurons stands in two places")
+class Twice(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.lif(self.fc2(self.lif(self.fc(x)))))
+
+
+@variant(r"'view' may mix samples or steps")
+class Reshapes(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(self.fc(x))).view(5, 3))
+
+
+@variant(r"flatten\(\) includes the batch axis")
+class FlattensAll(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.lif(self.fc(x)).flatten()
+        return self.out(self.fc2(self.fold(h)))
+
+    def setup(self) -> None:
+        self.fold = nn.Unflatten(0, (5, 3))
+
+
+@variant(r"the layer 'lif' has an explicit state")
+class Explicit(Base):
+    def setup(self) -> None:
+        self.lif = Leaky(0.8, 0.5, G)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        spk, _ = self.lif(self.fc(x), self.fc(x))
+        return self.out(self.fc2(spk))
+
+
+class OwnLeaky(Leaky):
+    def forward(self, cur: Tensor, mem: Tensor | None = None) -> Tensor:
+        return super().forward(2 * cur, mem)
+
+
+@variant(r"the layer 'lif' is a OwnLeaky, a Leaky with changes of its own")
+class Subclass(Base):
+    def setup(self) -> None:
+        self.lif = OwnLeaky(0.8, 0.5, G, init_hidden=True)
+
+
+@variant(r"the layer 'lif' has a spike function that is no Surrogate")
+class OtherSpikes(Base):
+    def setup(self) -> None:
+        self.lif = neurons(spike_grad=lambda x: torch.sigmoid(9 * x))
+
+
+@variant(r"the layer 'lif' has beta and threshold of different precision")
+class MixedPrecision(Base):
+    def setup(self) -> None:
+        self.lif.threshold = torch.full((3,), 0.5)  # float32; the tests convert all else
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> nn.Module:
+        super()._apply(fn, recurse)
+        self.lif.threshold = self.lif.threshold.float()
+        return self
+
+
+@variant(r"the layer 'lif' returns its membrane, but is not the last")
+class InnerMembrane(Base):
+    def setup(self) -> None:
+        self.lif = neurons(output=True)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(self.fc(x))[1]))
+
+
+@variant(r"its last layer of neurons feeds another layer")
+class Behind(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        spk, mem = self.out(self.fc2(x))
+        self.lif(spk)
+        return spk, mem
+
+
+@variant(r"does not return the \(spk, mem\) of a layer of neurons")
+class Scales(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        spk, mem = self.out(self.fc2(self.lif(self.fc(x))))
+        return spk, 2 * mem
+
+
+@variant(r"cannot be traced")
+class Branches(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.lif(self.fc(x))
+        if h.sum() > 4:
+            h = -h
+        return self.out(self.fc2(h))
+
+
+@variant(r"uses 'isinstance', which may change")
+class AsksForTheType(Base):
+    """A traced value is no Tensor, so the trace would take the other branch."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if isinstance(x, Tensor):
+            x = -x
+        return self.out(self.fc2(self.lif(self.fc(x))))
+
+
+@variant(r"takes more than the data of a step")
+class Default(Base):
+    def forward(self, x: Tensor, scale: float | None = None) -> tuple[Tensor, Tensor]:
+        h = self.fc(x) if scale is None else self.fc(x) * scale
+        return self.out(self.fc2(self.lif(h)))
+
+
+@variant(r"has a block that would not run as written")
+class NoGradient(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            h = self.fc(x)
+        return self.out(self.fc2(self.lif(h)))
+
+
+@variant(r"forward\(\), which is decorated")
+class Decorated(Base):
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(self.fc(x))))
+
+
+@variant(r"uses 'print', which may change")
+class Prints(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        print("a step")
+        return self.out(self.fc2(self.lif(self.fc(x))))
+
+
+@variant(r"reset_mem\(\) of a layer of neurons")
+class Resets(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.lif.reset_mem()
+        return self.out(self.fc2(self.lif(self.fc(x))))
+
+
+@variant(r"uses 'utils', which may change")
+class ResetsAll(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        utils.reset(self)
+        return self.out(self.fc2(self.lif(self.fc(x))))
+
+
+@variant(r"calls eval\(\) of a module")
+class Switches(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.fc.eval()
+        return self.out(self.fc2(self.lif(self.fc(x))))
+
+
+@variant(r"uses the tensor 'mem' itself")
+class ReadsMembrane(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(self.fc(x) - 0.1 * self.lif.mem)))
+
+
+@variant(r"uses the tensor 'gain' itself")
+class OwnParameter(Base):
+    def setup(self) -> None:
+        self.gain = nn.Parameter(torch.tensor(0.4))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(self.fc(x) * self.gain)))
+
+
+@variant(r"uses 'SCALE', which may change")
+class GlobalTensor(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(self.fc(x) * SCALE)))
+
+
+@variant(r"changes how modules are called")
+class OwnCall(Base):
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return super().__call__(-x)
+
+
+@variant(r"the forward\(\) of module 'fc' was replaced")
+class Replaced(Base):
+    def setup(self) -> None:
+        original = self.fc.forward
+        self.fc.forward = lambda x: original(-x)
+
+
+@variant(r"module 'fc' has hooks, which expect one call per step")
+class Hooked(Base):
+    def setup(self) -> None:
+        self.calls: list[int] = []
+        self.fc.register_forward_hook(lambda *_: self.calls.append(1))
+
+
+@variant(r"module 'fc' has hooks")
+class PreHooked(Base):
+    def setup(self) -> None:
+        self.calls: list[int] = []
+        self.fc.register_forward_pre_hook(lambda *_: self.calls.append(1))
+
+
+@variant(r"module 'lif' has hooks")
+class BackwardHooked(Base):
+    def setup(self) -> None:
+        self.calls: list[int] = []
+        self.lif.register_full_backward_hook(lambda *_: self.calls.append(1))
+
+
+@variant(r"Parametrized.* is not known to be stateless|changes how modules are called|variant")
+class WeightNorm(Base):
+    def setup(self) -> None:
+        nn.utils.parametrizations.weight_norm(self.fc)
+
+
+def state_of(net: nn.Module) -> list[Any]:
+    """All that a network holds, containers and tensors by value, other things by identity."""
+
+    def value(x: Any) -> Any:
+        if isinstance(x, Tensor):
+            return x.tolist()
+        if isinstance(x, (list, tuple, deque)):
+            return [type(x), *(value(item) for item in x)]
+        if isinstance(x, dict):
+            return [type(x), *((key, value(item)) for key, item in x.items())]
+        if isinstance(x, itertools.count):
+            return repr(x)
+        return value(vars(x)) if isinstance(x, SimpleNamespace) else id(x)
+
+    return [value(vars(module)) for module in net.modules()]
+
+
+def generators() -> list[Any]:
+    return [random.getstate(), torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()]
+
+
+def seeded(make: Callable[[], nn.Module]) -> nn.Module:
+    random.seed(0)
+    torch.manual_seed(0)
+    LOG.clear()
+    return make().double()
+
+
+@pytest.mark.parametrize("make", REFUSED)
+def test_refused_with_its_reason_and_left_as_it_was(make: type[Base]) -> None:
+    net = seeded(make)
+    data = 3 * torch.randn(5, 3, dtype=torch.float64)
+    net(data)  # it has a past, which must stay
+    before = state_of(net), generators(), len(LOG)
+    with pytest.raises(ValueError, match=rf"layer by layer: .*{make.reason}.*schedule='step'"):
+        forward_pass(net, STEPS, data, schedule="layer")
+    assert (state_of(net), generators(), len(LOG)) == before
+
+
+@pytest.mark.parametrize("make", REFUSED)
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
+def test_refused_nets_are_stepped_instead(
+    make: type[Base], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Results, gradients, and what the net keeps, prints and draws: all as stepped."""
+    data = 3 * torch.randn(5, 3, dtype=torch.float64)
+    found = []
+    for schedule in ("step", "auto"):
+        net = seeded(make)
+        spk_rec, mem_rec = forward_pass(net, STEPS, data, schedule=schedule)
+        gradients: list[Any] = []
+        if mem_rec.requires_grad:
+            loss = spk_rec.sum() + mem_rec.square().sum()
+            wanted = [p for p in net.parameters() if p.requires_grad]
+            gradients = list(torch.autograd.grad(loss, wanted, materialize_grads=True))
+        kept = [x.tolist() for x in LOG]
+        states = [buffer.tolist() for buffer in net.buffers()]
+        own = {
+            key: len(value) if hasattr(value, "__len__") else repr(value)
+            for key, value in vars(net).items()
+            if not key.startswith("_")
+        }
+        results = [x.tolist() for x in (spk_rec, mem_rec, *gradients)]
+        found.append([results, kept, states, own, generators(), capsys.readouterr().out])
+    for by_step, by_auto in zip(*found, strict=True):
+        assert by_step == by_auto
+    if make is KeepsList:
+        assert len(net.spikes) == STEPS
+
+
+def test_a_wrapped_net_is_refused() -> None:
+    """Made without its constructor, which would want a process group."""
+    net = nn.parallel.DistributedDataParallel.__new__(nn.parallel.DistributedDataParallel)
+    nn.Module.__init__(net)
+    net.module = Base()
+    with pytest.raises(ValueError, match=r"DistributedDataParallel; wrap the simulation instead"):
+        forward_pass(net, 3, torch.rand(2, 3), schedule="layer")
+    data = torch.rand(2, 3)
+    direct = forward_pass(net.module, 3, data)
+    for a, b in zip(Simulation(net.module, 3)(data), direct, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_mode_decides_about_dropout() -> None:
+    net, data = seeded(Drops), torch.randn(5, 3, dtype=torch.float64)
+    net.eval()
+    assert_schedules_equal(net, 3 * data)
+
+
+def test_hooks_that_are_gone_do_not_matter() -> None:
+    net = Base().double()
+    net.fc.register_forward_hook(lambda *_: None).remove()
+    assert_schedules_equal(net, 3 * torch.randn(5, 3, dtype=torch.float64))
+
+
+# ---------------------------------------------------------------- gradients
+
+
+def test_two_runs_are_equal_to_the_bit() -> None:
+    net, data = maps(), 3 * torch.randn(2 * CHUNK + 1, 3, 4, 4)
+    first, second = (everything(net, data, schedule="layer") for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_backward_may_be_called_again_on_a_kept_graph() -> None:
+    net, data = Base().double(), 3 * torch.randn(5, 3, dtype=torch.float64)
+    spk_rec, mem_rec = forward_pass(net, STEPS, data, schedule="layer")
+    loss = spk_rec.sum() + mem_rec.square().sum()
+    first = torch.autograd.grad(loss, list(net.parameters()), retain_graph=True)
+    second = torch.autograd.grad(loss, list(net.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_a_second_derivative_is_refused_never_wrong() -> None:
+    """Step by step, each operation can be differentiated again; the written-out recursion cannot."""
+    net, data = Base().double(), 3 * torch.randn(5, 3, dtype=torch.float64)
+    _, mem_rec = forward_pass(net, STEPS, data, schedule="layer")
+    (slope,) = torch.autograd.grad(mem_rec.square().sum(), [net.fc.weight], create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        torch.autograd.grad(slope.square().sum(), [net.fc.weight])
+
+
+def test_frozen_parameters_get_no_gradient_and_change_no_other() -> None:
+    net, data = straight().double(), 3 * torch.randn(5, 3, dtype=torch.float64)
+    whole = everything(net, data, schedule="layer")
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(name == "1.weight")
+    part = everything(net, data, schedule="layer")
+    index = [name for name, _ in net.named_parameters()].index("1.weight")
+    start = 2 + len(layers_of(net)) + 1
+    assert len(part) == start + 1
+    torch.testing.assert_close(part[start], whole[start + index], rtol=1e-12, atol=1e-12)
+
+
+@given(st.integers(1, 3 * CHUNK), st.sampled_from([1, 2, CHUNK, 1000]))
+def test_the_size_of_a_part_changes_nothing(size: int, part: int) -> None:
+    net = maps().double()
+    data = 3 * torch.randn(size, 3, 4, 4, dtype=torch.float64)
+    expected = everything(net, data, schedule="layer")
+    sizes = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulation, "CHUNK", part)
+        original = nn.Linear.forward
+        patch.setattr(nn.Linear, "forward", lambda m, x: sizes.append(len(x)) or original(m, x))
+        found = everything(net, data, schedule="layer")
+    assert max(sizes) == STEPS * min(part, size) and sum(sizes) == STEPS * size
+    assert torch.equal(found[0], expected[0])
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
