@@ -339,7 +339,8 @@ else:
 fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained", sharey=True)
 names = list(ladder)
 for ax, column, label in zip(axes, (0, 1), ("Times as fast as naive", "MB kept"), strict=True):
-    bars = ax.barh(names, [ladder[name][column] for name in names], color=style.curve(column)["color"])
+    values = [ladder[name][column] for name in names]
+    bars = ax.barh(names, values, color=style.CURVES[column])
     ax.bar_label(bars, fmt="%.1f" if column == 0 else "%.0f", padding=3)
     ax.margins(x=0.15)
     style.dress(ax, label, "")
@@ -386,7 +387,10 @@ lengths = (5, 10, 20, 40, 80)
 cost = {}
 for steps in lengths:
     for schedule in ("step", "layer"):
-        run = lambda x, n=steps, s=schedule: simulation.forward_pass(net, n, x, schedule=s)[0]  # noqa: E731
+
+        def run(images, steps=steps, schedule=schedule):
+            return simulation.forward_pass(net, steps, images, schedule=schedule)[0]
+
         seconds = []
         for _ in range(4):
             start = time.perf_counter()
@@ -398,8 +402,9 @@ for steps in lengths:
 fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 unit = cost["step", 5][0]
 for i, (schedule, name) in enumerate({"step": "step by step", "layer": "layer by layer"}.items()):
-    axes[0].plot(lengths, [cost[schedule, n][0] / unit for n in lengths], **style.curve(i), label=name)
-    axes[1].plot(lengths, [cost[schedule, n][1] for n in lengths], **style.curve(i), label=name)
+    seconds, memory = zip(*(cost[schedule, n] for n in lengths), strict=True)
+    axes[0].plot(lengths, [s / unit for s in seconds], **style.curve(i), label=name)
+    axes[1].plot(lengths, memory, **style.curve(i), label=name)
 style.dress(axes[0], "Number of steps T", "Time (5 naive steps = 1)")
 style.dress(axes[1], "Number of steps T", "MB kept")
 axes[0].legend()

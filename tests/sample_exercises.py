@@ -72,10 +72,10 @@ CHOICE = Exercise(
     title="What happens to the slope for a large `k`?",
     objective="Tell peak from area.",
     kind="choice",
-    judge=lambda key: right("Its area is 2/k.") if key == "a" else wrong(f"{key}: see <the> peak."),
-    reference=lambda: "a",
+    judge=lambda key: right("Its area is 2/k.") if key == "c" else wrong(f"{key}: see <the> peak."),
+    reference=lambda: "c",
     stub=lambda: None,
-    mutants=tuple(Mutant(k, "Something else.", lambda k=k: k, "see <the>") for k in "bcd"),
+    mutants=tuple(Mutant(k, "Something else.", lambda k=k: k, "see <the>") for k in "abd"),
     options=lambda: {k: f"Option `{k}` & more." for k in "abcd"},
 )
 NUMBER = replace(

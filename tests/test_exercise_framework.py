@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -174,6 +175,35 @@ def test_a_loop_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert examine(SAMPLE, SAMPLE.reference()).status == "passed"
 
 
+def test_a_judge_may_take_nothing_for_untouched() -> None:
+    """It raises NotImplementedError then; a forgotten return is told apart from a stub."""
+
+    def judge(function: Any) -> Verdict:
+        if function(torch.zeros(3), 25.0) is None:
+            raise NotImplementedError
+        return right("Fine.")
+
+    exercise = replace(SAMPLE, judge=judge)
+    assert examine(exercise, lambda x, slope: None).status == "untouched"
+    assert "Is its return missing?" in examine(exercise, returns_nothing).message
+
+    def of_torch(x: torch.Tensor, slope: float) -> torch.Tensor:
+        return torch.nn.Module()(x)  # raises NotImplementedError too
+
+    assert "raised NotImplementedError" in examine(SAMPLE, of_torch).message
+
+
+def test_the_handler_of_interrupts_is_put_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as Jupyter does between cells
+        with pytest.raises(_limit.TookTooLong):
+            while_busy(time.monotonic() + 30, seconds=0.05)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_the_limit_leaves_no_interrupt_behind() -> None:
     """Work that ends just when the timer does, over and over."""
     with pytest.raises(_limit.TookTooLong):
@@ -274,7 +304,7 @@ def test_a_question_in_a_terminal() -> None:
     assert "a) Option `a` & more." in repr(asked) and asked.result is None
     assert "exercises.predict('99-delta', 'a')" in repr(asked)
     assert exercises.predict("99-delta", " B ").result.message == "b: see <the> peak."
-    assert exercises.predict("99-delta", "a").result.status == "passed"
+    assert exercises.predict("99-delta", "c").result.status == "passed"
     assert "Choose one of a, b, c, d" in exercises.predict("99-delta", "e").result.message
     with pytest.raises(ValueError, match="no options"):
         exercises.predict("99-half")
@@ -285,7 +315,7 @@ def test_the_folded_answer_is_computed_and_escaped() -> None:
     options, answers = page.split("<details")
     assert "Option <code>a</code> &amp; more." in options and "<code>k</code>?" in options
     assert "<summary>Answer</summary>" in answers
-    assert answers.index("a) Right") < answers.index("b) No.")
+    assert answers.index("c) Right") < answers.index("a) No.") < answers.index("b) No.")
     assert "see &lt;the&gt; peak" in answers and "see &lt;the&gt;" not in options
 
 
@@ -295,7 +325,7 @@ def test_the_buttons_answer() -> None:
     assert choice.value is None and list(choice.options) == ["a", "b", "c", "d"]
     button.click()
     assert "Choose an option" in said.value
-    for key, word in (("b", "✗ Not yet"), ("a", "✓ Passed")):
+    for key, word in (("b", "✗ Not yet"), ("c", "✓ Passed")):
         choice.value = key
         button.click()
         assert word in said.value

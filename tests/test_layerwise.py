@@ -69,7 +69,9 @@ def everything(net: nn.Module, data: Tensor, **kwargs: Any) -> list[Tensor]:
 def assert_schedules_equal(net: nn.Module, data: Tensor, **kwargs: Any) -> None:
     by_step = everything(net, data, schedule="step", **kwargs)
     by_layer = everything(net, data, schedule="layer", **kwargs)
-    assert by_step[0].sum() > 0 and by_step[2].abs().sum() > 0
+    if by_step[0].shape[1] > 1:
+        gradients = by_step[2 + len(layers_of(net)) :]
+        assert by_step[0].sum() > 0 and sum(bool(x.any()) for x in gradients) >= 3
     assert torch.equal(by_step[0], by_layer[0])
     for a, b in zip(by_step, by_layer, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
@@ -137,7 +139,7 @@ class Blocks(Base):
         x = self.encode(x)
         for name in ("a", "b"):
             x = self.blocks[name](half(x), skip=x)
-        parts = [self.fc2(F.relu(y)) for y in (x, -x)]
+        parts = [self.fc2(F.relu(y)) for y in (self.lif(x), -x)]
         return self.out(parts[0].add(parts[1]))
 
 
@@ -246,7 +248,13 @@ class Counts(Base):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         self.calls += 1
-        return super().forward(x * self.calls)
+        return self.out(self.fc2(self.lif(self.fc(x * self.calls))))
+
+
+@variant(r"uses 'super', which may change from step to step")
+class Inherits(Counts):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return super().forward(-x)
 
 
 @variant(r"keeps a state of its own.*'spikes'")
@@ -292,7 +300,7 @@ class CountsInATensor(Base):
         return self.out(self.fc2(self.lif(self.fc(x) * self.calls.item())))
 
 
-@variant(r"keeps a state of its own.*'config'")
+@variant(r"keeps a state of its own.*'calls'")
 class CountsInAnObject(Base):
     def setup(self) -> None:
         self.config = SimpleNamespace(calls=0)
@@ -302,7 +310,7 @@ class CountsInAnObject(Base):
         return self.out(self.fc2(self.lif(self.fc(x) * self.config.calls)))
 
 
-@variant(r"uses 'next', which may change from step to step")
+@variant(r"uses 'next', which may|keeps a state of its own.*'counter'")
 class CountsWithIterator(Base):
     def setup(self) -> None:
         self.counter = itertools.count()
@@ -329,13 +337,13 @@ class KeepsInADefault(Base):
 
 
 def with_memory() -> type[Base]:
-    calls = [0]
+    calls = LOG
 
     @variant(r"uses 'calls', which may change from step to step")
     class KeepsInAClosure(Base):
         def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-            calls[0] += 1
-            return self.out(self.fc2(self.lif(self.fc(x) * (1 + calls[0] % 2))))
+            calls.append(self.fc(x))
+            return self.out(self.fc2(self.lif(calls[-1] * len(calls))))
 
     return KeepsInAClosure
 
@@ -708,7 +716,7 @@ def test_refused_nets_are_stepped_instead(
         kept = [x.tolist() for x in LOG]
         states = [buffer.tolist() for buffer in net.buffers()]
         own = {
-            key: len(value) if hasattr(value, "__len__") else repr(value)
+            key: len(value) if isinstance(value, (list, dict)) else repr(value)
             for key, value in vars(net).items()
             if not key.startswith("_")
         }
@@ -764,12 +772,15 @@ def test_backward_may_be_called_again_on_a_kept_graph() -> None:
 
 
 def test_a_second_derivative_is_refused_never_wrong() -> None:
-    """Step by step, each operation can be differentiated again; the written-out recursion cannot."""
+    """Even where some path leads around the neurons: from the data's gradient to a weight."""
     net, data = Base().double(), 3 * torch.randn(5, 3, dtype=torch.float64)
+    data.requires_grad_()
     _, mem_rec = forward_pass(net, STEPS, data, schedule="layer")
-    (slope,) = torch.autograd.grad(mem_rec.square().sum(), [net.fc.weight], create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        torch.autograd.grad(slope.square().sum(), [net.fc.weight])
+    with pytest.raises(RuntimeError, match=r"first derivatives only.*schedule='step'"):
+        torch.autograd.grad(mem_rec.square().sum(), [data], create_graph=True)
+    _, mem_rec = forward_pass(net, STEPS, data, schedule="step")
+    (slope,) = torch.autograd.grad(mem_rec.square().sum(), [data], create_graph=True)
+    assert torch.autograd.grad(slope.square().sum(), [net.fc.weight])[0].abs().sum() > 0
 
 
 def test_frozen_parameters_get_no_gradient_and_change_no_other() -> None:

@@ -197,6 +197,7 @@ def alive(process: int) -> bool:
 def test_a_process_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(tmp_path / "mine.ipynb", f"mine = {RIGHT!r}", check(NUMBER))
     (tmp_path / "tutorial_lib").mkdir()
+    (tmp_path / "tutorial_lib" / "__init__.py").write_text("raise ImportError")
     monkeypatch.setattr(_jobs, "__file__", str(tmp_path / "tutorial_lib" / "progress" / "x.py"))
     assert "did not start" in only(examine_notebook(path)).message
 
@@ -341,6 +342,6 @@ def test_an_untouched_notebook_is_untouched(source: Path, tmp_path: Path) -> Non
 
 
 def test_the_worker_says_nothing_but_results(tmp_path: Path) -> None:
-    path = save(tmp_path / "mine.ipynb", f"print('noise')\nmine = {RIGHT!r}", check(NUMBER))
+    path = save(tmp_path / "mine.ipynb", f"print('noise', flush=True)\nmine = {RIGHT!r}", check(NUMBER))
     said = list(_jobs._worker(path, _cells.code_cells(path), [0], 30))
     assert [sorted(line) for line in said] == [["begins"], ["ends", "message", "status"]]

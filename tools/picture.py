@@ -18,7 +18,7 @@ OUTPUT = Path(__file__).resolve().parent.parent / "book" / "_static" / "readme.p
 
 
 def main() -> None:
-    """Train for 100 iterations on the embedded digits and draw the first test image that is right."""
+    """Train for 100 iterations on the embedded digits; draw the first test image that is right."""
     digits = data.load("digits")
     loaders = data.loaders(digits, batch_size=128, seed=0)
     training.seed_everything(0)
@@ -42,6 +42,7 @@ def main() -> None:
         ax.set_title(name, fontsize=10)
     splt.spike_count(records[-1][:, 0], ax=axes[4], labels=[str(n) for n in range(10)])
     axes[4].set_title("spike counts", fontsize=10)
+    axes[4].set_xlabel("Spikes")
     figure.savefig(OUTPUT, metadata={"Software": None})
     print(f"{OUTPUT.name} written, {OUTPUT.stat().st_size / 1e3:.0f} kB")
 

@@ -82,8 +82,12 @@ class _LifSequence(torch.autograd.Function):
         return spk, mem if keep_mem else None, last
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_spk: Tensor, grad_mem: Tensor | None, _last: Tensor):  # noqa: ANN205
+        if torch.is_grad_enabled():  # once_differentiable would leave paths around this function
+            raise RuntimeError(
+                "The layer-by-layer schedule has first derivatives only. For create_graph=True, "
+                "run the network with schedule='step'."
+            )
         mem, beta, threshold = ctx.saved_tensors
         spike_grad, reset_mechanism, detach_reset, constant = ctx.settings
         # grad[t] becomes dL/dU[t]: what arrives at step t, plus what step t + 1 hands back.

@@ -76,7 +76,7 @@ class _Reader:
     def _function_obstacle(self, name: str, function: Any) -> str | None:
         function = getattr(function, "__func__", function)  # of a static or class method
         if not isinstance(function, FunctionType) or hasattr(function, "__wrapped__"):
-            return f"calls {name}(), which is decorated or not written in Python"
+            return f"calls {name}(), which is decorated or no plain function"
         if function.__code__ in self.seen:
             return None
         self.seen.add(function.__code__)
@@ -86,7 +86,9 @@ class _Reader:
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         outer = {name: cell.cell_contents for name, cell in cells}
         known = {**vars(builtins), **function.__globals__}
-        for instruction in _instructions(function.__code__):
+        instructions = list(_instructions(function.__code__))
+        instructions.sort(key=lambda i: not i.opname.startswith("STORE_"))  # says most
+        for instruction in instructions:
             if reason := self._obstacle(instruction, known, outer):
                 return reason
         return None
@@ -123,6 +125,7 @@ class _Reader:
         if isinstance(value, (FunctionType, BuiltinFunctionType)):
             if (value.__module__ or "").split(".")[0] in _MODULES or value in _FROM_TORCH:
                 return None
+        if isinstance(value, FunctionType):
             return self._function_obstacle(name, value)
         return f"uses {name!r}, which may change from step to step"
 
