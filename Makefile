@@ -18,7 +18,7 @@ PIP := -m pip --disable-pip-version-check --quiet
 AS_ROOT := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test book notebooks clean
+.PHONY: help setup lab test book bench triton notebooks clean
 
 help:
 	@echo 'make lab        open the course in JupyterLab (make lab ARGS="--no-browser --port 9999")'
@@ -26,6 +26,8 @@ help:
 	@echo 'make book       build the book in book/_build/html; a warning or a failing cell fails it'
 	@echo 'make notebooks  write notebooks/*.ipynb from notebooks/*.py and the tables of the book,'
 	@echo '                carry the address everywhere'
+	@echo 'make bench      speed and memory against the peers (make bench ARGS=--quick: the first table)'
+	@echo 'make triton     install Triton (1 GB) and compare the GPU kernels with the plain loop'
 	@echo 'make clean      remove $(VENV), the built book and caches; never a file of yours'
 	@echo
 	@echo 'The first of them installs everything into $(VENV). Another Python: make lab PYTHON=python3.12'
@@ -58,7 +60,7 @@ lab: $(INSTALLED)
 
 test: $(INSTALLED) $(COLAB_WHEELS)/.fetched
 	@echo "[1/4] lint"
-	@$(PY) -m ruff check tutorial_lib tests tools book $(NOTEBOOKS)
+	@$(PY) -m ruff check tutorial_lib tests tools book benchmarks $(NOTEBOOKS)
 	@echo "[2/4] notebooks, addresses and tables against their sources"
 	@$(PY) -m tools.notebooks --check
 	@$(PY) -m tools.tables --check
@@ -76,6 +78,16 @@ book: $(INSTALLED)
 	@$(VENV)/bin/jupyter-book build . --config book/_config.yml --toc book/_toc.yml \
 		--path-output book -W --keep-going
 	@echo "The book: book/_build/html/index.html"
+
+# The second peer is installed without what it lists: torchaudio and more, which nothing here uses.
+bench: $(INSTALLED)
+	@$(PY) $(PIP) install --no-deps --requirement benchmarks/requirements.txt
+	@$(PY) -m benchmarks.speed $(ARGS)
+
+# Triton's interpreter runs the kernels on a CPU: whether they are right, not whether they are fast.
+triton: $(INSTALLED)
+	@$(PY) $(PIP) install triton
+	@OMP_NUM_THREADS=1 $(PY) -m pytest tests/test_triton.py
 
 notebooks: $(INSTALLED)
 	@$(PY) -m tools.notebooks

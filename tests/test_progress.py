@@ -79,7 +79,7 @@ def only(rows: list[Row]) -> Row:
         (["print('x' * 10**6)", f"mine = {RIGHT!r}", check(NUMBER)], "passed", ""),
         ([["mine = 0\n", f"mine = {RIGHT!r}"], check(NUMBER)], "passed", ""),
         ([f'exercises.check("{NUMBER.id}")'], "failed", "no answer"),
-        ([f'exercises.predict("{CHOICE.id}")'], "open", "does not keep"),
+        ([f'exercises.predict("{CHOICE.id}")'], "open", "Not kept by a notebook"),
         ([f'exercises.predict("{CHOICE.id}", "{CHOICE.reference()}")'], "passed", ""),
         ([f'exercises.predict("{CHOICE.id}", answer="zz")'], "failed", "Choose one of"),
         (['exercises.check("00-no-such", 1)'], "failed", "no exercise '00-no-such'"),
@@ -342,6 +342,6 @@ def test_an_untouched_notebook_is_untouched(source: Path, tmp_path: Path) -> Non
 
 
 def test_the_worker_says_nothing_but_results(tmp_path: Path) -> None:
-    path = save(tmp_path / "mine.ipynb", f"print('noise', flush=True)\nmine = {RIGHT!r}", check(NUMBER))
+    path = save(tmp_path / "mine.ipynb", f"mine = print('noise', flush=True) or {RIGHT!r}", check(NUMBER))
     said = list(_jobs._worker(path, _cells.code_cells(path), [0], 30))
     assert [sorted(line) for line in said] == [["begins"], ["ends", "message", "status"]]

@@ -44,7 +44,7 @@ def table(rows: list[Row], width: int) -> str:
     second = max(map(len, WORDS.values())) + 2
     lines = []
     for row in rows:
-        shown = "" if row.status == "passed" else row.message
+        shown = "" if row.status in ("passed", "untouched") else row.message
         wrapped = textwrap.wrap(shown, max(width - first - second - 2, 30)) or [""]
         lines.append(f"  {row.exercise:<{first}}{WORDS[row.status]:<{second}}{wrapped[0]}")
         lines += [" " * (first + second + 2) + line for line in wrapped[1:]]

@@ -62,8 +62,8 @@ def examine_notebook(path: Path, seconds: float = 30.0) -> list[Row]:
             to_run.append(number)
         elif checks[number].asks == "predict":
             said = (
-                "A notebook does not keep what the buttons were told. To have it counted, write "
-                f'exercises.predict("{exercise}", "a") with your option.'
+                "Not kept by a notebook. To have it counted, write your option: "
+                f'exercises.predict("{exercise}", "a").'
             )
             rows[exercise] = Row(exercise, "open", said)
         else:
