@@ -18,10 +18,14 @@
 # **You will**
 #
 # - go from an electrical circuit to one line of code, and know where `beta` comes from;
-# - add a threshold and a reset, first in plain Python, then with the course's library, and prove the two equal;
+# - add a threshold and a reset, first in plain Python, then with the course's library, and test that the two agree;
 # - predict from a formula when a neuron fires, and check it; then add noise and watch the formula soften;
 # - find two faults that stand in published code for this neuron;
 # - turn an image into input in three ways, and measure what each one gains and loses.
+#
+# snnTorch is a PyTorch library for spiking networks; its
+# [tutorial 6](https://snntorch.readthedocs.io/en/latest/tutorials/tutorial_6.html) is the starting point of this
+# course.
 #
 # **You need** Python and PyTorch tensors. No neuroscience is assumed, and nothing is trained here.
 #
@@ -178,7 +182,7 @@ for every in (1, 10, 100):  # steps of 0.2, 2 and 20 ms
 # > **Take-away.** $\beta = e^{-\Delta t/\tau}$ is exact, for small steps and large.
 #
 # > **Exercise 1: from steps to milliseconds.** A layer has `beta = 0.5` and takes steps of 2 ms. What is its
-# > membrane time constant $\tau$, in ms?
+# > membrane time constant $\tau$, in ms, to two decimals?
 
 # %% tags=["exercise"]
 # Yours to edit: a number in place of the three dots.
@@ -343,6 +347,8 @@ assert spk_rec.index(1.0) == 10 and sum(spk_rec) == 30
 #
 # $$ \text{zero:}\quad U[t] = \beta\,(1 - R[t])\,U[t-1] + I[t] $$ (eq:00-zero)
 #
+# (Not the resistor: with an index, $R[t]$ is the reset from here on.)
+#
 # > **Exercise 2: the whole neuron.** Write one step of it, for plain numbers. `reset` is "subtract", "zero"
 # > or "none". Return the spike first, then the membrane.
 
@@ -350,7 +356,8 @@ assert spk_rec.index(1.0) == 10 and sum(spk_rec) == 30
 # %% tags=["exercise"]
 def my_step(cur, mem, beta, threshold=1.0, reset="subtract"):
     """One step of one neuron; returns its spike S[t] and its membrane U[t]."""
-    # Yours to edit. In this order: did it fire at the step before? Leak, input, reset, spike.
+    # Yours to edit. First: did it fire at the step before? "zero" wipes the old membrane before the
+    # leak; "subtract" takes the threshold after leak and input. The spike comes last.
     ...
 
 
@@ -454,8 +461,8 @@ after_spike = mem_rec[11]  # first spike at step 10
 assert after_spike[2] < after_spike[1] and 0.9 * mem_rec[10, 2] - 1 < 0
 
 # %% [markdown]
-# > **Take-away.** Decay, add the input, reset if the step before was a spike, compare with the threshold. Subtract
-# > is the default here and in snnTorch.
+# > **Take-away.** Leak, add the input, apply the reset if the step before was a spike ("zero" acts on the old
+# > membrane only), compare with the threshold. Subtract is the default here and in snnTorch.
 #
 # ### The library's neuron
 #
@@ -476,7 +483,7 @@ def simulate(lif, current):
 
 
 # %% [markdown]
-# "The same" is a claim. Here is the proof, on 500 random currents in double precision, for all three resets.
+# "The same" is a claim. Here is a test, on 500 random currents in double precision, for all three resets.
 
 # %%
 torch.manual_seed(0)
@@ -656,8 +663,9 @@ assert (rates[0.5] <= rates[0.9]).all() and (rates[0.9] <= rates[1.0] + 2 / num_
 #
 # </details>
 #
-# > **Take-away.** Below the rheobase $(1-\beta)\theta$ a constant current gives no spike, ever. Above it the neuron is a
-# > clock, and its rate grows with the current.
+# > **Take-away.** Below the rheobase $(1-\beta)\theta$ a constant current gives no spike, ever. Above it the neuron
+# > fires again and again, at a rate that grows with the current (in steps, where the period is a whole number).
+# > With reset to zero it is an exact clock; with "subtract" the intervals may differ by a step.
 
 # %% [markdown]
 # ## Noisy current: spikes below the rheobase
@@ -894,7 +902,7 @@ side.set_xlabel("Spikes in 100 steps")
 plt.show()
 
 # %% [markdown]
-# Rows below the line are empty. Above it, each row is a clock of its own: the more faithful, the faster and the earlier.
+# Rows below the line are empty. Above it, each row has a rhythm of its own: the more faithful, the faster and the earlier.
 
 # %%
 silent = spk_rec.sum(0) == 0
@@ -1055,7 +1063,7 @@ for ax in axes[1:]:
 plt.show()
 
 # %% [markdown]
-# Left, regular rows: some neurons are clocks, the others silent. Middle, the same rows, with jitter. Right, most neurons
+# Left, regular rows: some neurons fire in a steady rhythm, the others silent. Middle, the same rows, with jitter. Right, most neurons
 # fire, but only a few times each, when "their" pixels come up.
 
 # %%
@@ -1189,10 +1197,10 @@ assert (spk_short.index(1.0), spk_long.index(1.0)) == (1, 13)
 #
 # - A membrane is a leaky capacitor. Its exact update over one step is $U[t] = \beta U[t-1] + I[t]$ with
 #   $\beta = e^{-\Delta t/\tau}$; the current has absorbed $(1-\beta)R$. Euler's $1 - \Delta t/\tau$ is an approximation.
-# - The neuron decays, adds its input, resets if it fired at the step before, and fires above threshold. The membrane
-#   you record is the one before the reset.
-# - A constant current fires a neuron only above the rheobase $(1-\beta)\theta$; then it is a clock whose period you
-#   can compute. Noise softens that border.
+# - Leak, add the input, apply the reset if the step before was a spike ("zero" acts on the old membrane only),
+#   compare with the threshold. The membrane you record is the one before the reset.
+# - A constant current fires a neuron only above the rheobase $(1-\beta)\theta$; then, with reset to zero, it is a clock
+#   whose period you can compute. Noise softens that border.
 # - A reset of `spk - threshold` rewards silence. Firing from the old membrane delays spikes by one step per layer.
 # - Constant current, rate and latency put the gray value into height, number and time. Weights that suit one may leave
 #   the network silent under another.

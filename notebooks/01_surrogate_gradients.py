@@ -26,7 +26,7 @@
 # **You need** the leaky integrate-and-fire neuron of [notebook 00](00_spiking_neuron.ipynb), and PyTorch's
 # autograd as a user: `loss.backward()`, `requires_grad`.
 #
-# **Time**: about 80 minutes to read and try, one minute to run.
+# **Time**: about 80 minutes to read and try, one to two minutes to run.
 
 # %% tags=["hide-input"]
 # In Colab this cell installs the course's library beside Colab's torch. Elsewhere it does nothing.
@@ -244,8 +244,8 @@ assert treads == 12 and flat > 0.97
 #    \text{backward:}\quad \frac{\mathrm dS}{\mathrm dx} \;\longrightarrow\; \tilde S'(x), \qquad\qquad x = U - \theta $$
 #
 # $x$ is the **overdrive**: how far the membrane is above threshold. $\tilde S'$ is the **surrogate
-# gradient**. Tutorial 6 of snnTorch takes the fast sigmoid of
-# [Zenke and Ganguli 2018](https://doi.org/10.1162/neco_a_01086):
+# gradient**. [Tutorial 6](https://snntorch.readthedocs.io/en/latest/tutorials/tutorial_6.html) of snnTorch
+# takes the fast sigmoid of [Zenke and Ganguli 2018](https://doi.org/10.1162/neco_a_01086):
 #
 # $$ \tilde S(x) = \frac{x}{1 + k|x|} $$ (eq:01-primitive)
 #
@@ -558,8 +558,9 @@ assert round(highest, 2) == 0.44 and reached.tolist() == [0, 1]
 # > **Take-away.** Silence is no death sentence: a surrogate whose tails reach the membrane wakes a silent
 # > neuron. A surrogate of bounded support, too far from the threshold, gives a truly dead one.
 #
-# The name "dead neuron problem", as tutorials 5 and 6 use it, covers both. Ask which one you have: count
-# the spikes, then look at the gradient.
+# The name "dead neuron problem", as tutorial 6 and
+# [tutorial 5](https://snntorch.readthedocs.io/en/latest/tutorials/tutorial_5.html) use it, covers both. Ask
+# which one you have: count the spikes, then look at the gradient.
 
 # %% [markdown]
 # ## Peak, width and area
@@ -701,11 +702,11 @@ assert all(surrogate.fast_sigmoid(k).peak == 1 for k in ks)
 #
 # | Library | Name | $\tilde S'(x)$ |
 # |---|---|---|
-# | this course, snnTorch | `fast_sigmoid` | $1/(1 + k\lvert x\rvert)^2$ |
+# | this course, snnTorch 1.0.0 | `fast_sigmoid` | $1/(1 + k\lvert x\rvert)^2$ |
 # | Spyx | `superspike` | $1/(1 + k\lvert x\rvert)^2$ |
 # | this course | `fast_sigmoid_normalized` | $(k/2)/(1 + k\lvert x\rvert)^2$ |
-# | SpikingJelly | `SuperSpike` | $\alpha/(1 + \lvert x\rvert)^2$ |
-# | Norse 1.1 | `super` | $1/(1 + \lvert x\rvert)^2$, its parameter is not used |
+# | SpikingJelly 2.0.0 | `SuperSpike` | $\alpha/(1 + \lvert x\rvert)^2$ |
+# | Norse 1.1.0 | `super` | $1/(1 + \lvert x\rvert)^2$, its parameter is not used |
 #
 # In SpikingJelly's form the parameter changes the height and not the width. How much does it matter?
 
@@ -732,7 +733,16 @@ assert round(ratio) == 2025
 # %% [markdown]
 # ## The gallery
 #
-# > **Predict.** Look at the names below. Which of them are exactly zero somewhere? Which has an infinite
+# Besides the fast sigmoid, the library has six surrogates with a name, and these slopes $\tilde S'(x)$:
+#
+# - `atan(alpha)`: $(\alpha/2)\,/\,\big(1 + (\pi\alpha x/2)^2\big)$, the slope of an arctangent;
+# - `sigmoid(slope)`: $k\,\sigma(kx)\,\sigma(-kx)$, the slope of the logistic function $\sigma(kx)$;
+# - `triangular(threshold)`: a triangle, $1/a$ high at 0 and down to 0 at $|x| = a$, with $a$ = `threshold`;
+# - `boxcar(width)`: $1/b$ for $|x| < b/2$, else 0, with $b$ = `width`;
+# - `gaussian(sigma)`: the normal density with standard deviation `sigma`;
+# - `straight_through_estimator()`: 1 for every $x$.
+#
+# > **Predict.** Which of them are exactly zero somewhere? Which has an infinite
 # > area?
 
 # %%
@@ -823,7 +833,8 @@ for detach_reset in (True, False):
 #
 # > **Exercise 3: backpropagation through time.** Write [the whole recursion](#eq:01-bptt) as a loop over the
 # > steps. `error[t]` is $\partial L/\partial S[t]$, and `slope_at(x)` is $\tilde S'(x)$. Return
-# > $\mathrm dL/\mathrm dw$. No autograd is needed.
+# > $\mathrm dL/\mathrm dw$. No autograd is needed. Count steps from 1, with $U[0] = 0$ and
+# > $\mathrm dU[0]/\mathrm dw = 0$ (so `inputs[0]` is $x[1]$).
 
 
 # %% tags=["exercise"]
@@ -876,8 +887,8 @@ gradient_by_hand = exercises.accepted("01-gradient-by-hand", my_gradient)
 inputs = torch.tensor([1.5, 0.5, 1.0], dtype=torch.float64)
 error = torch.tensor([2.0, 2.0, 2.0], dtype=torch.float64)
 for detach_reset in (True, False):
-    hand = float(gradient_by_hand(1.0, inputs, error, spike_grad.derivative, detach_reset))
-    auto = gradient_by_autograd(1.0, inputs, error, detach_reset).item()
+    hand = float(gradient_by_hand(1.3, inputs, error, spike_grad.derivative, detach_reset))
+    auto = gradient_by_autograd(1.3, inputs, error, detach_reset).item()
     print(f"detach_reset={detach_reset!s:<6} by hand {hand:.6f}   autograd {auto:.6f}")
     assert abs(hand / auto - 1) < 1e-5
 
@@ -937,7 +948,7 @@ assert steep.abs().max() > 10_000 and (steep < 0).double().mean() > 0.1
 #
 # Too many, if the surrogate has area 1. Detached, `atan` promises about four times the true rise: every bit
 # of charge is counted again for each later spike, as if none used it up. Attached, it promises very nearly
-# the truth. (The un-normalized fast sigmoid, with its area of 0.08, promises too few in any case.)
+# the truth. (`fast_sigmoid(25)`, with its area of 0.08, promises too few, detached or attached.)
 #
 # </details>
 #
@@ -962,8 +973,10 @@ assert all(beta - theta * gallery[name].peak > -1 for name in names[:3])
 #
 # The fast sigmoid of tutorial 6 has peak 1 at every slope, so with it even an attached reset stays tame.
 #
-# > **Take-away.** Detached: right direction, bounded, too large or too small. Attached: better size with a
-# > broad surrogate, explosive with a steep one. The condition is $\theta \cdot \text{peak} > 1 + \beta$.
+# > **Take-away.** Detached: bounded, and here the right sign (with only positive inputs it cannot be wrong);
+# > too large or too small. Attached: better size with a broad surrogate, explosive with a steep one. It can
+# > explode only if $\theta \cdot \text{peak} > 1 + \beta$; whether it does depends on how often the membrane is
+# > near threshold.
 
 # %% [markdown]
 # ## Why gradients vanish in deep silent networks
@@ -1057,12 +1070,18 @@ for i, (k, values) in enumerate(norms.items()):
 ax.set(xticks=depths, xlim=(1.9, 5.4))
 style.dress(ax, "Layers of neurons", "Gradient norm, first layer")
 plt.show()
-assert norms[25][0] / norms[25][3] > 1e6 and norms[1][0] / norms[1][3] < 1e3
+
+# %%
+costs = {}
+for k, values in norms.items():
+    costs[k] = [a / b for a, b in zip(values, values[1:], strict=False)]
+    print(f"k = {k:>2}: one layer more divides the gradient by", [round(c, 1) for c in costs[k]])
+assert all(200 < cost < 800 for cost in costs[25]) and all(2 < cost < 4.5 for cost in costs[1])
 
 # %% [markdown]
-# Every one of these networks is silent at its output. With $k = 25$ each further layer costs about a factor
-# of a thousand; with $k = 1$ it costs little. This is the same trouble as a vanishing gradient in any deep
-# network. Here the cause is a membrane that rests far from its threshold.
+# Every one of these networks is silent at its output. With $k = 25$ each further layer costs a factor of
+# several hundred, near the 676 of the formula; with $k = 1$, about 2 to 4. This is the same trouble as a
+# vanishing gradient in any deep network. Here the cause is a membrane that rests far from its threshold.
 #
 # There is a second effect. The gradient of a *weight* is the error times the spike that came in through it.
 # No spike, no gradient, however broad the surrogate.
@@ -1184,8 +1203,8 @@ assert all(scores["awake start", n].min() < 0.6 < scores["awake start", n].max()
 #
 # The two triangles are the cleanest comparison. They have one shape and one area. Three times the width
 # turns failure into success. But why does the narrow one fail? Its support ends at $U = 0$, and a neuron
-# that merely rests is at its edge. Watch the output neuron for class 1, on the points of class 1, where it
-# ought to fire.
+# that merely rests is at its edge. Watch the output neuron for class 1 (seed 2, silent start), on
+# the points of class 1, where it ought to fire.
 
 # %%
 def membrane_of_class_1(spike_grad, seed=2, num_updates=60):
@@ -1223,8 +1242,8 @@ assert last_gradients["triangular(1)"] == 0 and last_gradients["atan(2)"] > 0
 
 # %% [markdown]
 # The first updates push this neuron down, below rest, with all three surrogates. With a long reach it is
-# pulled back up. With the narrow triangle it leaves the support, and sinks on: Adam's momentum keeps going
-# when the gradient gets tiny and then vanishes. In the end the gradient of its weights is exactly 0 over all
+# pulled back up. With the narrow triangle it leaves the support, and sinks on, probably because Adam's
+# momentum keeps going when the gradient gets tiny and then vanishes. In the end the gradient of its weights is exactly 0 over all
 # 256 points. The neuron has *become* dead in training.
 #
 # What can be said, and what cannot:
@@ -1232,8 +1251,8 @@ assert last_gradients["triangular(1)"] == 0 and last_gradients["atan(2)"] > 0
 # - **Reach decides from silence.** And it must reach to where the membranes go, which is further down than
 #   rest.
 # - **Shape matters little.** A triangle, `atan` and a fast sigmoid end close together once they reach.
-# - **Reach is not everything.** Straight-through reaches every neuron and is worse from both starts. It
-#   does not tell a neuron near threshold from one far away.
+# - **Reach is not everything.** Straight-through reaches every neuron and is worse from both starts. A
+#   likely reason: it does not tell a neuron near threshold from one far away.
 # - **Seeds matter.** With a narrow surrogate, one seed of four can say anything. Never compare by one run.
 #
 # And the scale? Compare the two fast sigmoids with slope 100. They differ by a constant factor, $k/2 = 50$,
@@ -1266,8 +1285,8 @@ assert abs(ratios["output"] / 50 - 1) < 1e-3 and abs(ratios["hidden"] / 2500 - 1
 # </details>
 #
 # Adam divides each gradient by its own recent size, so a constant factor per layer cancels. Plain gradient
-# descent would need a learning rate for each layer. That the scale seems not to matter here is a property
-# of Adam.
+# descent would need a learning rate for each layer. That the scale seems not to matter here is what one
+# expects of Adam; try `torch.optim.SGD` in `fit` to test it.
 #
 # This was one small task, one learning rate, 60 updates and four seeds. It supports a recipe, not a
 # ranking: start with a surrogate of moderate width and long tails, look whether the layers fire, and only
@@ -1364,7 +1383,8 @@ assert saved[-1] == 5 and train_neuron(0.02, fast)[0][-1] == 5
 #   $\beta - \theta\,g$ if it is attached. The latter can explode.
 # - Through depth, it is multiplied by the surrogate's slope at each layer. In a silent network that slope
 #   is tiny, and the weights behind a silent layer get no gradient at all.
-# - On a small task, shape mattered less than reach. Scale did not matter, because Adam divides it out.
+# - On a small task, shape mattered less than reach. Scale made little difference under Adam, which
+#   divides constant factors out.
 #
 # ## What comes next
 #

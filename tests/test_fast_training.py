@@ -28,9 +28,9 @@ def dense(inputs: int, hidden: int, seed: int = 0) -> nn.Sequential:
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(inputs, hidden),
-        Leaky(0.9, spike_grad=G, init_hidden=True, learn_beta=True),
+        Leaky(0.5, spike_grad=G, init_hidden=True, learn_beta=True),
         nn.Linear(hidden, 10),
-        Leaky(0.9, spike_grad=G, init_hidden=True, output=True, learn_threshold=True),
+        Leaky(0.5, spike_grad=G, init_hidden=True, output=True, learn_threshold=True),
     )
 
 
@@ -58,30 +58,34 @@ def fit(
 
 
 def curve(digits: data.Digits, schedule: str, dtype: torch.dtype) -> list[float]:
-    """Loss over 200 updates; batches of 24 samples are more than one part."""
+    """Loss over 200 updates; batches of 48 samples are three parts each.
+
+    Training such a net is chaotic: rounding grows from update to update, the faster the larger
+    the learning rate, until a spike flips. With this one it does not get so far in float64.
+    """
     net = dense(784, 20, seed=3).to(dtype)
     batches = [
-        (images.to(dtype), targets) for images, targets in data.loaders(digits, 24, seed=3).train
+        (images.to(dtype), targets) for images, targets in data.loaders(digits, 48, seed=3).train
     ]
 
     def simulate(images: Tensor) -> tuple[Tensor, Tensor]:
         return forward_pass(net, 6, images, schedule=schedule)
 
-    return fit(net, batches, 200, 6, simulate=simulate).loss
+    return fit(net, batches, 200, 6, lr=1e-3, simulate=simulate).loss
 
 
 def test_200_updates_follow_one_curve(digits: data.Digits) -> None:
     by_step, by_layer = (curve(digits, s, torch.float64) for s in ("step", "layer"))
-    assert by_step[-1] < by_step[0] - 0.4
-    assert by_layer == pytest.approx(by_step, rel=1e-6)
+    assert by_step[-1] < by_step[0] - 0.5
+    assert by_layer == pytest.approx(by_step, rel=1e-9)
 
 
 def test_200_updates_follow_one_curve_in_single_precision(digits: data.Digits) -> None:
-    """Equal until rounding flips a first spike, whenever that is; they stay near after it."""
+    """Equal at first; near each other after rounding has flipped a spike."""
     by_step, by_layer = (curve(digits, s, torch.float32) for s in ("step", "layer"))
-    assert by_layer[:5] == pytest.approx(by_step[:5], rel=1e-5)
+    assert by_layer[:10] == pytest.approx(by_step[:10], rel=1e-5)
     apart = torch.tensor(by_step) - torch.tensor(by_layer)
-    assert apart.abs().mean() < 0.03
+    assert apart.abs().mean() < 0.03 and apart[-20:].mean().abs() < 0.03
 
 
 # ---------------------------------------------------------------- mixed precision
@@ -131,23 +135,22 @@ def test_close_to_full_precision_in_both_schedules(seed: int, mechanism: str) ->
 
 @pytest.mark.parametrize("schedule", ["step", "layer"])
 def test_accuracy_in_mixed_precision(digits: data.Digits, schedule: str) -> None:
-    """A short training on 500 digits reaches about the same in 8 bits as in 24."""
+    """A short training reaches about the same with matrix products in bfloat16."""
     found = {}
-    part = data.subset(digits.train, 500)
     for autocast in (None, BF16):
-        net = dense(784, 48, seed=1)
+        net = dense(784, 64, seed=1)
         order = torch.Generator().manual_seed(1)
-        loader = DataLoader(part, batch_size=50, shuffle=True, generator=order)
+        loader = DataLoader(digits.train, batch_size=100, shuffle=True, generator=order)
 
         def simulate(images: Tensor, net: nn.Module = net) -> tuple[Tensor, Tensor]:
             return forward_pass(net, 8, images, schedule=schedule)
 
-        history = fit(net, loader, 40, 8, autocast=autocast, simulate=simulate)
+        history = fit(net, loader, 60, 8, lr=5e-3, autocast=autocast, simulate=simulate)
         test = DataLoader(digits.test, batch_size=100)
         found[autocast] = training.evaluate(net, test, 8, autocast=autocast).accuracy
-        assert history.loss[-1] < history.loss[0]
-    assert found[None] > 0.75
-    assert found[BF16] > found[None] - 0.08
+        assert history.loss[-1] < history.loss[0] - 0.5
+    assert found[None] > 0.88
+    assert found[BF16] > found[None] - 0.06
 
 
 # ---------------------------------------------------------------- memory

@@ -342,6 +342,7 @@ def test_an_untouched_notebook_is_untouched(source: Path, tmp_path: Path) -> Non
 
 
 def test_the_worker_says_nothing_but_results(tmp_path: Path) -> None:
-    path = save(tmp_path / "mine.ipynb", f"mine = print('noise', flush=True) or {RIGHT!r}", check(NUMBER))
+    noisy = f"mine = print('noise', flush=True) or {RIGHT!r}"
+    path = save(tmp_path / "mine.ipynb", noisy, check(NUMBER))
     said = list(_jobs._worker(path, _cells.code_cells(path), [0], 30))
     assert [sorted(line) for line in said] == [["begins"], ["ends", "message", "status"]]

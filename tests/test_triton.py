@@ -1,59 +1,73 @@
-"""The GPU kernels equal the plain loop: compared in Triton's interpreter, which needs no GPU."""
+"""The GPU kernels where there is no GPU: run in Triton's interpreter, and compiled for one.
+
+Triton comes with PyTorch's CUDA builds; elsewhere `make triton` installs it and runs this.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-pytest.importorskip("triton", reason="needs Triton: make triton")
+import tutorial_lib
 
-COMPARE = """
+pytest.importorskip("triton", reason="Triton is not installed; `make triton` does so")
+
+HERE = Path(__file__).parent
+ROOT = Path(tutorial_lib.__file__).parent.parent
+
+COMPILE = """
 import itertools
-import torch
-from tutorial_lib import Leaky, _lif_sequence, surrogate
-from tutorial_lib._lif_sequence import lif_sequence
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from tutorial_lib import _lif_triton
 
-kernels = _lif_sequence._kernels
-assert kernels(torch.zeros(1)) is not None, "the kernels are not in use"
-torch.manual_seed(0)
-count = 0
-for mechanism, detach, constant, vector, keep, dtype in itertools.product(
-    ("subtract", "zero", "none"), (True, False), (True, False), (True, False), (True, False),
-    (torch.float64, torch.float32, torch.bfloat16),
+target = GPUTarget("cuda", 90, 32)
+for kernel, mechanism, flag in itertools.product(
+    (_lif_triton._charge, _lif_triton._hand_back),
+    _lif_triton.MECHANISMS.values(),
+    (False, True),
 ):
-    shape = (2, 3, 4, 5)
-    cur = torch.randn(*(() if constant else (6,)), *shape, dtype=dtype) * 2
-    if constant:
-        cur = cur.contiguous(memory_format=torch.channels_last)
-    parameter = torch.float64 if dtype is torch.float64 else torch.float32
-    beta = torch.rand((3, 1, 1) if vector else (), dtype=parameter)
-    threshold = torch.rand((3, 1, 1) if vector else (), dtype=parameter) + 0.2
-    found = []
-    for use in (kernels, lambda mem: None):
-        _lif_sequence._kernels = use
-        leaves = [t.clone().requires_grad_() for t in (cur, beta, threshold)]
-        spk, mem = lif_sequence(
-            leaves[0], 6, leaves[1], leaves[2], surrogate.fast_sigmoid(3), mechanism, detach,
-            constant=constant, keep_mem=keep,
-        )
-        generator = torch.Generator().manual_seed(1)
-        loss = (spk * torch.rand(spk.shape, generator=generator)).sum()
-        loss = loss + mem.square().sum() if keep else loss
-        found.append((spk, mem, *torch.autograd.grad(loss, leaves, allow_unused=True)))
-    for name, a, b in zip(("spk", "mem", "cur", "beta", "threshold"), *found):
-        torch.testing.assert_close(a, b, msg=lambda m: f"{name} {mechanism} {dtype}: {m}")
-    count += 1
-print(count, "settings are equal")
+    constants = {"MECHANISM": mechanism, "DETACHED": flag, "ONE_DECAY": flag,
+                 "ONE_LEVEL": not flag, "BLOCK": _lif_triton.BLOCK}
+    constants = {name: constants[name] for name in kernel.arg_names if name in constants}
+    tensors = {"cur", "mem", "spk", "decay", "level", "grad", "slope"}
+    kinds = {name: "*fp32" if name in tensors else "i32" for name in kernel.arg_names}
+    kinds |= dict.fromkeys(constants, "constexpr") | ({"end": "i64"} if "end" in kinds else {})
+    if flag and "spk" in kinds:
+        kinds |= {"cur": "*bf16", "spk": "*bf16"}
+    source = ASTSource(fn=kernel, signature=kinds, constexprs=constants)
+    code = triton.compile(source, target=target, options=_lif_triton.OPTIONS).asm["ptx"]
+    assert "st.global" in code
+    print("fma" in code)
 """
 
 
-def test_kernels_equal_the_plain_loop() -> None:
-    env = {**os.environ, "TRITON_INTERPRET": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", COMPARE], env=env, capture_output=True, text=True, timeout=300
+def python(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **variables},
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.strip() == "144 settings are equal"
+
+
+def test_in_the_interpreter() -> None:
+    """In a process of its own: Triton decides at its import whether it interprets."""
+    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / "triton_kernels.py")]
+    done = python(*arguments, TRITON_INTERPRET="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "12 passed" in done.stdout
+
+
+def test_compiled_for_a_gpu(tmp_path: Path) -> None:
+    """All variants, without contraction of products and sums: spikes as the plain loop has them."""
+    done = python("-c", COMPILE, TRITON_INTERPRET="0", TRITON_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["False"] * 12

@@ -15,7 +15,7 @@ __all__ = ["EXERCISES"]
 
 TIME_CONSTANT = Exercise(
     id="00-time-constant",
-    title="A layer has beta = 0.5 and steps of 2 ms. Find its membrane time constant in ms.",
+    title="A layer has beta = 0.5 and steps of 2 ms. Its time constant in ms, to two decimals?",
     objective="Translate a decay per step into a time constant, exactly.",
     kind="number",
     judge=judges.time_constant,
@@ -26,6 +26,8 @@ TIME_CONSTANT = Exercise(
         Mutant("half-life", "After one tau, half is left.", lambda: 2.0, "after one `tau`"),
         Mutant("steps", "tau comes out in ms.", lambda: -1 / math.log(0.5), "counted in steps"),
         Mutant("inverse", "tau is a rate.", lambda: -math.log(0.5) / 2, "`1 / tau`"),
+        Mutant("ratio", "It is dt / tau.", lambda: -math.log(0.5), "Is that `dt / tau`"),
+        Mutant("one decimal", "2.9 is near enough.", lambda: 2.9, "to one decimal"),
         Mutant("sign", "The logarithm of 0.5 is positive.", lambda: 2 / math.log(0.5), "What sign"),
         Mutant("log10", "log is log10.", lambda: -2 / math.log10(0.5), "the natural one"),
         Mutant("guess", "beta and tau are proportional.", lambda: 0.5 * 2, "Which `tau` solves"),
@@ -106,11 +108,20 @@ CLOCK_CURRENT = Exercise(
         Mutant("rheobase", "The rheobase is enough.", lambda: 0.1, "above the rheobase"),
         Mutant("bound", "Reaching 1 is firing.", lambda: 0.1 / (1 - 0.9**5), "on the bound"),
         Mutant("too strong", "Only step 5 matters, not step 4.", lambda: 0.3, "After 4 steps"),
-        Mutant("from 0", "The fifth step has n = 6.", lambda: 0.1 / (1 - 0.9**6) + 0.001, "from 0"),
+        Mutant("rounded down", "0.24 is near enough.", lambda: 0.24, "only 0.9828"),
+        Mutant("just below", "0.2441 is near enough.", lambda: 0.2441, "only 0.9996"),
+        Mutant(
+            "from 0",
+            "The fifth step has n = 6.",
+            lambda: 0.1 / (1 - 0.9**6) + 0.001,
+            "steps from 0",
+        ),
     ),
     variants=(
         lambda: torch.tensor(0.25),
         lambda: 0.29,
+        lambda: 0.2442,
+        lambda: 0.2907,
         lambda: (0.1 / (1 - 0.9**5) + 0.1 / (1 - 0.9**4)) / 2,
     ),
 )
@@ -133,6 +144,7 @@ SPOT_RESET = Exercise(
             ("removed", "The reset is the fault, so away with it.", "what does a spike cost"),
             ("unit cost", "The threshold is always 1.", "the threshold, or 1"),
             ("to zero", "All resets are one.", "reset to zero"),
+            ("subtracts first", "The reset acts before the leak.", "before the decay"),
             ("same step", "The reset acts at once.", "in the step of the spike"),
         )
     ),

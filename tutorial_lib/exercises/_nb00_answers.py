@@ -151,6 +151,8 @@ def faulty_step(slip: str) -> Callable[[], Step]:
             mem = beta * mem + cur
             spk = float(mem > threshold)
             return spk, mem - spk * threshold
+        if slip == "subtracts first":
+            return spk, beta * (mem - spk * threshold) + cur
         if slip == "to zero":
             return spk, beta * mem * (1 - spk) + cur
         return spk, beta * mem + cur - resets[slip](spk, threshold)

@@ -35,6 +35,8 @@ def time_constant(answer: Any) -> str:
         STEP: "Half of the membrane is left after 2 ms. But what share is left after one `tau`?",
         exact / STEP: "Is that `tau` counted in steps? How long is a step?",
         1 / exact: "Is that `1 / tau`?",
+        -math.log(BETA): "Is that `dt / tau`?",
+        2.9: "Is that rounded to one decimal? Give two.",
         -exact: "What sign has `ln(0.5)`?",
         -STEP / math.log10(BETA): "Is your logarithm the natural one, `math.log`?",
     }
@@ -102,7 +104,7 @@ def clock_current(answer: Any) -> str:
     current = as_number(answer, "Your current")
     low, high = (0.1 / (1 - 0.9**n) for n in (5, 4))
     mems = _climb(current, 400)
-    if is_near(current, low, 1e-5):
+    if abs(mems[4] - 1) < 1e-9:
         raise Mistake(
             f"With I = {show(current)} U is exactly 1 after 5 steps. A spike needs more than the "
             "threshold: is your current on the bound, and on which side of it must it be?"
@@ -122,15 +124,25 @@ def clock_current(answer: Any) -> str:
             if period < 5
             else "Do you count the steps from 0, where the formula counts from 1?"
         )
+        if low - 0.005 < current < low:
+            digits = max(4, -math.floor(math.log10(1 - mems[4])))  # enough not to show 1
+            short = f"After 5 steps U is only {round(mems[4], digits)}"
+            otherwise = f"{short}: have you rounded the bound down?"
+        often = {1: "step", 2: "2nd step", 3: "3rd step"}.get(period, f"{period}th step")
         raise Mistake(
-            f"With I = {show(current)} the membrane first exceeds 1 after {period} steps, so the "
-            f"neuron fires at every step number {period}; expected 5. "
+            f"With I = {show(current)} the membrane first exceeds 1 after {_steps(period)}, so the "
+            f"neuron fires at every {often}; expected every 5th. "
             + question_for(current, slips, otherwise)
         )
+    from_, to = math.ceil(low * 1e4) / 1e4, math.floor(high * 1e4) / 1e4
     return (
         f"U is {show(mems[3])} after 4 steps and {show(mems[4])} after 5: a spike every 5 steps. "
-        f"Any current above {low:.4f} and up to {high:.4f} does. You can set a neuron's clock."
+        f"Any current from {from_:.4f} to {to:.4f} does. You can set a neuron's clock."
     )
+
+
+def _steps(number: int) -> str:
+    return f"{number} step" + "s" * (number != 1)
 
 
 def _climb(current: float, num_steps: int) -> list[float]:
@@ -216,6 +228,7 @@ def _expect_even(spk_rec: Tensor, pixels: Tensor) -> None:
     else:
         question = "What is left over of a pixel after each step, and where do you keep it?"
     raise Mistake(
-        f"A pixel of {show(pixels[pixel].item())} has {show(count)} spikes after {step + 1} steps; "
-        f"expected {show(due[step, pixel].item())}, give or take one. {question}"
+        f"A pixel of {show(pixels[pixel].item())} has {show(count)} spike{'s' * (count != 1)} "
+        f"after {_steps(step + 1)}; expected {show(due[step, pixel].item())}, "
+        f"give or take one. {question}"
     )

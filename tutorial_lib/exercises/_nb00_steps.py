@@ -130,6 +130,7 @@ def mended_step(answer: Callable[..., Any]) -> str:
     _expect_membrane(answer, (0.0, 0.3, 0.9), 0.27, "At U = 0.3, below threshold", silent)
     spiking = {
         1.35: "what does a spike cost?",
+        0.45: "is the threshold subtracted before the decay, where it should be after?",
         2.35: "is the threshold added after a spike? Look at the signs.",
         0.0: "is that reset to zero? The three lines were meant to subtract.",
     }

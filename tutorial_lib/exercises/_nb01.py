@@ -29,6 +29,9 @@ FAST_SIGMOID = Exercise(
             ("truth values", "A comparison is a spike.", "differentiate truth values"),
             ("at threshold", "Reaching the threshold is enough.", "above 0, or only reach it"),
             ("no square", "The slope falls as 1/|x|.", "denominator squared"),
+            ("square of kx", "Only k x is squared.", "whole of 1 + k |x|"),
+            ("returns nothing", "The last line is returned.", "Is there a `return`"),
+            ("forward returns nothing", "The last line is returned.", "Is there a `return`"),
             ("no absolute value", "x and |x| are the same.", "where is the absolute value"),
             ("chain rule of kx", "The primitive is f(kx).", "slope at 0 is k"),
             ("normalized", "The peak is k / 2.", "normalized form"),
@@ -109,6 +112,10 @@ GRADIENT = Exercise(
         Mutant(slip.replace(" ", "-"), belief, answers.wrong_gradient(slip), words)
         for slip, belief, words in (
             ("no input", "w acts on U directly.", "Where is x[t]"),
+            ("times w", "x[t] comes with its weight.", "derivative of w x[t] by w"),
+            ("no slope", "The spike passes the error on as it is.", "Where is g[t]"),
+            ("old slope", "g[t] belongs to U[t-1].", "at the new membrane"),
+            ("same step", "The reset acts at once.", "one step later"),
             ("membrane", "U goes into the slope.", "or the overdrive"),
             ("no error", "The loss is the count.", "Where is error[t]"),
             ("true derivative", "Spikes have no slope.", "Is that the true derivative"),
@@ -141,6 +148,7 @@ REST_SLOPE = Exercise(
     mutants=(
         Mutant("one layer", "The error passes once.", lambda: math.sqrt(1000) - 1, "How many"),
         Mutant("no square", "The slope is 1 / (1 + k).", lambda: 9.0, "squared"),
+        Mutant("once", "One layer, not squared.", lambda: 999.0, "one layer, unsquared"),
         Mutant("no 1", "The slope is 1 / k^2.", lambda: math.sqrt(10), "what is 1 + k"),
         Mutant("tutorial", "25 is a mild slope.", lambda: 25.0, "Which k solves"),
     ),

@@ -91,6 +91,7 @@ def wrong_fast_sigmoid(slip: str) -> Callable[[], type]:
     """Make the maker of an autograd function that is wrong in one way."""
     slopes: dict[str, Callable[[Tensor, float], Tensor]] = {
         "no square": lambda x, k: 1 / (1 + k * x.abs()),
+        "square of kx": lambda x, k: 1 / (1 + (k * x) ** 2),
         "no absolute value": lambda x, k: 1 / (1 + k * x) ** 2,
         "chain rule of kx": lambda x, k: k / (1 + k * x.abs()) ** 2,
         "normalized": lambda x, k: k / 2 / (1 + k * x.abs()) ** 2,
@@ -110,6 +111,8 @@ def wrong_fast_sigmoid(slip: str) -> Callable[[], type]:
                 spk = (overdrive >= 0).to(overdrive.dtype)
             ctx.save_for_backward(spk if slip == "saves spikes" else overdrive)
             ctx.slope = slope
+            if slip == "forward returns nothing":
+                return None
             return overdrive > 0 if slip == "truth values" else spk
 
         @staticmethod
@@ -117,6 +120,8 @@ def wrong_fast_sigmoid(slip: str) -> Callable[[], type]:
             (saved,) = ctx.saved_tensors
             slope_at = slopes.get(slip, lambda x, k: 1 / (1 + k * x.abs()) ** 2)
             slope = slope_at(saved, ctx.slope)
+            if slip == "returns nothing":
+                return None
             if slip == "drops the error":
                 return slope, None
             if slip == "one gradient":
@@ -203,7 +208,9 @@ def wrong_gradient(slip: str) -> Callable[[], Gradient]:
         for x_t, error_t in zip(inputs, error, strict=True):
             old = mem
             mem = beta * mem + w * x_t
-            if slip != "no reset":
+            if slip == "same step":
+                mem = mem - theta * beta * (old > theta)
+            elif slip != "no reset":
                 mem = mem - theta * (old > theta)
             at = mem - theta if slip == "late slope" else old - theta
             reset_slope = theta * slope_at(at)
@@ -212,10 +219,9 @@ def wrong_gradient(slip: str) -> Callable[[], Gradient]:
             detached = (detach_reset or slip == "never attached") and slip != "never detached"
             factor = beta if detached else beta - reset_slope
             factor = {"no memory": 0.0, "no leak": 1.0}.get(slip, factor)
-            dmem_dw = factor * dmem_dw + (1.0 if slip == "no input" else x_t)
-            slope = slope_at(mem if slip == "membrane" else mem - theta)
-            if slip == "true derivative":
-                slope = torch.zeros_like(mem)
+            dmem_dw = factor * dmem_dw + {"no input": 1.0, "times w": w * x_t}.get(slip, x_t)
+            at = {"membrane": mem, "old slope": old - theta}.get(slip, mem - theta)
+            slope = {"true derivative": 0.0, "no slope": 1.0}.get(slip, slope_at(at))
             term = slope * dmem_dw * (1.0 if slip == "no error" else error_t)
             total = term if slip == "last step only" else total + term
         return total

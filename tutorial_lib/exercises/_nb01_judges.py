@@ -28,15 +28,16 @@ def fast_sigmoid(answer: type) -> str:
         )
     _expect_spikes(answer)
     above = {
-        1 / 2: "is the denominator squared?",
-        25 / 4: "is that the derivative of a function of k x? Then the slope at 0 is k, not 1.",
-        25 / 8: "is that the normalized form, with its factor k / 2?",
-        0.04 / 2: "is that the primitive, where its derivative was asked for?",
+        1 / 1.5: "is the denominator squared?",
+        1 / 1.25: "is the whole of 1 + k |x| squared?",
+        25 / 2.25: "is that the derivative of a function of k x? Then the slope at 0 is k, not 1.",
+        12.5 / 2.25: "is that the normalized form, with its factor k / 2?",
+        0.02 / 1.5: "is that the primitive, where its derivative was asked for?",
         0.0: "is that the true derivative?",
         1 / 26**2: "what do you save in `forward`: the spike, or the overdrive?",
-        1 / 27**2: "is the overdrive a threshold too high, as if it were U?",
+        1 / 26.5**2: "is the overdrive a threshold too high, as if it were U?",
     }
-    _expect_slope(answer, 0.04, 25.0, 1 / 4, above)
+    _expect_slope(answer, 0.02, 25.0, 1 / 1.5**2, above)
     below = {
         4.0: "where is the absolute value?",
         2.0: "where is the absolute value?",
@@ -65,7 +66,10 @@ def fast_sigmoid(answer: type) -> str:
 
 def _expect_spikes(answer: type) -> None:
     x = torch.tensor([-0.5, 0.0, 0.5], dtype=torch.float64, requires_grad=True)
-    spk = attempted(answer.apply(x, 25.0))
+    spk = answer.apply(x, 25.0)
+    if spk is None:
+        raise Mistake("`forward` returns None; expected the spikes. Is there a `return`?")
+    spk = attempted(spk)
     if not isinstance(spk, Tensor) or not spk.is_floating_point():
         kind = str(spk.dtype) if isinstance(spk, Tensor) else type(spk).__name__
         raise Mistake(
@@ -114,7 +118,7 @@ def _slope(answer: type, x: Tensor, slope: float, error: float) -> Tensor:
             raise Mistake(
                 "`backward` must return one gradient per argument of `forward`, so two: one for "
                 "the overdrive, None for the slope. PyTorch found "
-                f"{said.rpartition('got ')[2].rstrip(')')}."
+                f"{said.rpartition('got ')[2].rstrip(')')}. Is there a `return`, with both?"
             ) from None
         if "a gradient different" in said or "invalid gradient" in said:
             raise Mistake(
@@ -123,7 +127,10 @@ def _slope(answer: type, x: Tensor, slope: float, error: float) -> Tensor:
             ) from None
         raise
     if gradient is None:
-        raise Mistake("`backward` returns None for the overdrive; expected its gradient there.")
+        raise Mistake(
+            "`backward` returns None for the overdrive; expected its gradient there. Is there a "
+            "`return`?"
+        )
     return gradient
 
 
@@ -135,38 +142,46 @@ STEEPNESS = 5.0
 @judge
 def gradient(answer: Callable[..., Any]) -> str:
     one = {
-        0.5: "where is x[t], the input that w multiplies?",
-        0.064: "does U go into the slope, or the overdrive U - theta?",
-        0.2: "where is error[t], the derivative of the loss by the spike?",
-        0.0: "is that the true derivative of the spike?",
+        "no input": "where is x[t], the input that w multiplies?",
+        "times w": "what is the derivative of w x[t] by w?",
+        "membrane": "does U go into the slope, or the overdrive U - theta?",
+        "no slope": "where is g[t], the surrogate's slope at this step?",
+        "old slope": "g[t] is taken at the new membrane: is yours taken at the old one?",
+        "no error": "where is error[t], the derivative of the loss by the spike?",
+        "true derivative": "is that the true derivative of the spike?",
     }
-    _expect_gradient(answer, [0.8], [2.0], True, "One step", one)
+    _expect_gradient(answer, 0.7, [0.8], [2.0], True, "One step", one)
     two = {
-        0.2041: "what does the membrane keep of the first input?",
-        1.0204: "what does the leak do to the share of the first input?",
-        0.7347: "the reset is detached here: does its slope count all the same?",
+        "no memory": "what does the membrane keep of the first input?",
+        "no leak": "what does the leak do to the share of the first input?",
+        "never detached": "the reset is detached here: does its slope count all the same?",
     }
-    _expect_gradient(answer, [0.8, 0.2], [0.0, 2.0], True, "Two steps, no spike", two)
-    sums = {0.0: "are the terms of all steps added up?"}
-    _expect_gradient(answer, [0.8, 0.2], [2.0, 0.0], True, "Two steps, no spike", sums)
+    quiet = "Two steps, no spike"
+    _expect_gradient(answer, 0.7, [0.8, 0.2], [0.0, 2.0], True, quiet, two)
+    sums = {"last step only": "are the terms of all steps added up?"}
+    _expect_gradient(answer, 0.7, [0.8, 0.2], [2.0, 0.0], True, quiet, sums)
     spike = {
-        0.1342: "is the membrane reset after the spike at the first step?",
-        1.1282: "the reset is detached here: does its slope count all the same?",
+        "no reset": "is the membrane reset after the spike at the first step?",
+        "same step": "the reset acts one step later: is it in the step of the spike in your code?",
+        "never detached": "the reset is detached here: does its slope count all the same?",
     }
     after = "Two steps, a spike at the first"
-    _expect_gradient(answer, [1.5, 0.5], [0.0, 2.0], True, after, spike)
+    _expect_gradient(answer, 1.6, [1.0, 0.25], [0.0, 2.0], True, after, spike)
     attached = {
-        1.2082: "the reset is attached here: does your code look at `detach_reset`?",
-        1.2881: "a reset lowers the membrane: with which sign does its slope enter?",
-        0.8883: "R[t] is a spike of the step before: at which membrane is its slope taken?",
+        "never attached": "the reset is attached here: does your code look at `detach_reset`?",
+        "plus": "a reset lowers the membrane: with which sign does its slope enter?",
+        "late slope": "R[t] is a spike of the step before: at which membrane is its slope taken?",
     }
-    _expect_gradient(answer, [1.5, 0.5], [0.0, 2.0], False, after, attached)
+    _expect_gradient(answer, 1.6, [1.0, 0.25], [0.0, 2.0], False, after, attached)
     noise = torch.Generator().manual_seed(0)
     x, error = torch.rand(2, 12, generator=noise, dtype=torch.float64).mul(1.5).tolist()
-    for detach_reset in (True, False):
-        for beta, theta in ((0.9, 1.0), (0.5, 0.6)):
-            hint = {} if theta == 1 else {"beta": beta, "theta": theta}
-            _expect_gradient(answer, x, error, detach_reset, "Twelve random steps", {}, **hint)
+    for w in (0.7, 1.6):
+        for detach_reset in (True, False):
+            for beta, theta in ((0.9, 1.0), (0.5, 0.6)):
+                hint = {} if theta == 1 else {"beta": beta, "theta": theta}
+                _expect_gradient(
+                    answer, w, x, error, detach_reset, "Twelve random steps", {}, **hint
+                )
     return (
         "By hand and by autograd agree, with the reset detached and attached. You know what "
         "`loss.backward()` does to a spiking neuron, and can read any paper's variant of it."
@@ -175,33 +190,38 @@ def gradient(answer: Callable[..., Any]) -> str:
 
 def _expect_gradient(
     answer: Callable[..., Any],
+    w: float,
     inputs: list[float],
     error: list[float],
     detach_reset: bool,
     given: str,
-    slips: dict[float, str],
+    slips: dict[str, str],
     **settings: float,
 ) -> None:
-    """Compare with autograd through the library's step."""
+    """Compare with autograd through the library's step; `slips` are those of `wrong_gradient`."""
     slope_at = surrogate.fast_sigmoid(STEEPNESS).derivative
     tensors = [torch.tensor(values, dtype=torch.float64) for values in (inputs, error)]
-    expected = answers.gradient_by_autograd()(1.0, *tensors, slope_at, detach_reset, **settings)
+    expected = answers.gradient_by_autograd()(w, *tensors, slope_at, detach_reset, **settings)
     copies = [tensor.clone() for tensor in tensors]
-    found = answer(1.0, *copies, slope_at, detach_reset, **settings)
+    found = answer(w, *copies, slope_at, detach_reset, **settings)
     value = as_number(found, "Your gradient")
     if is_near(value, expected.item(), 1e-5):
         return
+    questions = {
+        float(answers.wrong_gradient(slip)()(w, *tensors, slope_at, detach_reset)): question
+        for slip, question in slips.items()
+    }
     shown = f", inputs {inputs} and error {error}" if len(inputs) < 3 else ""
-    named = "".join(f", {name} = {value}" for name, value in settings.items())
+    named = "".join(f", {name} = {setting}" for name, setting in settings.items())
     otherwise = (
         "do you use the arguments `beta` and `theta`, or fixed numbers?"
         if settings
         else "which term of the recursion differs?"
     )
-    question = question_for(value, slips, otherwise, tolerance=5e-4)
+    question = question_for(value, questions, otherwise, tolerance=5e-4)
     raise Mistake(
-        f"{given}{shown}{named}, detach_reset={detach_reset}: your gradient is {show(value)}; "
-        f"expected {show(expected.item())}. " + question[0].upper() + question[1:]
+        f"{given}, w = {w}{shown}{named}, detach_reset={detach_reset}: your gradient is "
+        f"{show(value)}; expected {show(expected.item())}. {question[0].upper()}{question[1:]}"
     )
 
 
@@ -254,6 +274,7 @@ def rest_slope(answer: Any) -> str:
     slips = {
         math.sqrt(1000) - 1: "How many layers does that count?",
         9.0: "Is the slope of each layer squared?",
+        999.0: "Is that one layer, unsquared?",
         math.sqrt(10): "At rest the overdrive is -1: what is 1 + k |x|?",
         1000 ** (1 / 6) / 2: "At rest the overdrive is -1: what is 1 + k |x|?",
     }

@@ -224,6 +224,12 @@ SGD = Exercise(
             "whose input never spikes",
         ),
         Mutant(
+            "whisper",
+            "One spike is as good as many.",
+            lambda: {"slope": 25, "gain": 2.5},
+            "if it spoke from the start",
+        ),
+        Mutant(
             "gain only",
             "Spikes are all that is missing.",
             lambda: {"slope": 25, "gain": 4},

@@ -235,6 +235,12 @@ def sgd_learns(answer: Any) -> str:
             f"{end:.3f}; expected below {math.log(10) - 0.1:.1f}. Whatever the slope, what is the "
             "gradient of a weight whose input never spikes?"
         )
+    if abs(losses[0] - math.log(10)) < 0.01:
+        raise Mistake(
+            f"{said}, the output is silent at first, or nearly so: {curve}, with {hit:.0%} right; "
+            f"expected below {math.log(10) - 0.1:.1f} and at least 30%. Would it learn sooner if "
+            "it spoke from the start?"
+        )
     if sum(decided[:3]) / 3 < 0.3:
         raise Mistake(
             f"{said}, the outputs fire, but only {decided[0]:.0%} of the first images have one "

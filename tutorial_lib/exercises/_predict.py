@@ -18,6 +18,8 @@ __all__ = ["STATIC", "Question"]
 STATIC = "TUTORIAL_LIB_STATIC"
 """Environment variable: if set, pages will be read without a kernel. The book's build sets it."""
 
+_LOOK = 'class="exercise-text" style="max-width:46em"'
+
 
 class Question:
     """A question, shown by itself in a notebook and in a terminal.
@@ -81,10 +83,8 @@ class Question:
             f"<strong>{escape(key)})</strong> {as_html(text)}</div>"
             for key, text in self._options.items()
         )
-        return (
-            f'<div class="exercise-text" style="max-width:46em"><p><strong>{as_html(self._exercise.title)}</strong></p>'
-            f"{items}</div>"
-        )
+        title = as_html(self._exercise.title)
+        return f"<div {_LOOK}><p><strong>{title}</strong></p>{items}</div>"
 
     def _answers_html(self) -> str:
         """What is said to each option, the right one first, to unfold."""
@@ -95,7 +95,7 @@ class Question:
             f"{as_html(said.message)}</p>"
             for key, said in results
         )
-        return f'<details class="exercise-text" style="max-width:46em"><summary>Answer</summary>{items}</details>'
+        return f"<details {_LOOK}><summary>Answer</summary>{items}</details>"
 
     def _buttons(self) -> ipywidgets.VBox:
         """Widgets that ipywidgets 7.7 has, as Colab does."""

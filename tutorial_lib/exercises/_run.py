@@ -56,8 +56,8 @@ class Result:
     def _repr_html_(self) -> str:
         sign, word, color = _SIGNS[self.status]
         return (
-            f'<div class="exercise-text" role="status" style="border-left:4px solid {color};padding:.3em .8em;'
-            f'margin:.3em 0;max-width:46em"><strong>{sign} {word}</strong> '
+            '<div class="exercise-text" role="status" style="max-width:46em;margin:.3em 0;'
+            f'padding:.3em .8em;border-left:4px solid {color}"><strong>{sign} {word}</strong> '
             f"<small>{escape(self.id)}</small><br>{as_html(self.message)}</div>"
         )
 

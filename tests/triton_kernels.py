@@ -1,0 +1,134 @@
+"""The Triton kernels against the plain loop. Run by test_triton.py, in Triton's interpreter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from tutorial_lib import _lif_sequence, _lif_triton, networks, surrogate
+from tutorial_lib.simulation import forward_pass
+
+MECHANISMS = ["subtract", "zero", "none"]
+G = surrogate.fast_sigmoid(5)
+
+
+def with_kernels(run: Any, wanted: bool) -> Any:
+    """Run with the kernels, and see that they were called; or without them."""
+    calls = []
+    with pytest.MonkeyPatch.context() as patch:
+        if not wanted:
+            patch.setattr(_lif_sequence, "_kernels", lambda mem: None)
+        for name in ("charge", "hand_back"):
+            original = getattr(_lif_triton, name)
+
+            def counting(*args: Any, original: Any = original, name: str = name) -> None:
+                calls.append(name)
+                original(*args)
+
+            patch.setattr(_lif_triton, name, counting)
+        result = run()
+    assert bool(calls) == wanted
+    return result
+
+
+def assert_equal(run: Any, tolerance: float) -> None:
+    """Spikes identical; other results up to rounding, relative to the largest of each."""
+    plain, kernels = (with_kernels(run, wanted) for wanted in (False, True))
+    assert torch.equal(plain[0], kernels[0]) and plain[0].stride() == kernels[0].stride()
+    for a, b in zip(plain, kernels, strict=True):
+        assert a.dtype == b.dtype
+        scale = max(1.0, float(a.detach().abs().max()))
+        torch.testing.assert_close(a, b, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@given(
+    steps=st.integers(1, 6),
+    # The last shape is more than one block of 256 neurons.
+    shape=st.sampled_from([(1, 1), (3, 5), (2, 3, 4, 4), (1, 4, 1, 1), (2, 200)]),
+    dtypes=st.sampled_from(
+        [
+            (torch.float32, torch.float32),
+            (torch.float64, torch.float64),
+            (torch.bfloat16, torch.float32),
+        ]
+    ),
+    detach=st.booleans(),
+    constant=st.booleans(),
+    per_neuron=st.tuples(st.sampled_from(["one", "channel", "all"]), st.booleans()),
+    channels_last=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
+def test_equal_to_the_loop(  # noqa: PLR0913
+    mechanism: str,
+    steps: int,
+    shape: tuple[int, ...],
+    dtypes: tuple[torch.dtype, torch.dtype],
+    detach: bool,
+    constant: bool,
+    per_neuron: tuple[str, bool],
+    channels_last: bool,
+    seed: int,
+) -> None:
+    torch.manual_seed(seed)
+    cur_dtype, dtype = dtypes
+    layout = {
+        "one": (),
+        "channel": (shape[1], *[1] * (len(shape) - 2)),
+        "all": shape[1:],
+    }
+    beta_shape = layout[per_neuron[0]]
+    threshold_shape = layout[per_neuron[0] if per_neuron[1] else "one"]
+    beta = torch.empty(beta_shape, dtype=dtype).uniform_(0, 1).requires_grad_()
+    threshold = torch.empty(threshold_shape, dtype=dtype).uniform_(0.2, 1).requires_grad_()
+    cur = torch.randn(shape if constant else (steps, *shape)).to(cur_dtype)
+    if channels_last and len(shape) == 4:
+        step = cur if constant else cur.flatten(0, 1)
+        step = step.contiguous(memory_format=torch.channels_last)
+        cur = step if constant else step.unflatten(0, (steps, -1))
+    cur.requires_grad_()
+
+    def run() -> list[Tensor]:
+        spk, mem = _lif_sequence.lif_sequence(
+            cur, steps, beta, threshold, G, mechanism, detach, constant=constant, keep_mem=True
+        )
+        weight = torch.linspace(-1, 1, mem.numel(), dtype=mem.dtype).view(mem.shape)
+        loss = (weight * mem).sum() + (weight.flip(0) * spk).sum()
+        return [spk, mem, *torch.autograd.grad(loss, [cur, beta, threshold])]
+
+    assert_equal(run, 1e-12 if dtype == torch.float64 else 1e-5)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("constant", [False, True])
+def test_without_a_gradient(mechanism: str, constant: bool) -> None:
+    """The membrane of the last step alone is kept."""
+    cur = torch.randn((3, 5) if constant else (4, 3, 5))
+
+    def run() -> tuple[Tensor, Tensor]:
+        return _lif_sequence.lif_sequence(
+            cur, 4, torch.tensor(0.8), torch.tensor(0.5), G, mechanism, True,
+            constant=constant, keep_mem=False,
+        )  # fmt: skip
+
+    assert_equal(run, 1e-6)
+    assert with_kernels(run, True)[1].shape == (3, 5)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_the_course_network(mechanism: str) -> None:
+    net = networks.conv_net(0.9, G, threshold=0.3, reset_mechanism=mechanism, detach_reset=False)
+    data = torch.rand(2, 1, 28, 28)
+
+    def run() -> list[Tensor]:
+        spk_rec, mem_rec = forward_pass(net, 3, data, schedule="layer")
+        loss = spk_rec.mean() + mem_rec.square().mean()
+        return [spk_rec, mem_rec, *torch.autograd.grad(loss, list(net.parameters()))]
+
+    assert with_kernels(run, False)[0].any()
+    assert_equal(run, 1e-5)
