@@ -7,7 +7,7 @@ from typing import Any
 
 
 def write(found: dict[str, Any], path: Path) -> None:
-    """Write the tables of one run to ``path``."""
+    """Write the tables of one run to ``path``; of a quick one, the first alone."""
     machine = found["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     parts = [
@@ -15,11 +15,14 @@ def write(found: dict[str, Any], path: Path) -> None:
         f"{machine['threads']} threads of {machine['processor']}; Python {machine['python']}, "
         f"{versions}.",
         _speed(found),
-        _memory(found),
-        _growth("Training over the number of steps", found["over_steps"]),
-        _growth("Training over the batch size", found["over_batch"]),
-        _goal(found["to_95"]),
     ]
+    if "memory" in found:
+        parts += [
+            _memory(found),
+            _growth("Training over the number of steps", found["over_steps"]),
+            _growth("Training over the batch size", found["over_batch"]),
+            _goal(found["to_95"]),
+        ]
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 

@@ -84,13 +84,14 @@ def test_the_notebooks_of_the_course_are_what_their_sources_generate() -> None:
     assert notebooks.check(ROOT) == []
 
 
-def test_the_course_has_its_five_notebooks() -> None:
+def test_the_course_has_its_six_notebooks() -> None:
     assert [source.stem for source in notebooks.sources(ROOT)] == [
         "00_spiking_neuron",
         "01_surrogate_gradients",
         "02_convolutional_snn",
         "03_training",
         "04_spike_visualisation",
+        "05_fast_simulation",
     ]
 
 

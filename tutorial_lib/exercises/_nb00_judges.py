@@ -106,13 +106,13 @@ def clock_current(answer: Any) -> str:
     mems = _climb(current, 400)
     if abs(mems[4] - 1) < 1e-9:
         raise Mistake(
-            f"With I = {show(current)} U is exactly 1 after 5 steps. A spike needs more than the "
+            f"With I = {current:.7g} U is exactly 1 after 5 steps. A spike needs more than the "
             "threshold: is your current on the bound, and on which side of it must it be?"
         )
     period = next((n for n, mem in enumerate(mems, start=1) if mem > 1), None)
     if period is None:
         raise Mistake(
-            f"With I = {show(current)} there is no spike in 400 steps: U comes to "
+            f"With I = {current:.7g} there is no spike in 400 steps: U comes to "
             f"{show(mems[-1])}, and a spike needs more than 1. Is I above the rheobase?"
         )
     if period != 5:
@@ -130,7 +130,7 @@ def clock_current(answer: Any) -> str:
             otherwise = f"{short}: have you rounded the bound down?"
         often = {1: "step", 2: "2nd step", 3: "3rd step"}.get(period, f"{period}th step")
         raise Mistake(
-            f"With I = {show(current)} the membrane first exceeds 1 after {_steps(period)}, so the "
+            f"With I = {current:.7g} the membrane first exceeds 1 after {_steps(period)}, so the "
             f"neuron fires at every {often}; expected every 5th. "
             + question_for(current, slips, otherwise)
         )

@@ -146,7 +146,7 @@ def gradient(answer: Callable[..., Any]) -> str:
         "times w": "what is the derivative of w x[t] by w?",
         "membrane": "does U go into the slope, or the overdrive U - theta?",
         "no slope": "where is g[t], the surrogate's slope at this step?",
-        "old slope": "g[t] is taken at the new membrane: is yours taken at the old one?",
+        "old slope": "is your slope that of the old membrane? g[t] is taken at the new membrane.",
         "no error": "where is error[t], the derivative of the loss by the spike?",
         "true derivative": "is that the true derivative of the spike?",
     }

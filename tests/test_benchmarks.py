@@ -1,0 +1,236 @@
+"""The benchmark compares like with like, and computes what it says. Nothing here is timed."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from benchmarks import contenders, measure, report, speed
+
+SPIKING = [name for name in contenders.MAKERS if name != "floor"]
+STEPS, BATCH = 4, 3
+
+needs_spikingjelly = pytest.mark.skipif(
+    find_spec("spikingjelly") is None, reason="SpikingJelly is not installed; `make bench` does so"
+)
+
+
+def marked(names: list[str]) -> list[Any]:
+    jelly = "SpikingJelly"
+    return [pytest.param(n, marks=needs_spikingjelly if n == jelly else ()) for n in names]
+
+
+def spikes(name: str, data: Tensor) -> Tensor:
+    contender = contenders.make(name)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, contender.autocast is not None):
+        return contender.run(data, STEPS).float()
+
+
+def moved(name: str) -> list[Tensor]:
+    """The weights after one training step."""
+    contender = contenders.make(name)
+    contender.train(*contenders.batch(BATCH), STEPS)
+    return [p.detach() for p in contender.net.parameters()]
+
+
+@pytest.mark.parametrize("name", marked([*contenders.MAKERS]))
+def test_all_have_the_same_weights(name: str) -> None:
+    ours, theirs = contenders.make("ours, step").net, contenders.make(name).net
+    state = torch.get_rng_state()
+    again = contenders.make(name).net
+    assert torch.equal(torch.get_rng_state(), state) or name != "floor"
+    weights = [list(net.parameters()) for net in (ours, theirs, again)]
+    assert [p.numel() for p in weights[0]] == [300, 12, 19_200, 64, 10_240, 10]
+    for a, b, c in zip(*weights, strict=True):
+        assert torch.equal(a, b) and torch.equal(b, c)
+
+
+@pytest.mark.parametrize("name", ["ours, layer", "snnTorch"])
+def test_equal_spikes_and_equal_steps_of_training(name: str) -> None:
+    data, _ = contenders.batch(BATCH)
+    expected = spikes("ours, step", data)
+    assert expected.shape == (STEPS, BATCH, 10) and 0.05 < expected.mean() < 0.95
+    assert torch.equal(spikes(name, data), expected)
+    before = list(contenders.make(name).net.parameters())
+    for a, b, start in zip(moved(name), moved("ours, step"), before, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-4)
+        assert (b - start).abs().max() > 1e-3
+
+
+def test_mixed_precision_is_near() -> None:
+    data, _ = contenders.batch(BATCH)
+    assert contenders.make("ours, bf16").autocast is torch.bfloat16
+    assert (spikes("ours, bf16", data) != spikes("ours, layer", data)).float().mean() < 0.1
+
+
+@needs_spikingjelly
+def test_the_other_peer_fires_as_often() -> None:
+    """It resets within the step, so its spikes differ; but it is as busy."""
+    data, _ = contenders.batch(BATCH)
+    found, expected = spikes("SpikingJelly", data), spikes("ours, step", data)
+    assert found.shape == expected.shape
+    assert float(found.mean()) == pytest.approx(float(expected.mean()), abs=0.2)
+
+
+@pytest.mark.parametrize("name", marked(SPIKING))
+def test_every_contender_learns_and_evaluates(name: str) -> None:
+    contender, (data, targets) = contenders.make(name), contenders.batch(BATCH)
+    before = [p.detach().clone() for p in contender.net.parameters()]
+    contender.evaluate(data, targets, STEPS)
+    assert all(p.grad is None for p in contender.net.parameters())
+    assert all(map(torch.equal, before, contender.net.parameters()))
+    contender.train(data, targets, STEPS)
+    assert not any(map(torch.equal, before, contender.net.parameters()))
+
+
+def test_the_floor_does_the_matrix_work_of_all_steps() -> None:
+    """The first convolution once, without a gradient for the data; the others for each step."""
+    contender, (data, targets) = contenders.make("floor"), contenders.batch(BATCH)
+    seen = []
+    for index in (0, 3, 7):
+        contender.net[index].register_forward_hook(
+            lambda layer, args, out: seen.append((tuple(args[0].shape), args[0].requires_grad))
+        )
+    contender.train(data, targets, STEPS)
+    rows = STEPS * BATCH
+    assert seen == [
+        ((BATCH, 1, 28, 28), False), ((rows, 12, 12, 12), True), ((rows, 1024), True)
+    ]  # fmt: skip
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in contender.net.parameters())
+    seen.clear()
+    contender.evaluate(data, targets, STEPS)
+    assert [shape for shape, _ in seen] == [(BATCH, 1, 28, 28), (rows, 12, 12, 12), (rows, 1024)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1500])
+def test_a_batch_of_any_size(size: int) -> None:
+    images, targets = contenders.batch(size)
+    assert images.shape == (size, 1, 28, 28) and targets.shape == (size,)
+
+
+# ---------------------------------------------------------------- arithmetic
+
+
+def test_rounds_run_all_tasks_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    order: list[str] = []
+
+    def task(name: str, seconds: float) -> None:
+        order.append(name)
+        clock[0] += seconds * len(order)
+
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: clock[0])
+    tasks = {"a": lambda: task("a", 1.0), "b": lambda: task("b", 0.5)}
+    found = measure.interleaved(tasks, rounds=3)
+    assert order == ["a", "b"] * 4
+    assert found == {"a": [3.0, 5.0, 7.0], "b": [2.0, 3.0, 4.0]}  # without the warm-up
+
+
+@given(st.lists(st.tuples(*[st.floats(0.1, 10)] * 2), min_size=1, max_size=9), st.floats(0.1, 9))
+def test_ratios_are_paired(pairs: list[tuple[float, float]], load: float) -> None:
+    """The median of the ratios; what slows a whole round down does not matter."""
+    slow, fast = map(list, zip(*pairs, strict=True))
+    seconds = {"slow": slow, "fast": fast}
+    expected = statistics.median(a / b for a, b in pairs)
+    assert measure.ratio(seconds, "slow", "fast") == pytest.approx(expected)
+    assert measure.ratio(seconds, "slow", "slow") == 1
+    loaded = {name: [values[0] * load, *values[1:]] for name, values in seconds.items()}
+    assert measure.ratio(loaded, "slow", "fast") == pytest.approx(expected)
+
+
+def test_a_ratio_above_one_means_faster() -> None:
+    seconds = {"slow": [4.0, 6.0, 100.0], "fast": [2.0, 2.0, 1.0]}
+    assert measure.ratio(seconds, "slow", "fast") == 3
+
+
+@pytest.fixture
+def fake_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each contender takes a fixed time: snnTorch 6 (evaluating 3), the floor 2 (1), others 3."""
+
+    def interleaved(tasks: dict, rounds: int) -> dict[str, list[float]]:
+        training = len(calls) % 2 == 0
+        calls.append(tasks)
+        times = {"snnTorch": 6.0, "floor": 2.0} if training else {"snnTorch": 3.0, "floor": 1.0}
+        return {name: [times.get(name, 3.0)] * rounds for name in tasks}
+
+    calls: list[dict] = []
+    monkeypatch.setattr(measure, "interleaved", interleaved)
+    monkeypatch.setattr(measure, "commit", lambda: "0123abc")
+    versions = {"versions": {"torch": "1"}, "python": "3", "threads": 2, "cores": 2}
+    monkeypatch.setattr(measure, "machine", lambda: {**versions, "processor": "a processor"})
+    kept = {name: make for name, make in contenders.MAKERS.items() if name != "SpikingJelly"}
+    monkeypatch.setattr(contenders, "MAKERS", kept)
+
+
+@pytest.mark.usefixtures("fake_clock")
+def test_the_first_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "sub" / "speed.json"
+    speed.main(["--quick", "--output", str(output)])
+    found = json.loads(output.read_text())
+    row = found["speed"]["ours, layer"]
+    assert (row["train_seconds"], row["evaluate_seconds"]) == (3, 3)
+    assert row["train_over_snntorch"] == 2
+    assert row["train_time_over_floor"] == 1.5
+    assert row["evaluate_over_snntorch"] == 1
+    assert found["speed"]["snnTorch"]["train_over_snntorch"] == 1
+    assert found["speed"]["floor"]["train_over_snntorch"] == 3
+    assert (found["commit"], found["seed"], found["batch"], found["steps"]) == ("0123abc", 0, 128, 50)
+    text = output.with_suffix(".md").read_text()
+    assert "| ours, layer | 2.00 | 1.50 | 1.00 |" in text
+    assert "Peak memory" not in text
+    assert "a processor" in text and "0123abc" in text
+    assert "ours, layer" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("fake_clock")
+def test_a_quick_run_does_not_replace_the_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = tmp_path / "speed.json"
+    results.write_text("measured")
+    monkeypatch.setattr(speed, "RESULTS", results)
+    speed.main(["--quick"])
+    assert results.read_text() == "measured" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_all_tables_of_a_whole_run(tmp_path: Path) -> None:
+    row = {"train_over_snntorch": 2, "train_time_over_floor": 1.1, "evaluate_over_snntorch": 3}
+    growth = [
+        {"batch": 128, "steps": t, "ours": t / 10, "snntorch": t / 4, "ratio": 2.5} for t in (10, 20)
+    ]
+    found = {
+        "command": "make bench", "commit": "0123abc", "seed": 0, "batch": 128, "steps": 50,
+        "machine": {"versions": {"torch": "1"}, "threads": 2, "processor": "p", "python": "3"},
+        "speed": {"ours, layer": row},
+        "memory": {"ours, layer": {"train": 100.4, "evaluate": 50.6}, "long": {"train": 7.0}},
+        "over_steps": growth,
+        "over_batch": growth,
+        "to_95": {
+            "source": "digits", "goal": 0.95,
+            "snnTorch": {"seconds": 30.0, "iterations": 90, "accuracy": 0.951},
+            "ours, layer": {"seconds": 10.0, "iterations": 80, "accuracy": 0.96},
+        },
+    }  # fmt: skip
+    path = tmp_path / "speed.md"
+    report.write(found, path)
+    text = path.read_text()
+    assert "| ours, layer | 100 | 51 |" in text and "| long | 7 |  |" in text
+    assert text.count("| 128 | 20 | 2.0 | 5.0 | 2.50 |") == 2
+    assert "| ours, layer | 80 | 96.0% | 3.00 |" in text
+    assert "95% on 1,000 test images of digits" in text
+
+
+def test_memory_is_that_of_a_process_of_its_own() -> None:
+    """More steps take more; the imports, some hundred MiB, do not count."""
+    few = measure.peak_memory("ours, layer", "evaluate", 8, 2)
+    many = measure.peak_memory("ours, step", "train", 8, 60)
+    assert 0 <= few < 100 and many > few + 20
