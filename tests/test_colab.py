@@ -192,6 +192,7 @@ def test_the_installed_library_is_whole(colab: Colab) -> None:
     wanted = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for path in package.rglob("*.py")
+        if path.name != "_lif_triton.py"  # its module is imported where Triton is, on a GPU
     }
     code = (
         "import importlib, json, sys\n"

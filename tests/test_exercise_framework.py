@@ -63,7 +63,7 @@ def pair_with_a_gap(x: torch.Tensor, slope: float) -> tuple:
     "stub",
     [None, ..., NotImplemented, (..., 1), {"A": None}, documented, not_implemented, half_filled,
      half_filled_for_torch, pair_with_a_gap, lambda x, slope: None, lambda x, slope: ...],
-    ids=str,
+    ids=lambda stub: getattr(stub, "__name__", str(stub)),  # the same in every worker
 )  # fmt: skip
 def test_stubs_are_recognized(stub: Any) -> None:
     result = examine(SAMPLE, stub)
