@@ -8,6 +8,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 COLAB_WHEELS := $(VENV)/colab-wheels
+PEERS := $(VENV)/.peers
 NOTEBOOKS := $(patsubst %.py,%.ipynb,$(sort $(wildcard notebooks/[0-9][0-9]_*.py)))
 # Two workers with a thread each: more threads than cores make small networks slower.
 QUICK := OMP_NUM_THREADS=1 TUTORIAL_LIB_SOURCE=digits
@@ -80,8 +81,12 @@ book: $(INSTALLED)
 	@echo "The book: book/_build/html/index.html"
 
 # The second peer is installed without what it lists: torchaudio and more, which nothing here uses.
-bench: $(INSTALLED)
+$(PEERS): benchmarks/requirements.txt $(INSTALLED)
+	@echo "Installing the second peer. Once only."
 	@$(PY) $(PIP) install --no-deps --requirement benchmarks/requirements.txt
+	@touch $@
+
+bench: $(PEERS)
 	@$(PY) -m benchmarks.speed $(ARGS)
 
 # Triton's interpreter runs the kernels on a CPU: whether they are right, not whether they are fast.
@@ -95,4 +100,4 @@ notebooks: $(INSTALLED)
 
 clean:
 	rm -rf $(VENV) book/_build .pytest_cache .ruff_cache .hypothesis tutorial_lib.egg-info
-	find tutorial_lib tests tools book notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find tutorial_lib tests tools book notebooks $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -25,10 +25,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the first table only, few rounds")
     parser.add_argument("--output", type=Path, default=RESULTS, help="JSON file to write")
+    parser.add_argument("--short", action="store_true", help="speed and memory only")
     args = parser.parse_args(argv)
     start = time.perf_counter()
     found: dict[str, object] = {
-        "command": "make bench" + (" ARGS=--quick" if args.quick else ""),
+        "command": "make bench" + _arguments(args),
         "commit": measure.commit(),
         "machine": measure.machine(),
         "seed": 0,
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found["speed"] = speed(rounds=3 if args.quick else 11)
     if not args.quick:
         found["memory"] = memory()
+    if not (args.quick or args.short):
         found["over_steps"] = growth("T", [(BATCH, steps) for steps in (10, 25, 50, 100, 200, 400)])
         found["over_batch"] = growth("B", [(size, STEPS) for size in (16, 32, 64, 128, 256, 512)])
         found["to_95"] = time_to_accuracy()
@@ -49,6 +51,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     report.write(found, args.output.with_suffix(".md"))
     print(f"written to {args.output} and {args.output.with_suffix('.md').name}")
+
+
+def _arguments(args: argparse.Namespace) -> str:
+    flags = [f"--{name}" for name in ("quick", "short") if getattr(args, name)]
+    return f' ARGS="{" ".join(flags)}"' if flags else ""
 
 
 def speed(rounds: int) -> dict[str, dict[str, float]]:

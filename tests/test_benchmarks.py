@@ -17,7 +17,7 @@ from torch import Tensor
 from benchmarks import contenders, measure, report, speed
 
 SPIKING = [name for name in contenders.MAKERS if name != "floor"]
-STEPS, BATCH = 4, 3
+STEPS, BATCH = 10, 3
 
 needs_spikingjelly = pytest.mark.skipif(
     find_spec("spikingjelly") is None, reason="SpikingJelly is not installed; `make bench` does so"
@@ -45,9 +45,8 @@ def moved(name: str) -> list[Tensor]:
 @pytest.mark.parametrize("name", marked([*contenders.MAKERS]))
 def test_all_have_the_same_weights(name: str) -> None:
     ours, theirs = contenders.make("ours, step").net, contenders.make(name).net
-    state = torch.get_rng_state()
+    torch.manual_seed(1)
     again = contenders.make(name).net
-    assert torch.equal(torch.get_rng_state(), state) or name != "floor"
     weights = [list(net.parameters()) for net in (ours, theirs, again)]
     assert [p.numel() for p in weights[0]] == [300, 12, 19_200, 64, 10_240, 10]
     for a, b, c in zip(*weights, strict=True):
@@ -58,7 +57,7 @@ def test_all_have_the_same_weights(name: str) -> None:
 def test_equal_spikes_and_equal_steps_of_training(name: str) -> None:
     data, _ = contenders.batch(BATCH)
     expected = spikes("ours, step", data)
-    assert expected.shape == (STEPS, BATCH, 10) and 0.05 < expected.mean() < 0.95
+    assert expected.shape == (STEPS, BATCH, 10) and 5 < expected.sum() < 200
     assert torch.equal(spikes(name, data), expected)
     before = list(contenders.make(name).net.parameters())
     for a, b, start in zip(moved(name), moved("ours, step"), before, strict=True):
@@ -183,7 +182,8 @@ def test_the_first_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert row["evaluate_over_snntorch"] == 1
     assert found["speed"]["snnTorch"]["train_over_snntorch"] == 1
     assert found["speed"]["floor"]["train_over_snntorch"] == 3
-    assert (found["commit"], found["seed"], found["batch"], found["steps"]) == ("0123abc", 0, 128, 50)
+    head = [found[key] for key in ("commit", "seed", "batch", "steps")]
+    assert head == ["0123abc", 0, 128, 50]
     text = output.with_suffix(".md").read_text()
     assert "| ours, layer | 2.00 | 1.50 | 1.00 |" in text
     assert "Peak memory" not in text
@@ -205,7 +205,8 @@ def test_a_quick_run_does_not_replace_the_results(
 def test_all_tables_of_a_whole_run(tmp_path: Path) -> None:
     row = {"train_over_snntorch": 2, "train_time_over_floor": 1.1, "evaluate_over_snntorch": 3}
     growth = [
-        {"batch": 128, "steps": t, "ours": t / 10, "snntorch": t / 4, "ratio": 2.5} for t in (10, 20)
+        {"batch": 128, "steps": t, "ours": t / 10, "snntorch": t / 4, "ratio": 2.5}
+        for t in (10, 20)
     ]
     found = {
         "command": "make bench", "commit": "0123abc", "seed": 0, "batch": 128, "steps": 50,
@@ -230,7 +231,7 @@ def test_all_tables_of_a_whole_run(tmp_path: Path) -> None:
 
 
 def test_memory_is_that_of_a_process_of_its_own() -> None:
-    """More steps take more; the imports, some hundred MiB, do not count."""
-    few = measure.peak_memory("ours, layer", "evaluate", 8, 2)
-    many = measure.peak_memory("ours, step", "train", 8, 60)
-    assert 0 <= few < 100 and many > few + 20
+    """The imports, some hundred MiB, do not count; nor does what the calling process holds."""
+    ballast = torch.ones(2**27)  # 512 MiB
+    found = measure.peak_memory("ours, step", "train", 8, 60)
+    assert ballast[-1] == 1 and 20 < found < 150

@@ -60,6 +60,7 @@ def assert_equal(run: Any, tolerance: float) -> None:
     ),
     detach=st.booleans(),
     constant=st.booleans(),
+    keep_mem=st.booleans(),
     per_neuron=st.tuples(st.sampled_from(["one", "channel", "all"]), st.booleans()),
     channels_last=st.booleans(),
     seed=st.integers(0, 2**31),
@@ -71,6 +72,7 @@ def test_equal_to_the_loop(  # noqa: PLR0913
     dtypes: tuple[torch.dtype, torch.dtype],
     detach: bool,
     constant: bool,
+    keep_mem: bool,
     per_neuron: tuple[str, bool],
     channels_last: bool,
     seed: int,
@@ -95,10 +97,12 @@ def test_equal_to_the_loop(  # noqa: PLR0913
 
     def run() -> list[Tensor]:
         spk, mem = _lif_sequence.lif_sequence(
-            cur, steps, beta, threshold, G, mechanism, detach, constant=constant, keep_mem=True
+            cur, steps, beta, threshold, G, mechanism, detach, constant=constant, keep_mem=keep_mem
         )
-        weight = torch.linspace(-1, 1, mem.numel(), dtype=mem.dtype).view(mem.shape)
-        loss = (weight * mem).sum() + (weight.flip(0) * spk).sum()
+        weight = torch.linspace(-1, 1, spk.numel(), dtype=dtype).view(spk.shape)
+        loss = (weight * spk).sum()
+        if keep_mem:
+            loss = loss + (weight.flip(0) * mem).sum()
         return [spk, mem, *torch.autograd.grad(loss, [cur, beta, threshold])]
 
     assert_equal(run, 1e-12 if dtype == torch.float64 else 1e-5)
