@@ -7,7 +7,7 @@ from typing import Any
 
 
 def write(found: dict[str, Any], path: Path) -> None:
-    """Write the tables of one run to ``path``; of a quick one, the first alone."""
+    """Write the tables of one run to ``path``; of a shorter one, what it has."""
     machine = found["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     parts = [
@@ -17,8 +17,9 @@ def write(found: dict[str, Any], path: Path) -> None:
         _speed(found),
     ]
     if "memory" in found:
+        parts.append(_memory(found))
+    if "over_steps" in found:
         parts += [
-            _memory(found),
             _growth("Training over the number of steps", found["over_steps"]),
             _growth("Training over the batch size", found["over_batch"]),
             _goal(found["to_95"]),
