@@ -60,8 +60,9 @@ def python(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
 
 def test_in_the_interpreter() -> None:
     """In a process of its own: Triton decides at its import whether it interprets."""
-    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / "triton_kernels.py")]
-    done = python(*arguments, TRITON_INTERPRET="1")
+    options = ["-q", "-x", "-p", "no:cacheprovider"]
+    file = str(HERE / "triton_kernels.py")
+    done = python("-m", "pytest", *options, file, TRITON_INTERPRET="1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "12 passed" in done.stdout
 

@@ -46,6 +46,17 @@ def assert_equal(run: Any, tolerance: float) -> None:
         torch.testing.assert_close(a, b, rtol=0, atol=tolerance * scale)
 
 
+def laid_out(cur: Tensor, layout: str) -> Tensor:
+    """The same values, in another order in memory or with gaps."""
+    if layout == "channels_last" and cur.ndim >= 4:
+        return cur.movedim(-3, -1).contiguous().movedim(-1, -3)
+    if layout == "strided":
+        return cur.repeat_interleave(2, dim=-1)[..., ::2]
+    if layout == "batch_first":
+        return cur.transpose(0, 1).contiguous().transpose(0, 1)
+    return cur
+
+
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 @given(
     steps=st.integers(1, 6),
@@ -62,7 +73,7 @@ def assert_equal(run: Any, tolerance: float) -> None:
     constant=st.booleans(),
     keep_mem=st.booleans(),
     per_neuron=st.tuples(st.sampled_from(["one", "channel", "all"]), st.booleans()),
-    channels_last=st.booleans(),
+    layout=st.sampled_from(["contiguous", "channels_last", "strided", "batch_first"]),
     seed=st.integers(0, 2**31),
 )
 def test_equal_to_the_loop(  # noqa: PLR0913
@@ -74,25 +85,17 @@ def test_equal_to_the_loop(  # noqa: PLR0913
     constant: bool,
     keep_mem: bool,
     per_neuron: tuple[str, bool],
-    channels_last: bool,
+    layout: str,
     seed: int,
 ) -> None:
     torch.manual_seed(seed)
     cur_dtype, dtype = dtypes
-    layout = {
-        "one": (),
-        "channel": (shape[1], *[1] * (len(shape) - 2)),
-        "all": shape[1:],
-    }
-    beta_shape = layout[per_neuron[0]]
-    threshold_shape = layout[per_neuron[0] if per_neuron[1] else "one"]
-    beta = torch.empty(beta_shape, dtype=dtype).uniform_(0, 1).requires_grad_()
-    threshold = torch.empty(threshold_shape, dtype=dtype).uniform_(0.2, 1).requires_grad_()
-    cur = torch.randn(shape if constant else (steps, *shape)).to(cur_dtype)
-    if channels_last and len(shape) == 4:
-        step = cur if constant else cur.flatten(0, 1)
-        step = step.contiguous(memory_format=torch.channels_last)
-        cur = step if constant else step.unflatten(0, (steps, -1))
+    channels = (shape[1], *[1] * (len(shape) - 2))
+    sizes = {"one": (), "channel": channels, "all": shape[1:]}
+    of_beta, of_threshold = per_neuron[0], per_neuron[0] if per_neuron[1] else "one"
+    beta = torch.empty(sizes[of_beta], dtype=dtype).uniform_(0, 1).requires_grad_()
+    threshold = torch.empty(sizes[of_threshold], dtype=dtype).uniform_(0.2, 1).requires_grad_()
+    cur = laid_out(torch.randn(shape if constant else (steps, *shape)).to(cur_dtype), layout)
     cur.requires_grad_()
 
     def run() -> list[Tensor]:
