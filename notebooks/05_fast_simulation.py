@@ -450,7 +450,7 @@ fig, ax = plt.subplots(figsize=(5.5, 3), layout="constrained")
 ax.plot(list(accuracy), [100 * value for value in accuracy.values()], **style.curve(0))
 style.dress(ax, "Number of steps T (training and test)", "Test accuracy (%)")
 plt.show()
-assert accuracy[50] > 0.8 and accuracy[50] - accuracy[10] < 0.15
+assert accuracy[50] > 0.7 and accuracy[10] > 0.75 * accuracy[50]
 
 # %% [markdown]
 # Most of what 50 steps give is there at 10, at a fifth of the cost. With very few steps a neuron hardly has the time
