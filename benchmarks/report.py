@@ -16,6 +16,8 @@ def write(found: dict[str, Any], path: Path) -> None:
         f"{versions}.",
         _speed(found),
     ]
+    if "note" in found:
+        parts.insert(1, f"**Note.** {found['note']}")
     if "memory" in found:
         parts.append(_memory(found))
     if "over_steps" in found:
