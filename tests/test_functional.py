@@ -246,6 +246,23 @@ def test_predictions(data: tuple) -> None:
     assert SF.accuracy_rate(spikes, targets) >= right / len(winners) - 1e-12
 
 
+@given(records())
+def test_the_decision_step_is_the_first_from_which_the_prediction_stays(data: tuple) -> None:
+    spikes, _, _ = data
+    so_far = [SF.predict_rate(spikes[: t + 1]).tolist() for t in range(len(spikes))]
+    expected = []
+    for winners in zip(*so_far, strict=True):
+        stays = len(winners)
+        while stays > 0 and winners[stays - 1] == winners[-1]:
+            stays -= 1
+        expected.append(stays + 1 if winners[-1] >= 0 else -1)
+    steps = SF.decision_step(spikes)
+    assert steps.dtype == torch.int64
+    assert steps.tolist() == expected
+    pairs, classes = spikes.repeat_interleave(2, dim=-1), spikes.shape[-1]
+    assert SF.decision_step(pairs, True, classes).tolist() == expected
+
+
 def test_silence_and_ties_are_class_zero_for_accuracy_but_no_decision() -> None:
     targets = torch.tensor([0, 0, 1, 2])
     silent = torch.zeros(5, 4, 3)
@@ -324,7 +341,9 @@ def test_bad_records(call: Callable, rec: object, error: type[Exception], messag
         call(rec, torch.tensor([0, 1]))
 
 
-@pytest.mark.parametrize("call", [SF.predict_rate, SF.decision_rate, SF.first_spike_time])
+@pytest.mark.parametrize(
+    "call", [SF.predict_rate, SF.decision_rate, SF.decision_step, SF.first_spike_time]
+)
 @pytest.mark.parametrize(("rec", "error", "message"), BAD_RECORDS)
 def test_bad_records_alone(call: Callable, rec: object, error: type, message: str) -> None:
     with pytest.raises(error, match=message):

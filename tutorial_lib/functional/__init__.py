@@ -6,7 +6,13 @@ Called as in snnTorch: ``loss_fn = ce_rate_loss(); loss = loss_fn(spk_rec, targe
 from __future__ import annotations
 
 from ._reduction import Loss
-from .accuracy import accuracy_rate, accuracy_temporal, decision_rate, predict_rate
+from .accuracy import (
+    accuracy_rate,
+    accuracy_temporal,
+    decision_rate,
+    decision_step,
+    predict_rate,
+)
 from .losses import (
     ce_count_loss,
     ce_max_membrane_loss,
@@ -26,6 +32,7 @@ __all__ = [
     "ce_rate_loss",
     "ce_temporal_loss",
     "decision_rate",
+    "decision_step",
     "first_spike_time",
     "mse_count_loss",
     "mse_membrane_loss",

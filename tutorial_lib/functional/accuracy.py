@@ -1,14 +1,15 @@
-"""Accuracy of spiking outputs, and how often there is a decision at all."""
+"""Accuracy of spiking outputs, how often there is a decision at all, and when it falls."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from .. import _checks
 from .population import per_class
 from .temporal import first_spike_time
 
-__all__ = ["accuracy_rate", "accuracy_temporal", "decision_rate", "predict_rate"]
+__all__ = ["accuracy_rate", "accuracy_temporal", "decision_rate", "decision_step", "predict_rate"]
 
 
 def accuracy_rate(
@@ -100,6 +101,34 @@ def decision_rate(
         TypeError, ValueError: for a malformed record.
     """
     return _share(predict_rate(spk_rec, population_code, num_classes) >= 0)
+
+
+def decision_step(
+    spk_rec: Tensor, population_code: bool = False, num_classes: int | None = None
+) -> Tensor:
+    r"""Step from which the winner is ahead of every other class until the end.
+
+    With the counts :math:`N_i[t]` up to step t and the winner w of :func:`predict_rate`, the first
+    t from which :math:`N_w > \max_{i \neq w} N_i` at every step. Known only in hindsight.
+
+    Args:
+        spk_rec, population_code, num_classes: as for :func:`predict_rate`.
+
+    Returns:
+        Steps counted from 1 to T, int64, ``[B]``: 3 means that three steps were needed. -1 where
+        there is no decision.
+
+    Raises:
+        TypeError, ValueError: for a malformed record.
+    """
+    winner = predict_rate(spk_rec, population_code, num_classes)
+    counts = per_class(spk_rec, population_code, num_classes).float().cumsum(0)
+    index = winner.clamp(min=0).expand(len(counts), -1).unsqueeze(-1)
+    # The winner's own count is struck out; where there is no other class, silence is the rival.
+    rivals = counts.scatter(2, index, -1).amax(-1).clamp(min=0)
+    behind = counts.gather(2, index).squeeze(-1) <= rivals
+    steps = torch.arange(1, len(counts) + 1, device=counts.device).unsqueeze(1)
+    return ((steps * behind).amax(0) + 1).masked_fill(winner < 0, -1)
 
 
 def _share(hits: Tensor) -> float:
