@@ -25,7 +25,12 @@ from tools import address
 
 ROOT = Path(__file__).resolve().parent.parent
 CONDA_NAMES = {"torch": "pytorch"}  # where conda-forge's name differs from PyPI's
-NOT_ON_CONDA_FORGE = ["snntorch", "sphinx-mathjax-offline"]
+NOT_ON_CONDA_FORGE = [
+    "snntorch",
+    "sphinx-mathjax-offline",
+    "axe-playwright-python",
+    "playwright",
+]
 ONLY_ELSEWHERE = {"appnope", "colorama", "pywinpty"}  # pins for macOS and Windows
 COLAB = {
     "ipykernel": "6.17.1",
