@@ -14,6 +14,7 @@ PACKAGE = Path(tutorial_lib.__file__).parent
 HEAVY = ["torchvision", "sklearn", "scipy", "matplotlib", "ipywidgets", "IPython", "tqdm", "PIL"]
 FLOORS = {
     "_checks": 0,
+    "_surface": 0,
     "_torchvision": 0,
     "surrogate": 1,
     "functional": 1,

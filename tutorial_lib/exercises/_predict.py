@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from .._surface import STATIC, has_widgets
 from ._core import Exercise
 from ._run import Result, as_html, examine
 
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
     import ipywidgets
 
 __all__ = ["STATIC", "Question"]
-
-STATIC = "TUTORIAL_LIB_STATIC"
-"""Environment variable: if set, pages will be read without a kernel. The book's build sets it."""
 
 _LOOK = 'class="exercise-text" style="max-width:46em"'
 
@@ -66,7 +62,7 @@ class Question:
         """
         from IPython.display import HTML, display
 
-        if self.result is not None or not _has_buttons():
+        if self.result is not None or not has_widgets():
             display(HTML(self._repr_html_()))
             return
         display(HTML(self._question_html()))
@@ -119,18 +115,3 @@ class Question:
 
         button.on_click(tell)
         return widgets.VBox([choice, button, said])
-
-
-def _has_buttons() -> bool:
-    """Is there a kernel that can answer a click, and somebody to click?"""
-    if os.environ.get(STATIC) or "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    if getattr(get_ipython(), "kernel", None) is None:
-        return False
-    try:
-        import ipywidgets  # noqa: F401
-    except ImportError:
-        return False
-    return True

@@ -1,0 +1,14 @@
+"""Figures to play with: sliders beside a drawing, with a kernel and without.
+
+Each function returns an explorer that shows itself as the last expression of a cell. Where a kernel
+runs, as in JupyterLab and in Colab, its controls are ipywidgets, and every move is computed anew.
+Where none does, as in the online book, every position was drawn before, and a small script
+exchanges the parts of the drawing in which positions differ.
+
+Both show the same drawing of the same result, and both say in words what it shows: to a screen
+reader as the picture's description, to you as ``repr(explorer)``.
+"""
+
+from __future__ import annotations
+
+__all__: list[str] = []
