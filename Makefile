@@ -19,12 +19,13 @@ PIP := -m pip --disable-pip-version-check --quiet
 AS_ROOT := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test book bench triton notebooks clean
+.PHONY: help setup lab test book browser bench triton notebooks clean
 
 help:
 	@echo 'make lab        open the course in JupyterLab (make lab ARGS="--no-browser --port 9999")'
 	@echo 'make test       lint, compare notebooks with their sources, run all tests and notebooks'
 	@echo 'make book       build the book in book/_build/html; a warning or a failing cell fails it'
+	@echo 'make browser    look at every page of the book, and at JupyterLab, in headless Chromium'
 	@echo 'make notebooks  write notebooks/*.ipynb from notebooks/*.py and the tables of the book,'
 	@echo '                carry the address everywhere'
 	@echo 'make bench      speed and memory against the peers (make bench ARGS=--quick: the first table)'
@@ -79,6 +80,17 @@ book: $(INSTALLED)
 	@$(VENV)/bin/jupyter-book build . --config book/_config.yml --toc book/_toc.yml \
 		--path-output book -W --keep-going
 	@echo "The book: book/_build/html/index.html"
+
+# Two workers: one looks at the pages, the other works in JupyterLab meanwhile.
+browser: $(INSTALLED)
+	@echo "[1/4] a Chromium"
+	@$(PY) -m tests.browser.install
+	@echo "[2/4] the book"
+	@test -f book/_build/html/index.html || $(MAKE) --no-print-directory book
+	@echo "[3/4] its pages, and the notebooks in JupyterLab"
+	@BROWSER_TESTS=required $(QUICK) $(PY) -m pytest tests/browser -n 2 --dist loadfile --durations=10
+	@echo "[4/4] what a first visit of each page takes"
+	@$(PY) -m tests.browser.sizes
 
 # The second peer is installed without what it lists: torchaudio and more, which nothing here uses.
 $(PEERS): benchmarks/requirements.txt $(INSTALLED)
