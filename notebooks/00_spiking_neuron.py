@@ -107,7 +107,7 @@ assert left_over.abs().max() < 1e-10
 # > **Predict.** The current is on for 100 ms, then off. How far does $U$ get in the first 20 ms, that is in
 # > one $\tau$? And how much of it is left one $\tau$ after the current stops?
 
-# %% mystnb={"image": {"alt": "Membrane potential over 200 milliseconds. It rises, ever slower, to 25 millivolt while the current is on for 100 milliseconds, then decays to zero. Dots mark 63 percent after one time constant of charging and 37 percent after one time constant of decay."}}
+# %%
 rise = U.detach()
 fall = solution(t.detach(), start=rise[-1], drive=0.0)
 one_tau = 100  # 20 ms, in samples of 0.2 ms
@@ -120,7 +120,9 @@ for time, value in [(20, rise[one_tau]), (120, fall[one_tau])]:
     ax.plot(time, value, "o", color=style.VERMILION)
     style.note(ax, time + 3, value - 1.2, f"{value / 25:.0%} of 25 mV")
 ax.set(xlabel="Time (ms)", ylabel="Membrane\npotential (mV)")
-plt.show()
+splt.show(
+    "The membrane rises, ever slower, while the current is on, then decays; dots after one tau."
+)
 
 # %% [markdown]
 # The rise is steep at first and flattens as more and more charge leaks out. The fall has the same shape.
@@ -220,7 +222,7 @@ exercises.check("00-time-constant", my_tau)
 #
 # > **Predict.** What does Euler's update do for $\Delta t = 30$ ms and for $\Delta t = 50$ ms, with $\tau = 20$ ms?
 
-# %% mystnb={"image": {"alt": "Three panels for steps of 5, 30 and 50 milliseconds. The exact update lies on the exact curve in all three. Euler's update lies slightly above it at 5 ms, swings around 25 millivolt at 30 ms, and swings ever wider at 50 ms."}}
+# %%
 fig, axes = plt.subplots(1, 3, figsize=(9, 2.8), layout="constrained")
 fine = torch.linspace(0, 250, 501)
 euler_rec = {}
@@ -237,7 +239,10 @@ for ax, dt in zip(axes, (5, 30, 50), strict=True):
     ax.set(xlim=(-2, times[-1] + 2), title=f"$\\Delta t$ = {dt} ms", xlabel="Time (ms)")
 axes[0].set_ylabel("Membrane potential (mV)")
 axes[0].legend()
-plt.show()
+splt.show(
+    "Exact update and Euler's beside the exact curve for three step lengths: Euler's misses, "
+    "swings, runs away."
+)
 
 # %% [markdown]
 # The dots of the exact update lie on the curve in every panel. Euler's squares miss it a little, swing about
@@ -316,7 +321,7 @@ assert abs(cur_cell / (1 - beta_cell) - 25 / 15) < 1e-12
 # > **Predict.** Here are [the update](#eq:00-update) and a threshold, nothing else. The current is 0.15 at each step,
 # > `beta` is 0.9, so the membrane is pulled to $0.15/0.1 = 1.5$. What will the spikes look like?
 
-# %% mystnb={"image": {"alt": "Membrane potential over 40 steps rising smoothly past the threshold at step 10 to 1.5. From step 10 on there is a spike at every step."}}
+# %%
 mem, spk_rec, mem_rec = 0.0, [], []
 for _ in range(40):
     mem = 0.9 * mem + 0.15  # decay, then add the input
@@ -324,7 +329,9 @@ for _ in range(40):
     spk_rec.append(float(mem > 1.0))  # above threshold?
 
 splt.trace(torch.tensor(mem_rec), torch.tensor(spk_rec), threshold=1.0)
-plt.show()
+splt.show(
+    "Without a reset the membrane stays above the threshold: from there on a spike at every step."
+)
 
 # %% [markdown]
 # From step 10 on the membrane stays above threshold, and every step is a spike (the strokes at the top).
@@ -439,7 +446,7 @@ assert pulse["subtract"].tolist() == [2.5, 0.25, 0.125, 0.0625]
 # %%
 exercises.predict("00-reset-count")
 
-# %% mystnb={"image": {"alt": "Three panels of the membrane over 100 steps. Without reset it stays above threshold with a spike at every step from 10 on. With reset to zero it is a regular sawtooth with 9 spikes. With reset by subtraction it is a sawtooth that starts lower after each spike, with 8 spikes."}}
+# %%
 mechanisms = ("none", "zero", "subtract")
 runs = [run([0.15] * 100, beta=0.9, reset=reset) for reset in mechanisms]
 spk_rec, mem_rec = (torch.stack(records, dim=1) for records in zip(*runs, strict=True))
@@ -448,7 +455,9 @@ counts = {name: int(n) for name, n in zip(mechanisms, spk_rec.sum(0), strict=Tru
 fig = plt.figure(figsize=(8, 5), layout="constrained")
 titles = [f"{name}: {n} spikes" for name, n in counts.items()]
 splt.traces(mem_rec, spk_rec, dim=(3, 1), titles=titles, threshold=1.0, fig=fig)
-plt.show()
+splt.show(
+    "One current, three resets: without any it stays above threshold, the other two are sawtooths."
+)
 
 # %% [markdown]
 # Both resets turn firing without end into a rhythm. The lowest panel starts a little lower after each spike:
@@ -507,14 +516,16 @@ assert math.isclose(mem.item(), leaky_step(0.3, 2.0, 0.8)[1], rel_tol=1e-6)
 # > **Predict.** $\beta = 0.9$, $\theta = 1$, and a current of 0.05, 0.09 or 0.12 at each step. Which neurons fire,
 # > if you only wait long enough?
 
-# %% mystnb={"image": {"alt": "Membranes of three neurons over 100 steps. For a current of 0.05 it levels off at 0.5, for 0.09 at 0.9, both below the threshold. For 0.12 it crosses the threshold again and again, a sawtooth with spikes."}}
+# %%
 levels = torch.tensor([0.05, 0.09, 0.12])
 spk_rec, mem_rec = simulate(snn.Leaky(beta=0.9), levels.expand(100, 3))
 
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 for i, level in enumerate(levels.tolist()):
     splt.trace(mem_rec[:, i], threshold=1.0, ax=ax, label=f"I = {level:.2f}")
-plt.show()
+splt.show(
+    "Two of the currents level off below the threshold; the third crosses it again and again."
+)
 
 # %% [markdown]
 # Two curves level off below the threshold; only the third crosses it.
@@ -628,7 +639,7 @@ for b in (1.0, 0.9, 0.5):
     balance = (1 - b) * mem_rec.mean(0) + rates[b]
     assert torch.allclose(balance[settled], currents[settled], rtol=0, atol=2 / num_steps)
 
-# %% mystnb={"image": {"alt": "Two panels of firing rate against current. Left, reset to zero at beta 0.9: measured dots lie on the predicted staircase, which starts at the rheobase 0.1. Right, reset by subtraction: a straight line from the origin for beta 1, curves that start at 0.1 for beta 0.9 and at 0.5 for beta 0.5, all lower."}}
+# %%
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.3), sharey=True, layout="constrained")
 fine = torch.linspace(0.1001, 1.2, 2000, dtype=torch.float64)
 left.plot(fine, 1 / period_of(fine, 0.9), color=style.MUTED, label="predicted, 1/n")
@@ -642,7 +653,10 @@ for ax in (left, right):
     ax.set_xlabel("Current (thresholds per step)")
     ax.legend(loc="upper left", fontsize=style.NOTE_SIZE)
     ax.set_ylim(-0.03, 1.25)
-plt.show()
+splt.show(
+    "Firing rates against the current: left, measured dots on the predicted staircase; right, "
+    "three betas."
+)
 
 # %% [markdown]
 # Left, the dots sit on the prediction: a silent stretch up to the rheobase, then steps, because a period is a
@@ -676,7 +690,7 @@ assert (rates[0.5] <= rates[0.9]).all() and (rates[0.9] <= rates[1.0] + 2 / num_
 # > **Predict.** $\bar I = 0.08$, below the rheobase of 0.1. The noise has mean 0, so it adds nothing on average.
 # > Will there be spikes?
 
-# %% mystnb={"image": {"alt": "Two panels over 400 steps for the same mean current of 0.08. Without noise the membrane levels off at 0.8, no spikes. With noise of standard deviation 0.1 it wanders around that level and crosses the threshold several times, at irregular intervals."}}
+# %%
 torch.manual_seed(1)
 sigma = torch.tensor([0.0, 0.1])
 noisy = 0.08 + sigma * torch.randn(400, 2)
@@ -685,7 +699,10 @@ spk_rec, mem_rec = simulate(snn.Leaky(beta=0.9), noisy)
 fig = plt.figure(figsize=(8, 3.6), layout="constrained")
 titles = [f"sigma = {s:.1f}: {int(n)} spikes" for s, n in zip(sigma, spk_rec.sum(0), strict=True)]
 splt.traces(mem_rec, spk_rec, dim=(2, 1), titles=titles, threshold=1.0, fig=fig)
-plt.show()
+splt.show(
+    "One mean current: without noise it levels off below threshold, with noise it crosses it at "
+    "times."
+)
 
 # %% [markdown]
 # The noisy membrane wanders around 0.8 and now and then stumbles over the threshold, at irregular times.
@@ -719,7 +736,7 @@ assert abs(measured / predicted - 1) < 0.05 and predicted > 0.2
 # %% [markdown]
 # The threshold is less than one standard deviation away. Now the whole curve, rate against mean current:
 
-# %% mystnb={"image": {"alt": "Firing rate against mean current from 0 to 0.3 for three noise levels. Without noise it is exactly zero up to 0.1 and then jumps up steeply. With noise of 0.05 and 0.15 the corner is rounded, and there are spikes below 0.1. All three meet further right."}}
+# %%
 torch.manual_seed(3)
 means = torch.linspace(0, 0.3, 31)
 noisy_rates = {}
@@ -732,7 +749,10 @@ ax.axvline(0.1, color=style.MUTED, linestyle=":")
 style.note(ax, 0.102, 0.18, "rheobase")
 ax.set(xlabel="Mean current (thresholds per step)", ylabel="Spikes per step")
 ax.legend()
-plt.show()
+splt.show(
+    "Firing rate against mean current for three levels of noise, which rounds the corner at the "
+    "rheobase."
+)
 
 # %% [markdown]
 # Without noise the curve has a corner at the rheobase. Noise rounds it off; well above the rheobase it hardly matters.
@@ -765,7 +785,7 @@ def faulty_step(cur, mem, beta, threshold=1.0):
     return spk, mem
 
 
-# %% mystnb={"image": {"alt": "Membranes of a correct and a faulty neuron over the first 60 of 200 steps at a current of 0.05. The correct one levels off at 0.5. The faulty one is above it from the start: it jumps to nearly 2, decays to 1, jumps again, and spikes at about nine of ten steps."}}
+# %%
 spk_right, mem_right = run([0.05] * 200, beta=0.9)
 spk_wrong, mem_wrong = run([0.05] * 200, step=faulty_step, beta=0.9)
 
@@ -774,7 +794,9 @@ splt.trace(mem_right[:60], threshold=1.0, ax=ax)
 splt.trace(mem_wrong[:60], spk_wrong[:60], ax=ax)
 style.note(ax, 30, 0.55, "right: no spikes", color=style.BLUE)
 style.note(ax, 30, 1.6, "faulty", color=style.VERMILION)
-plt.show()
+splt.show(
+    "The correct neuron levels off below threshold; the faulty one jumps from the start and spikes."
+)
 print(f"spikes in 200 steps: right {int(spk_right.sum())}, faulty {int(spk_wrong.sum())}")
 
 # %% [markdown]
@@ -885,7 +907,7 @@ for name, step in [("updated", leaky_step), ("old", old_membrane_step)]:
 #
 # > **Predict.** Which neurons stay silent? You can tell from [the rheobase](#eq:00-rheobase).
 
-# %% mystnb={"image": {"alt": "Raster of 50 neurons over 100 steps with spike counts as bars at its side. The lowest 17 rows are empty. From there upward the spikes get denser, and the first spike comes earlier, with rows of regular strokes."}}
+# %%
 betas = torch.linspace(0.70, 0.99, 50)
 spk_rec, _ = simulate(snn.Leaky(beta=betas), torch.full((100, 1, 50), 0.2))
 spk_rec = spk_rec[:, 0]  # the only sample of the batch: [T, 50]
@@ -899,7 +921,10 @@ style.note(ax, 1, 17.2, r"$(1-\beta)\,\theta = I$", color=style.VERMILION)
 ax.set_ylabel(r"Neuron ($\beta$ from 0.70 up to 0.99)")
 side.barh(range(50), spk_rec.sum(0), color=style.BLUE)
 side.set_xlabel("Spikes in 100 steps")
-plt.show()
+splt.show(
+    "Raster with counts at its side: above the dashed line spikes get denser, and the first "
+    "comes earlier."
+)
 
 # %% [markdown]
 # Rows below the line are empty. Above it, each row has a rhythm of its own: the more faithful, the faster and the earlier.
@@ -951,7 +976,7 @@ inputs = {
 print({name: list(values.shape) for name, values in inputs.items()})
 assert {values.shape for values in inputs.values()} == {(50, 1, 1, 28, 28)}
 
-# %% mystnb={"image": {"alt": "Left, a handwritten 3 with its middle row of pixels marked. Right of it that row over 50 steps in three encodings. Constant current: horizontal gray stripes. Rate: random white dots, dense where the stripes are bright. Latency: one white dot per pixel, left for bright and right for dark pixels."}}
+# %%
 widths = {"width_ratios": [1, 1.6, 1.6, 1.6]}
 fig, axes = plt.subplots(1, 4, figsize=(10, 2.9), gridspec_kw=widths, layout="constrained")
 look = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "none"}
@@ -962,7 +987,9 @@ for ax, (name, values) in zip(axes[1:], inputs.items(), strict=True):
     ax.imshow(values[:, 0, 0, 14].T, aspect="auto", **look)
     ax.set(title=name, xlabel="Time step")
 axes[1].set_ylabel("Column of the marked row")
-plt.show()
+splt.show(
+    "A handwritten digit with its middle row marked, and that row over time in three encodings."
+)
 
 # %% [markdown]
 # The stripes hold the gray value at every step. The dots of the rate code hold it in their density, those of the
@@ -970,7 +997,7 @@ plt.show()
 #
 # > **Predict.** Somebody only counts: the sum over time, and no more. What is left of the image in each encoding?
 
-# %% mystnb={"image": {"alt": "Four images. The mean of the constant current is the digit itself. The mean of the rate code over 10 steps is a grainy digit, over 50 steps a cleaner one. The sum of the latency code is a flat white silhouette in which bright and dim pixels look alike."}}
+# %%
 views = {
     "constant current, mean": inputs["constant current"].mean(0),
     "rate, mean of 10 steps": inputs["rate"][:10].mean(0),
@@ -982,7 +1009,7 @@ for ax, (name, view) in zip(axes, views.items(), strict=True):
     ax.imshow(view[0, 0], cmap="gray", vmin=0, vmax=1)
     ax.set_title(name, fontsize=10)
     ax.set_axis_off()
-plt.show()
+splt.show("What each encoding leaves of the digit when it is averaged or summed over time.")
 
 # %% [markdown]
 # The rate code is the image with grain, which gets finer with time. The latency code has become a silhouette.
@@ -1051,7 +1078,7 @@ assert counts["latency"].sum() == 0 and respond(inputs["latency"])[1].max() < 0.
 # The neurons are silent, not broken. Sparse input needs larger weights. Training would find them; here we help
 # with a factor of 6.
 
-# %% mystnb={"image": {"alt": "Rasters of 40 neurons over 50 steps for three inputs. Constant current: about half of the neurons fire, in regular rows. Rate: mostly the same rows, irregular. Latency with six times the weights: scattered single spikes from most of the neurons."}}
+# %%
 responses["latency"], _ = respond(inputs["latency"], gain=6.0)
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True, layout="constrained")
 for ax, (name, spk_rec) in zip(axes, responses.items(), strict=True):
@@ -1060,7 +1087,9 @@ for ax, (name, spk_rec) in zip(axes, responses.items(), strict=True):
     ax.set_title(f"{name}{factor}: {int(spk_rec.sum())} spikes", fontsize=10)
 for ax in axes[1:]:
     ax.set_ylabel("")
-plt.show()
+splt.show(
+    "Rasters for three inputs: regular rows, the same rows irregular, and scattered single spikes."
+)
 
 # %% [markdown]
 # Left, regular rows: some neurons fire in a steady rhythm, the others silent. Middle, the same rows, with jitter. Right, most neurons

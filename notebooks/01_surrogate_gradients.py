@@ -57,7 +57,7 @@ torch.set_num_threads(1)  # networks this small run fastest on one thread
 #
 # The task is small, so that you can try many things: is a point of the square inside the disc?
 
-# %% mystnb={"image": {"alt": "Points in a square from -1 to 1. Circles mark the points within 0.8 of the center, crosses those outside."}}
+# %%
 def disc(num_samples, seed):
     generator = torch.Generator().manual_seed(seed)
     points = 2 * torch.rand(num_samples, 2, generator=generator) - 1
@@ -70,7 +70,7 @@ ax.scatter(*x[y == 1].T, marker="o", s=16, color=style.BLUE, label="inside (clas
 ax.scatter(*x[y == 0].T, marker="x", s=16, color=style.VERMILION, label="outside (class 0)")
 ax.set(xlabel="Input 1", ylabel="Input 2", aspect="equal")
 fig.legend(loc="outside upper center", ncols=2, frameon=False)
-plt.show()
+splt.show("Points in a square: circles near the center are class 1, crosses outside are class 0.")
 assert 0.4 < y.float().mean() < 0.6
 
 # %% [markdown]
@@ -216,11 +216,13 @@ stairs = (counts - 5) ** 2
 # %% [markdown]
 # > **Predict.** `stairs` holds the loss for 701 weights from 0 to 0.7. What does its graph look like?
 
-# %% mystnb={"image": {"alt": "The loss against the weight is a staircase: flat treads with vertical jumps, 25 for small weights, down to 0 near 0.33, then up again to 36."}}
+# %%
 fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
 ax.plot(weights, stairs, color=style.INK)
 style.dress(ax, "Weight w (threshold units)", "Loss (N − 5)²")
-plt.show()
+splt.show(
+    "The loss is a staircase of flat treads and vertical jumps, down to a valley and up again."
+)
 
 flat = (stairs.diff() == 0).double().mean().item()
 treads = counts.unique().numel()
@@ -372,7 +374,7 @@ assert not passed
 # The same network, the same data, the same 60 updates. Only the backward pass differs. The slope is 5 here;
 # what it changes comes in the last section.
 
-# %% mystnb={"image": {"alt": "Loss against update. With the true derivative a horizontal line near 0.8. With your fast sigmoid the loss falls from the same value to below 0.1."}}
+# %%
 net = disc_net(lambda x: FastSigmoid.apply(x, 5.0))
 losses = fit(net)
 fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
@@ -382,7 +384,7 @@ style.note(ax, 40, dead_losses[0] + 0.03, "true derivative")
 style.note(ax, 40, losses[40] + 0.06, "your fast sigmoid")
 ax.set_ylim(0, 1)
 style.dress(ax, "Update", "Loss")
-plt.show()
+splt.show("With the true derivative the loss stays where it is; with your fast sigmoid it falls.")
 assert losses[0] == dead_losses[0] and losses[-1] < 0.2
 
 # %% [markdown]
@@ -463,7 +465,7 @@ def loss_gradient(weights, spike_grad):
 
 slopes = loss_gradient(weights, surrogate.fast_sigmoid(slope=5))
 
-# %% mystnb={"image": {"alt": "The staircase of the loss with short slanted lines on it. Left of the valley all lines fall to the right, right of it all rise; on the bottom tread the line is flat."}}
+# %%
 fig, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
 ax.plot(weights, stairs, color=style.MUTED, linewidth=1.2)
 for i in range(20, 700, 47):
@@ -472,7 +474,10 @@ for i in range(20, 700, 47):
     ax.plot(weights[i] + ends, stairs[i] + slopes[i] * ends, color=style.VERMILION, linewidth=2.5)
 style.note(ax, 0.03, 31, "gray: true loss\nthick: slope of the surrogate")
 style.dress(ax, "Weight w (threshold units)", "Loss (N − 5)²")
-plt.show()
+splt.show(
+    "Short slanted lines on the staircase fall left of the valley, rise right of it, are flat in "
+    "it."
+)
 assert (slopes[counts < 5] < 0).all() and (slopes[counts > 5] > 0).all()
 assert (slopes[counts == 5] == 0).all()
 
@@ -532,14 +537,14 @@ neurons = {
 for name, (history, first) in neurons.items():
     print(f"{name:<24} first gradient {first:>7.2f}   spikes {history[0]} -> {history[-1]}")
 
-# %% mystnb={"image": {"alt": "Spikes against update for four neurons. Firing with surrogate climbs from 2 to 5, silent with surrogate from 0 to 5. Firing with the true derivative stays at 2, silent with the boxcar at 0."}}
+# %%
 fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 for i, (name, (history, _)) in enumerate(neurons.items()):
     ax.plot(history, markevery=4, label=name, **style.curve(i))
 ax.axhline(5, color=style.MUTED, linewidth=0.8)
 style.dress(ax, "Update", "Spikes in 20 steps")
 fig.legend(loc="outside upper center", ncols=2, frameon=False)
-plt.show()
+splt.show("With a surrogate two neurons reach the target; the other two stay where they were.")
 assert [history[-1] for history, _ in neurons.values()] == [5, 5, 2, 0]
 assert [first == 0 for _, first in neurons.values()] == [False, False, True, True]
 
@@ -657,7 +662,7 @@ integrals = {
 for name, values in integrals.items():
     print(f"{name:<24}", " ".join(f"{value:6.3f}" for value in values))
 
-# %% mystnb={"image": {"alt": "Left: the un-normalized fast sigmoid for slopes 5, 25 and 100, all with peak 1, ever narrower. Middle: the normalized one, ever higher and narrower. Right: integral against the test function; the normalized form tends to 1, the other to 0."}}
+# %%
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
 zoom = torch.linspace(-0.2, 0.2, 401)
 for ax, (name, form) in zip(axes, forms.items(), strict=False):
@@ -670,7 +675,10 @@ for i, (name, values) in enumerate(integrals.items()):
     axes[2].semilogx(ks, values, **style.curve(i))
     style.note(axes[2], 12, 0.22 + 0.52 * i, name)
 style.dress(axes[2], "Slope k", "Integral with test function")
-plt.show()
+splt.show(
+    "Left, ever narrower at one height; middle, narrower and higher; right, what becomes of the "
+    "integral."
+)
 
 # %%
 factor = exercises.accepted("01-delta-factor", my_factor)
@@ -757,11 +765,14 @@ gallery = {
     "straight-through": surrogate.straight_through_estimator(),
 }
 
-# %% mystnb={"image": {"alt": "Two panels with eight surrogates each. Left the primitives beside the true step; the two fast sigmoids hardly rise. Right the derivatives on a logarithmic scale: sigmoid 25 is the highest and falls fastest, boxcar and triangle end, atan and the fast sigmoids have long tails, straight-through is constant at 1."}}
+# %%
 axes = splt.surrogate_curves(gallery, torch.linspace(-1.5, 1.5, 601))
 axes[0].set_ylim(-0.6, 1.3)
 axes[1].set(yscale="log", ylim=(1e-4, 10))
-plt.show()
+splt.show(
+    "Left the smoothed spikes beside the true step; right their derivatives, on a logarithmic "
+    "scale."
+)
 
 # %%
 for name, spike_grad in gallery.items():
@@ -920,7 +931,7 @@ for name in names:
     detached, attached = promised[name, True], promised[name, False]
     print(f"{name:<18} detached {detached:7.1f}   attached {attached:7.1f}")
 
-# %% mystnb={"image": {"alt": "Gradient of the spike count against the weight. Left, atan: detached lies between 11 and 89, attached stays near the average slope of 15.7. Right, sigmoid 25 on a logarithmic scale: detached stays between 0 and 350, attached swings between thousands above and hundreds of thousands below zero."}}
+# %%
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 for ax, name in zip(axes, ("atan(2)", "sigmoid(25)"), strict=True):
     ax.plot(weights, gradients[name, True], color=style.BLUE, label="detached")
@@ -930,7 +941,10 @@ for ax, name in zip(axes, ("atan(2)", "sigmoid(25)"), strict=True):
     style.dress(ax, "Weight w (threshold units)", "dN/dw (per threshold unit)")
 axes[1].set_yscale("symlog", linthresh=100)
 fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
-plt.show()
+splt.show(
+    "Gradient of the spike count: detached it stays bounded; attached it swings, widely for the "
+    "steep one."
+)
 
 # %%
 assert counts[-1] - counts[0] == 11
@@ -1057,7 +1071,7 @@ def backward_once(net):
     return spk_rec.sum().item()
 
 
-# %% mystnb={"image": {"alt": "Gradient norm of the first layer against the number of layers, logarithmic. For slope 25 it falls from about 1e-4 to 1e-12, for slope 5 to about 1e-7, for slope 1 only from 0.1 to about 4e-3."}}
+# %%
 depths, norms = [2, 3, 4, 5], {}
 for k in (1, 5, 25):
     nets = [stack(depth, surrogate.fast_sigmoid(k)) for depth in depths]
@@ -1069,7 +1083,9 @@ for i, (k, values) in enumerate(norms.items()):
     style.note(ax, 5.06, values[-1], f"k = {k}", va="center")
 ax.set(xticks=depths, xlim=(1.9, 5.4))
 style.dress(ax, "Layers of neurons", "Gradient norm, first layer")
-plt.show()
+splt.show(
+    "The gradient of the first layer falls with each layer, and faster the steeper the surrogate."
+)
 
 # %%
 costs = {}
@@ -1155,7 +1171,7 @@ for start, extra_bias in starts.items():
             fit(net)
         scores[start, name] = torch.tensor([share_right(net) for net in nets])
 
-# %% mystnb={"image": {"alt": "Two panels, one per start. Each row is a surrogate, each dot a seed, a bar the mean. From the silent start fast sigmoid 5, atan and the wide triangle reach about 95 percent and straight-through about 80; the means of the others lie near or below 50. From the awake start the triangle of half width 1 joins the best; slope 100 and sigmoid 25 scatter from 20 to 95."}}
+# %%
 fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharey=True, layout="constrained")
 for ax, start in zip(axes, starts, strict=True):
     for row, name in enumerate(candidates):
@@ -1168,7 +1184,7 @@ for ax, start in zip(axes, starts, strict=True):
     ax.grid(axis="y", color=style.PALE)
     style.dress(ax, "Right on 1,000 new points (%)")
 axes[0].invert_yaxis()
-plt.show()
+splt.show("Each row is a surrogate, each dot a seed, the stroke their mean; one panel per start.")
 
 # %%
 for (start, name), values in scores.items():
@@ -1226,7 +1242,7 @@ for name in shown:
     membranes[name], last_gradients[name] = membrane_of_class_1(candidates[name])
 print("largest gradient of this neuron's weights at the last update:", last_gradients)
 
-# %% mystnb={"image": {"alt": "Mean membrane of the class 1 output neuron against update. All three fall from about 0 to below -1 at first. Atan and the wide triangle come back to above 0; with the narrow triangle the membrane falls to about -6 and stays there."}}
+# %%
 fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 for i, (name, means) in enumerate(membranes.items()):
     ax.plot(means, markevery=6, label=name, **style.curve(i))
@@ -1234,7 +1250,7 @@ style.level(ax, 1.0, "threshold")
 style.note(ax, 1, 1.2, "threshold")
 style.dress(ax, "Update", "Mean membrane\n(threshold units)")
 fig.legend(loc="outside upper center", ncols=3, frameon=False)
-plt.show()
+splt.show("All three membranes fall at first; with the narrow triangle it does not come back.")
 assert membranes["triangular(1)"][-1] < -3
 assert min(membranes["atan(2)"]) < -1 and membranes["atan(2)"][-1] > 0
 assert min(membranes["triangular(3)"]) < -1 and membranes["triangular(3)"][-1] > 0

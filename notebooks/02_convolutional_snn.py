@@ -70,13 +70,13 @@ print("samples", {name: len(getattr(digits, name)) for name in ("train", "val", 
 assert images.shape == (128, 1, 28, 28)
 assert images.min() >= 0 and images.max() <= 1
 
-# %% mystnb={"image": {"alt": "Ten handwritten digits from the training set in a row, light strokes on black, with their labels above them."}}
+# %%
 fig, axes = plt.subplots(1, 10, figsize=(10, 1.4), layout="constrained")
 for ax, image, target in zip(axes, images, targets, strict=False):
     ax.imshow(image[0], cmap="gray", vmin=0, vmax=1)
     ax.set_title(int(target), fontsize=11)
     ax.set_axis_off()
-plt.show()
+splt.show("Handwritten digits from the training set in a row, with their labels above them.")
 
 # %% [markdown]
 # These are still images. The network wants something at each of its 50 time steps.
@@ -265,7 +265,7 @@ class ConvSNN(OneStep):
         return torch.stack(spk_rec), torch.stack(mem_rec)
 
 
-# %% mystnb={"image": {"alt": "Membrane of one output neuron over ten steps. Without memory it is a flat line; with memory it starts at the same value and then moves."}}
+# %%
 torch.manual_seed(0)
 net = ConvSNN()
 with torch.no_grad():
@@ -278,7 +278,7 @@ ax.plot(range(5), calls[:, 0, neuron], **splt.style.curve(1), label="without mem
 ax.plot(range(10), mem_rec[:10, 0, neuron], **splt.style.curve(0), label="with memory")
 ax.set(xlabel="Time step", ylabel="Membrane potential\n(threshold = 1)")
 ax.legend()
-plt.show()
+splt.show("Without memory the membrane is a flat line; with memory it starts there and then moves.")
 
 # %% [markdown]
 # Both start at the same value. Only the lower code remembers it: its membrane moves on from there.
@@ -487,7 +487,7 @@ rates = torch.tensor(rates)
 assert (rates[:, 0] > 0.001).all() and (rates[:, 0] < 0.1).all()
 assert (rates[:, 1] < 2e-4).all() and (rates[:, 2] == 0).all()
 
-# %% mystnb={"image": {"alt": "Spike rate of the three layers for five seeds on a logarithmic axis. Layer 1 lies near one percent, layer 2 below one in ten thousand or at zero, and the output layer at zero for every seed."}}
+# %%
 fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 for seed, row in enumerate(rates):
     ax.plot(range(3), row, **splt.style.curve(seed), label=f"seed {seed}")
@@ -496,7 +496,7 @@ ax.set_ylim(-2e-7, 1)
 ax.set_xticks(range(3), ["layer 1", "layer 2", "output"])
 ax.set_ylabel("Spikes per neuron and step")
 ax.legend(ncols=2)
-plt.show()
+splt.show("The spike rate falls from layer to layer for every seed, to silence at the output.")
 
 # %% [markdown]
 # The output layer is silent for every seed. What does an untrained, silent network score?

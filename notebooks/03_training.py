@@ -44,7 +44,6 @@ import tempfile
 from itertools import islice
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import torch
 from torch.utils.data import DataLoader
 
@@ -486,7 +485,7 @@ else:
     assert final.accuracy >= 0.80
 assert final.decision_rate > 0.9
 
-# %% mystnb={"image": {"alt": "Two plots against the iteration. Left: the training loss falls from the dashed line of silence at 2.303 towards the dashed floor at 1.461, steeply in the first iterations. Right: test accuracy rises from about ten percent to above ninety percent, most of it before the first third of the iterations."}}
+# %%
 floors = {"silence, ln 10": math.log(10), "floor, ln(1 + 9/e)": math.log(1 + 9 / math.e)}
 splt.training_curves(
     history.iterations,
@@ -495,7 +494,9 @@ splt.training_curves(
     [result.accuracy for result in tests.values()],
     floors=floors,
 )
-plt.show()
+splt.show(
+    "The loss falls from the line of silence towards its floor; test accuracy rises as it does."
+)
 
 # %% [markdown]
 # Left: the loss stays on the line of silence for a few iterations, then falls fast and creeps towards its floor.

@@ -132,14 +132,14 @@ assert 10 <= margin[idx] <= 40
 # > **Predict.** There are ten output neurons, and 50 steps. The answer is right, with a margin near 25. How
 # > many rows will have marks, and how many marks will the fullest row have?
 
-# %% mystnb={"image": {"alt": "Left: a handwritten digit. Right: raster of the ten output neurons over 50 steps. The row of the right class has marks at most or all steps, a rival row clearly fewer, and most rows are empty."}}
+# %%
 fig, (left, axis) = plt.subplots(1, 2, figsize=(9, 2.8), width_ratios=[1, 3], layout="constrained")
 left.imshow(images[idx, 0], cmap="gray", vmin=0, vmax=1)
 left.set_title(f"a {targets[idx]}")
 left.set_axis_off()
 splt.raster(spk_rec[:, idx], axis)
 axis.set(ylabel="Output neuron = class", yticks=range(10))
-plt.show()
+splt.show("A digit and its output raster: the right class fires at most steps, a rival at fewer.")
 
 # %%
 fired = int((totals[idx] > 0).sum())
@@ -188,14 +188,14 @@ def sample(spikes, size=40):
     return active[:, chosen[active[:, chosen].sum(0).argsort()]]
 
 
-# %% mystnb={"image": {"alt": "Two rasters of 40 active neurons over 50 steps, sorted by count. Layer 1: every row is evenly spaced, sparse at the bottom and dense at the top. Layer 2: many rows are uneven, with gaps and bursts."}}
+# %%
 fig, axes = plt.subplots(2, 1, figsize=(8, 6), sharex=True, layout="constrained")
 for ax, name, spikes in zip(axes, ("Layer 1", "Layer 2"), (layer1, layer2), strict=True):
     splt.raster(sample(spikes), ax, s=10)
     ax.set_title(name, loc="left")
     ax.set_ylabel("Neuron, sorted by count")
 axes[0].set_xlabel("")
-plt.show()
+splt.show("Layer 1 fires in even rows, denser from bottom to top; layer 2 with gaps and bursts.")
 
 # %% [markdown]
 # Do not trust the eye alone. Take the intervals between the spikes of each neuron, and compare its longest
@@ -285,13 +285,15 @@ limit = float(exercises.accepted("04-always", my_limit))
 with torch.no_grad():
     current = net[:2](image).flatten().cpu()
 
-# %% mystnb={"image": {"alt": "Spike count of each neuron of layer 1 against its current from 0 to 2.5. Zero up to a current of 0.5, then a staircase that rises to 50 spikes, which it reaches at the dashed line at 1.5 and keeps."}}
+# %%
 fig, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
 ax.plot(current, layer1.sum(0), ".", color=splt.style.BLUE)
 ax.axvline(limit, color=splt.style.VERMILION, linestyle="--")
 ax.set(xlabel="Current (units of the threshold)", ylabel="Spikes in 50 steps", xlim=(0, 2.5))
 splt.style.dress(ax)
-plt.show()
+splt.show(
+    "Counts of layer 1 against the current: zero, then a staircase that ends at the dashed line."
+)
 
 # %%
 clear = (current - 1.5).abs() > 0.002  # away from the very limit
@@ -312,13 +314,15 @@ assert current[layer1.sum(0) > 0].min() > 0.5
 threshold = net[-1].threshold.item()
 assert torch.equal(spk_rec, (mem_rec > threshold).float())  # a spike is a membrane above threshold
 
-# %% mystnb={"image": {"alt": "Ten small panels, one for each output neuron, of membrane potential over 50 steps. The winner stays above the dashed threshold, its rival goes up and down across it, and the others stay below, some by more than ten thresholds."}}
+# %%
 fig = plt.figure(figsize=(10, 4.4), layout="constrained")
 titles = [f"class {i}" for i in range(10)]
 splt.traces(
     mem_rec[:, idx], spk_rec[:, idx], dim=(2, 5), titles=titles, threshold=threshold, fig=fig
 )
-plt.show()
+splt.show(
+    "The winner stays above threshold, its rival goes up and down across it, the others stay below."
+)
 
 # %%
 silent = totals[idx] == 0
@@ -344,9 +348,9 @@ assert means[silent].max() - means[silent].min() > 2  # silent, but to very diff
 # A raster row is long to count. `spike_count` does it for you: one bar per class, and the axis ends at the
 # number of steps, the most that a neuron can fire.
 
-# %% mystnb={"image": {"alt": "Horizontal bars of the spike counts of the ten classes. The longest bar, dark and with a bold number, is the right class; one rival has about half of it; most bars are zero."}}
+# %%
 splt.spike_count(spk_rec[:, idx])
-plt.show()
+splt.show("The longest bar is the right class; one rival has about half of it.")
 
 # %% [markdown]
 # The dark bar with the bold number is the answer. You see who won. You do not see *when*. Let the bars
@@ -396,9 +400,9 @@ assert size < 1.0
 # Flattened neurons have lost their place in the image. Put them back: for each of the 12 maps of layer 1,
 # count the spikes at each position.
 
-# %% mystnb={"image": {"alt": "Twelve small images, the maps of layer 1, colored by spike count. Some show parts of the digit's outline, others are dark throughout."}}
+# %%
 splt.feature_maps(record[0])
-plt.show()
+splt.show("Maps of layer 1: some show parts of the digit's outline, others are dark throughout.")
 
 # %% [markdown]
 # Each map shows where its filter found what it looks for: an edge from one side, a stroke, a bright area.
@@ -417,9 +421,11 @@ for name, spikes in zip(("layer 1", "layer 2"), many, strict=False):
 #
 # Layer 2 has 64 maps of 4 by 4 neurons. What does an untrained eye see in them?
 
-# %% mystnb={"image": {"alt": "Sixty-four very small images, the 4 by 4 maps of layer 2, colored by spike count. A few neurons fire at most steps, many not at all; the digit cannot be recognized."}}
+# %%
 splt.feature_maps(record[1], columns=16)
-plt.show()
+splt.show(
+    "Maps of layer 2: a few neurons fire at most steps, many never; the digit cannot be recognized."
+)
 
 # %% [markdown]
 # Hardly anything. The digit's shape is gone. A bright spot says "this combination, roughly here", and the
@@ -440,13 +446,13 @@ player = splt.to_html(
 )
 player
 
-# %% mystnb={"image": {"alt": "The busiest map of layer 1 at the first eight steps, spikes bright on dark. The set of firing neurons changes from step to step."}}
+# %%
 fig, axes = plt.subplots(1, 8, figsize=(10, 1.7), layout="constrained")
 for step, ax in enumerate(axes):
     ax.imshow(frames[step], cmap=splt.style.CMAP, vmin=0, vmax=1)
     ax.set_title(f"step {step}: {frames[step].sum():.0f}", fontsize=10)
     ax.set_axis_off()
-plt.show()
+splt.show("The busiest map of layer 1 step by step: the set of firing neurons changes each time.")
 
 # %%
 changes = (frames[1:] != frames[:-1]).flatten(1).any(1)
@@ -505,7 +511,7 @@ for name, chosen in {"right": was_right, "wrong": ~was_right}.items():
     soon = (d <= 5).float().mean()
     print(f"{name}: median step {d.median():.0f}, mean {d.mean():.1f}, by step 5: {soon:.0%}")
 
-# %% mystnb={"image": {"alt": "Two histograms of the step at which the decision falls, from 1 to 50. Right answers: nearly all in the first few steps. Wrong answers: many in the first steps too, but with a longer tail to the right."}}
+# %%
 fig, axes = plt.subplots(2, 1, figsize=(8, 4.4), sharex=True, layout="constrained")
 groups = {"right answers": was_right, "wrong answers": ~was_right}
 for ax, (name, chosen), color in zip(axes, groups.items(), ("BLUE", "VERMILION"), strict=True):
@@ -514,7 +520,7 @@ for ax, (name, chosen), color in zip(axes, groups.items(), ("BLUE", "VERMILION")
     ax.set_title(f"{chosen.sum()} {name}", loc="left")
     splt.style.dress(ax, ylabel="Share (%)")
 axes[1].set(xlabel="Step from which the winner stays ahead", xlim=(0, num_steps + 1))
-plt.show()
+splt.show("When the decision falls: right answers early, wrong ones with a longer tail.")
 
 # %%
 step_right, step_wrong = decision[was_right].float(), decision[~was_right].float()
@@ -536,14 +542,17 @@ decision_rate = torch.stack([(p >= 0).float().mean() for p in cut])
 for t in (1, 2, 3, 5, 10, 20, 50):
     print(f"after step {t:>2}: right {accuracy[t - 1]:.1%}, decided {decision_rate[t - 1]:.1%}")
 
-# %% mystnb={"image": {"alt": "Two curves over the step at which the run is cut off: the share of images decided, and below it the share decided rightly. Both rise steeply in the first steps and are flat from about step ten on."}}
+# %%
 fig, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
 ax.plot(steps, 100 * decision_rate, **splt.style.curve(1) | {"marker": "none"}, label="decided")
 ax.plot(steps, 100 * accuracy, **splt.style.curve(0) | {"markevery": 5}, label="decided and right")
 ax.set(xlabel="Run cut off after step", ylabel="Share of images (%)", ylim=(None, 101))
 ax.legend(loc="lower right")
 splt.style.dress(ax)
-plt.show()
+splt.show(
+    "Share of images decided, and decided rightly, by a cut-off run: both rise steeply, then are "
+    "flat."
+)
 
 # %%
 gain = accuracy[-1] - accuracy[9]
@@ -722,9 +731,9 @@ assert (by_first == targets).float().mean() < right.float().mean()
 # Which classes are confused with which? Rows are the true classes, columns the answers. The last column
 # takes the undecided images, which an accuracy would hand to the lowest of the tied classes.
 
-# %% mystnb={"image": {"alt": "Confusion matrix of ten true classes by ten predicted classes and a last column none. Most images lie on the blue diagonal; orange cells off it are errors."}}
+# %%
 _, matrix = splt.confusion_matrix(targets, predictions)
-plt.show()
+splt.show("Most images lie on the diagonal of right answers; cells off it are errors.")
 
 # %%
 matrix = torch.as_tensor(matrix)
@@ -758,7 +767,7 @@ def verdict(i):
     return f"answer {predictions[i]}" if predictions[i] >= 0 else "no answer"
 
 
-# %% mystnb={"image": {"alt": "Two rows. Each shows a digit, the raster of the ten output neurons and the bars of their counts. Top, a confident mistake: a wrong class fires at many steps and the others at few or none. Bottom, the closest call: the two highest counts are equal or nearly so."}}
+# %%
 fig, axes = plt.subplots(2, 3, figsize=(10, 6), width_ratios=[1, 2, 2], layout="constrained")
 for row, i in zip(axes, (confident, closest), strict=True):
     row[0].imshow(images[i, 0], cmap="gray", vmin=0, vmax=1)
@@ -767,7 +776,7 @@ for row, i in zip(axes, (confident, closest), strict=True):
     splt.raster(spk_rec[:, i], row[1])
     row[1].set(ylabel="Class", yticks=range(10))
     splt.spike_count(spk_rec[:, i], ax=row[2])
-plt.show()
+splt.show("Top, a confident mistake; bottom, the closest call: the digit, its raster, its counts.")
 
 # %%
 print(f"margins: {margin[confident]:.0f} and {margin[closest]:.0f}")
@@ -841,7 +850,7 @@ assert torch.equal(answers[~undecided].long(), predictions[~undecided])
 # > **Predict.** Draw the margins of all right answers, and of all wrong ones. Do the two histograms
 # > overlap?
 
-# %% mystnb={"image": {"alt": "Two histograms of the margin between first and second class, from 0 to 50 spikes. Right answers pile up at large margins. Wrong answers lie mostly at small ones, but reach far to the right."}}
+# %%
 fig, axes = plt.subplots(2, 1, figsize=(8, 4.4), sharex=True, layout="constrained")
 groups = {"right answers": right, "wrong answers": wrong}
 for ax, (name, chosen), color in zip(axes, groups.items(), ("BLUE", "VERMILION"), strict=True):
@@ -851,7 +860,7 @@ for ax, (name, chosen), color in zip(axes, groups.items(), ("BLUE", "VERMILION")
     ax.set_title(f"{chosen.sum()} {name}", loc="left")
     splt.style.dress(ax, ylabel="Share (%)")
 axes[1].set_xlabel("Margin between the first and the second class (spikes)")
-plt.show()
+splt.show("Right answers pile up at large margins; wrong ones lie mostly at small ones.")
 
 # %%
 print(f"median margin: right {margin[right].median():.0f}, wrong {margin[wrong].median():.0f}")
@@ -910,7 +919,7 @@ charts = {
 # > **Predict.** Hide the code above, look only at the rasters, and answer: which networks are silent at the
 # > output? In which layer does the silence of each begin? Which one is untrained?
 
-# %% mystnb={"image": {"alt": "Nine rasters: three networks A, B and C side by side, with layer 1 at the bottom, layer 2 in the middle and the output on top. A fires in both hidden layers but not at the output. B fires in all three. C fires in layer 1 only; layer 2 is empty or nearly so and the output is empty."}}
+# %%
 generator = torch.Generator().manual_seed(0)
 chosen = [torch.randperm(size, generator=generator)[:100] for size in (1728, 1024, 10)]
 fig, axes = plt.subplots(3, 3, figsize=(10, 6.4), sharex=True, layout="constrained")
@@ -921,7 +930,9 @@ for column, (name, chart) in enumerate(charts.items()):
     axes[0, column].set_title(f"Network {name}")
 for ax, name in zip(axes[:, 0], ("Output", "Layer 2", "Layer 1"), strict=True):
     ax.set_ylabel(f"{name} (neuron)")
-plt.show()
+splt.show(
+    "Networks A, B and C side by side; of each the output on top, layer 2, layer 1 at the bottom."
+)
 
 # %%
 for name, chart in charts.items():
@@ -962,14 +973,14 @@ assert sums["C"][0] > 0 and sums["C"][1] < 10 and sums["C"][2] == 0
 #
 # Here is what their ten outputs say to two images.
 
-# %% mystnb={"image": {"alt": "Six rasters of ten output neurons over 20 steps: networks A, B and C side by side, for two images. A: many rows have some marks and the target's row is the fullest, with gaps. B: the target's row is full and nearly all others are empty. C: the target's row is full and several other rows have many marks."}}
+# %%
 records, labels = material.mystery_records()
 fig, axes = plt.subplots(2, 3, figsize=(10, 5), sharex=True, layout="constrained")
 for row, i in zip(axes, (3, 12), strict=True):
     for ax, (name, record) in zip(row, records.items(), strict=True):
         splt.raster(record[:, i], ax)
         ax.set(title=f"Network {name}, a {labels[i]}", yticks=range(10), ylabel="Class")
-plt.show()
+splt.show("Networks A, B and C side by side: their outputs for two images.")
 
 # %% [markdown]
 # > **Exercise 5: name the losses.** Which network was trained with which loss? `records` holds 20 images if two are

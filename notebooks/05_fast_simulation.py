@@ -49,6 +49,7 @@ from torch.utils.data import DataLoader
 import tutorial_lib as snn
 from tutorial_lib import data, networks, simulation, surrogate, training, utils
 from tutorial_lib import functional as SF
+from tutorial_lib import plotting as splt
 from tutorial_lib.plotting import style
 
 # %% [markdown]
@@ -337,7 +338,7 @@ else:
 # In training mode, dropout draws a new mask at each step. Run for all steps at once, it would draw others. So the
 # library does not guess: it says why, and the default falls back to the loop.
 
-# %% mystnb={"image": {"alt": "Two bar charts over the five rungs naive, hoisted, time in the batch, one function and library. Left: speed relative to the naive loop, highest for the library. Right: megabytes kept for the backward pass, nearly halved by hoisting, equal over the next two rungs, and nearly halved again by the library."}}
+# %%
 fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained", sharey=True)
 names = list(ladder)
 for ax, column, label in zip(axes, (0, 1), ("Times as fast as naive", "MB kept"), strict=True):
@@ -347,7 +348,7 @@ for ax, column, label in zip(axes, (0, 1), ("Times as fast as naive", "MB kept")
     ax.margins(x=0.15)
     style.dress(ax, label, "")
 axes[0].invert_yaxis()
-plt.show()
+splt.show("Five rungs of the ladder: speed, and memory kept for the backward pass.")
 
 # %% [markdown]
 # Left: longer is better. Right: shorter is better. The naive loop has the same spikes as the last rung, to the bit.
@@ -400,7 +401,7 @@ for steps in lengths:
             seconds.append(time.perf_counter() - start)
         cost[schedule, steps] = (min(seconds), saved_megabytes(run))
 
-# %% mystnb={"image": {"alt": "Two plots against the number of steps from 5 to 80 for the two schedules. Left: time of a training step relative to five steps step by step; right: megabytes kept. All four curves rise in proportion to the number of steps; layer by layer lies below step by step in both."}}
+# %%
 fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 unit = cost["step", 5][0]
 for i, (schedule, name) in enumerate({"step": "step by step", "layer": "layer by layer"}.items()):
@@ -410,7 +411,9 @@ for i, (schedule, name) in enumerate({"step": "step by step", "layer": "layer by
 style.dress(axes[0], "Number of steps T", "Time (5 naive steps = 1)")
 style.dress(axes[1], "Number of steps T", "MB kept")
 axes[0].legend()
-plt.show()
+splt.show(
+    "Cost of a training step for two schedules: layer by layer lies below step by step in both."
+)
 
 # %%
 for schedule in ("step", "layer"):
@@ -455,13 +458,13 @@ for n in runs:
     print(f"T = {n:>2}: accuracy {accuracy[n].mean():.1%} ({values})", end=", ")
     print(f"decided {decided[n].mean():.1%}")
 
-# %% mystnb={"image": {"alt": "Test accuracy after 60 iterations against the number of steps from 2 to 50, three crosses for each and a line through their means. The mean rises most between 2 and 5 steps; the crosses of one number of steps lie several percent apart."}}
+# %%
 fig, ax = plt.subplots(figsize=(5.5, 3), layout="constrained")
 for n, values in accuracy.items():
     ax.plot([n] * 3, 100 * values, "x", color=style.MUTED)
 ax.plot(list(runs), [100 * values.mean() for values in accuracy.values()], **style.curve(0))
 style.dress(ax, "Number of steps T (training and test)", "Test accuracy (%)")
-plt.show()
+splt.show("A cross for each run, and a line through the means.")
 
 # %%
 mean = {n: values.mean().item() for n, values in accuracy.items()}

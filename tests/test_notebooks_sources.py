@@ -32,7 +32,7 @@ SOURCE = f"""# %% [markdown]
 # %% [markdown]
 # Predict.
 
-# %% mystnb={{"image": {{"alt": "a curve"}}}}
+# %% tags=["exercise"]
 def double(x):
     return 2 * x
 
@@ -129,7 +129,7 @@ def test_the_notebook_is_minimal_and_its_ids_are_stable(course: Path) -> None:
         {},
         {"tags": ["hide-input"]},
         {},
-        {"mystnb": {"image": {"alt": "a curve"}}},
+        {"tags": ["exercise"]},
         {},
     ]
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]

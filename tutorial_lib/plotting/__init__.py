@@ -13,17 +13,21 @@ from __future__ import annotations
 
 from .animation import animator, to_html
 from .counts import spike_count
+from .describing import describe
 from .gradients import surrogate_curves
 from .learning import confusion_matrix, training_curves
 from .maps import feature_maps
 from .membrane import trace, traces
+from .showing import show
 from .spikes import raster
 
 __all__ = [
     "animator",
     "confusion_matrix",
+    "describe",
     "feature_maps",
     "raster",
+    "show",
     "spike_count",
     "surrogate_curves",
     "to_html",

@@ -1,0 +1,112 @@
+"""Shows figures with a description computed from what they plot, for readers who cannot see them.
+
+JupyterLab reads an image's alternative text from HTML alone, and no cell's metadata. So a figure is
+shown as an ``<img alt=...>``, which looks the same in JupyterLab, in Colab and in the book.
+"""
+
+from __future__ import annotations
+
+import html
+from base64 import b64encode
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure, SubFigure
+
+from .describing import describe
+
+DPI = 100  # pixels per inch on the page; a figure of 7 inches is 700 pixels wide
+SHARP = 2  # pixels of the picture for each of the page: screens of phones and good laptops show two
+PHONE = 340  # pixels of width that a phone leaves to a figure
+SHRINK = 0.75  # a figure gets no narrower than this share of its width, or its text cannot be read
+LOSS = 16  # largest error of a color, of 255, that 256 colors may cost
+
+_IMAGE = (
+    '<img alt="{alt}" src="data:image/png;base64,{data}" width="{width}" height="{height}" '
+    'style="display:block;width:{width}px;max-width:100%;min-width:{least}px;height:auto;'
+    'background:#fff">'
+)
+_REGION = (
+    '<div role="region" tabindex="0" aria-label="Figure, scrolls sideways where the page is narrow"'
+    ' style="overflow-x:auto;max-width:100%">{image}</div>'
+)
+
+
+def show(about: str = "", fig: Figure | None = None) -> None:
+    """Show a figure with a description for those who cannot see it, and take it from pyplot.
+
+    In a notebook this replaces ``plt.show()``. The description is ``about``, then what
+    :func:`describe` computes from the figure. In a plain script it is ``plt.show()``.
+
+    Args:
+        about: a sentence that says what the figure is to show; it leads.
+        fig: the figure; all of pyplot's open figures if None.
+
+    Raises:
+        TypeError: if ``about`` is no text or ``fig`` no Figure.
+        ValueError: if no figure is open, or it has no axes.
+    """
+    import matplotlib.pyplot as plt
+
+    if not isinstance(about, str):
+        raise TypeError(
+            f"about must be a sentence, got {type(about).__name__}. Name the figure: show(fig=fig)."
+        )
+    figures = [plt.figure(number) for number in plt.get_fignums()] if fig is None else [fig]
+    if not figures:
+        raise ValueError("There is no open figure: draw one first, or pass it as fig.")
+    texts = [f"{about} {describe(figure)}".strip() for figure in figures]
+    if not _in_notebook():
+        plt.show()
+        return
+    from IPython.display import HTML, display
+
+    for figure, text in zip(figures, texts, strict=True):
+        display(HTML(image(figure, text)))
+        plt.close(figure)
+
+
+def image(fig: Figure, alt: str) -> str:
+    """Return ``fig`` as an HTML image, sharp on screens of high density, with this description.
+
+    Where a page is narrower than three quarters of it, the figure scrolls instead of shrinking.
+    """
+    data, width, height = picture(fig)
+    least = round(SHRINK * width)
+    tag = _IMAGE.format(
+        alt=html.escape(alt), data=b64encode(data).decode(), width=width, height=height,
+        least=least,
+    )  # fmt: skip
+    return tag if least <= PHONE else _REGION.format(image=tag)
+
+
+def picture(fig: Figure) -> tuple[bytes, int, int]:
+    """Return ``fig`` as a PNG file, and its width and height on the page in pixels."""
+    from PIL import Image
+
+    if isinstance(fig, SubFigure):
+        fig = fig.get_figure(root=True)
+    file = BytesIO()
+    fig.savefig(
+        file, format="png", dpi=SHARP * DPI, bbox_inches="tight", pad_inches=0.06,
+        facecolor=fig.get_facecolor(),
+    )  # fmt: skip
+    full = Image.open(file).convert("RGBA")
+    flat = Image.new("RGB", full.size, "white")
+    flat.paste(full, mask=full.getchannel("A"))
+    small = flat.quantize(256, dither=Image.Dither.NONE)
+    error = np.asarray(flat, np.int16) - np.asarray(small.convert("RGB"), np.int16)
+    kept: Any = small if np.abs(error).max() <= LOSS else flat
+    file = BytesIO()
+    kept.save(file, "png", optimize=True)
+    return file.getvalue(), round(flat.width / SHARP), round(flat.height / SHARP)
+
+
+def _in_notebook() -> bool:
+    """Say whether a kernel runs this: a terminal cannot show HTML."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    return getattr(get_ipython(), "kernel", None) is not None
