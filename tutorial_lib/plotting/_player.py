@@ -61,7 +61,7 @@ bar.hidden = false; bar.style.display = "flex"; show(end);
 
 
 def page(
-    pictures: list[bytes], size: tuple[int, int], interval: float, *, loop: bool, alt: str | None
+    pictures: list[bytes], size: tuple[int, int], interval: float, *, loop: bool, alt: str
 ) -> str:
     """Return the HTML text that plays these PNG pictures.
 
@@ -70,7 +70,7 @@ def page(
         size: width and height of a frame in pixels.
         interval: milliseconds between two frames.
         loop: start again after the last frame.
-        alt: description of the picture; a plain one if None.
+        alt: description of the animation.
 
     Raises:
         ValueError: if there is no frame.
@@ -78,8 +78,6 @@ def page(
     if not pictures:
         raise ValueError("The animation has no frames: give FuncAnimation its frames argument.")
     sources = ["data:image/png;base64," + b64encode(picture).decode() for picture in pictures]
-    if alt is None:
-        alt = f"Animation of {len(pictures)} frames; the last one is shown."
     return _PAGE.format(
         uid="player" + uuid.uuid4().hex,
         alt=html.escape(alt),

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from .. import _checks
 from . import _inputs, _player, style
+from .describing import describe
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -101,7 +102,8 @@ def to_html(
         dpi: pixels per inch of the frames; lower is smaller.
         interval: milliseconds between two frames; the animation's own if None.
         default_mode: what happens after the last frame: "once" stops, "loop" starts again.
-        alt: description for readers who do not see the picture.
+        alt: a sentence that says what the animation is to show. For readers who do not see it, it
+            leads; what :func:`describe` computes from the last frame follows.
         close: take the figure from pyplot, so that a notebook does not show it a second time.
 
     Returns:
@@ -126,15 +128,15 @@ def to_html(
 
     frames = _Frames()
     anim.save("frames", writer=frames, dpi=dpi)
+    facts = describe(frames.fig)
     if close:
         import matplotlib.pyplot as plt
 
         plt.close(frames.fig)
-    return HTML(
-        _player.page(
-            frames.pictures, frames.frame_size, interval, loop=default_mode == "loop", alt=alt
-        )
-    )
+    count = len(frames.pictures)
+    text = f"{alt or ''} Animation of {count} frames; the last one: {facts}".strip()
+    loop = default_mode == "loop"
+    return HTML(_player.page(frames.pictures, frames.frame_size, interval, loop=loop, alt=text))
 
 
 class _Frames(AbstractMovieWriter):

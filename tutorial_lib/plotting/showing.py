@@ -12,24 +12,27 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 
 from .describing import describe
 
 DPI = 100  # pixels per inch on the page; a figure of 7 inches is 700 pixels wide
 SHARP = 2  # pixels of the picture for each of the page: screens of phones and good laptops show two
-PHONE = 340  # pixels of width that a phone leaves to a figure
+PHONE = 328  # pixels of width that a phone of 360 leaves to a figure
 SHRINK = 0.75  # a figure gets no narrower than this share of its width, or its text cannot be read
-LOSS = 16  # largest error of a color, of 255, that 256 colors may cost
+LOSS = 32  # largest error of a color, of 255, that 256 colors may cost; it falls on edges of text
 
 _IMAGE = (
     '<img alt="{alt}" src="data:image/png;base64,{data}" width="{width}" height="{height}" '
     'style="display:block;width:{width}px;max-width:100%;min-width:{least}px;height:auto;'
     'background:#fff">'
 )
+# The script lets the keyboard stop at a figure only where there is something to scroll.
 _REGION = (
-    '<div role="region" tabindex="0" aria-label="Figure, scrolls sideways where the page is narrow"'
-    ' style="overflow-x:auto;max-width:100%">{image}</div>'
+    '<div role="region" tabindex="0" aria-label="{name}" style="overflow-x:auto;max-width:100%">'
+    "{image}</div><script>(r => new ResizeObserver(() => {{ const wide = r.scrollWidth > "
+    'r.clientWidth; r.tabIndex = wide ? 0 : -1; r.setAttribute("role", wide ? "region" : "group"); '
+    "}}).observe(r))(document.currentScript.previousElementSibling)</script>"
 )
 
 
@@ -63,44 +66,58 @@ def show(about: str = "", fig: Figure | None = None) -> None:
     from IPython.display import HTML, display
 
     for figure, text in zip(figures, texts, strict=True):
-        display(HTML(image(figure, text)))
+        display(HTML(page_part(figure, text)))
         plt.close(figure)
 
 
-def image(fig: Figure, alt: str) -> str:
+def page_part(fig: Figure, alt: str) -> str:
     """Return ``fig`` as an HTML image, sharp on screens of high density, with this description.
 
     Where a page is narrower than three quarters of it, the figure scrolls instead of shrinking.
     """
     data, width, height = picture(fig)
     least = round(SHRINK * width)
-    tag = _IMAGE.format(
+    image = _IMAGE.format(
         alt=html.escape(alt), data=b64encode(data).decode(), width=width, height=height,
         least=least,
     )  # fmt: skip
-    return tag if least <= PHONE else _REGION.format(image=tag)
+    if least <= PHONE:
+        return image
+    words = alt.split()
+    name = " ".join(["Figure:", *words[:5]]).rstrip(".,:;") + " ..." * (len(words) > 5)
+    return _REGION.format(name=html.escape(name), image=image)
 
 
 def picture(fig: Figure) -> tuple[bytes, int, int]:
     """Return ``fig`` as a PNG file, and its width and height on the page in pixels."""
     from PIL import Image
 
-    if isinstance(fig, SubFigure):
-        fig = fig.get_figure(root=True)
     file = BytesIO()
     fig.savefig(
         file, format="png", dpi=SHARP * DPI, bbox_inches="tight", pad_inches=0.06,
         facecolor=fig.get_facecolor(),
     )  # fmt: skip
-    full = Image.open(file).convert("RGBA")
-    flat = Image.new("RGB", full.size, "white")
-    flat.paste(full, mask=full.getchannel("A"))
-    small = flat.quantize(256, dither=Image.Dither.NONE)
-    error = np.asarray(flat, np.int16) - np.asarray(small.convert("RGB"), np.int16)
-    kept: Any = small if np.abs(error).max() <= LOSS else flat
+    drawn = Image.open(file).convert("RGBA")
+    flat = Image.new("RGB", drawn.size, "white")
+    flat.paste(drawn, mask=drawn.getchannel("A"))
     file = BytesIO()
-    kept.save(file, "png", optimize=True)
+    _few_colors(flat).save(file, "png", optimize=True)
     return file.getvalue(), round(flat.width / SHARP), round(flat.height / SHARP)
+
+
+def _few_colors(image: Any) -> Any:
+    """Return a PIL image with 256 colors, a third of the size, unless a color would change."""
+    from PIL.Image import Dither, Quantize
+
+    if image.getcolors(256):
+        return image.quantize(256, Quantize.MEDIANCUT, dither=Dither.NONE)
+    few = image.quantize(256, Quantize.FASTOCTREE, dither=Dither.NONE)
+    # It makes white nearly white, which would show as a box on the page.
+    palette = np.reshape(few.getpalette(), (-1, 3))
+    palette[(palette >= 252).all(axis=1)] = 255
+    few.putpalette(palette.ravel().tolist())
+    error = np.asarray(image, np.int16) - np.asarray(few.convert("RGB"), np.int16)
+    return few if np.abs(error).max() <= LOSS else image
 
 
 def _in_notebook() -> bool:

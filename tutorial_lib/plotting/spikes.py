@@ -22,7 +22,7 @@ def raster(data: Any, ax: Axes | None = None, **kwargs: Any) -> PathCollection:
             ``marker``. The default marker is a vertical tick as high as the rows allow.
 
     Returns:
-        The collection of marks; its offsets are the pairs (time step, neuron).
+        The collection of marks, of the gid ``raster``; its offsets are pairs (time step, neuron).
 
     Raises:
         ValueError: for a scalar, an empty axis, or values other than 0 and 1.
@@ -45,6 +45,7 @@ def raster(data: Any, ax: Axes | None = None, **kwargs: Any) -> PathCollection:
     height = ax.bbox.height * 72 / style.root_figure(ax).dpi
     options: dict[str, Any] = dict(kwargs)
     options.setdefault("marker", "|")
+    options.setdefault("gid", "raster")
     options.setdefault("s", float(np.clip(0.8 * height / neurons, 1.5, 14)) ** 2)
     if not {"c", "color", "facecolor", "facecolors"} & set(options):
         options["color"] = style.INK
