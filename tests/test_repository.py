@@ -33,6 +33,7 @@ NOT_ON_CONDA_FORGE = [
 ]
 ONLY_ELSEWHERE = {"appnope", "colorama", "pywinpty"}  # pins for macOS and Windows
 COLAB = {
+    "anywidget": "0.9.21",
     "ipykernel": "6.17.1",
     "ipywidgets": "7.7.1",
     "matplotlib": "3.10.0",

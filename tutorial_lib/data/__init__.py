@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from ._files import DamagedFileError, DataError, DownloadError, MissingFilesError
-from ._load import Digits, load
+from ._load import Digits, enlarged, load
 from ._loaders import Loaders, loaders, subset
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "DownloadError",
     "Loaders",
     "MissingFilesError",
+    "enlarged",
     "load",
     "loaders",
     "subset",

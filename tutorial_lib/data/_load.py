@@ -167,7 +167,7 @@ def _embedded(val_fraction: float | None, seed: int, reason: str) -> Digits:
 
     bunch = load_digits()
     small = torch.from_numpy(bunch.images).float().unsqueeze(1) / 16
-    images = torch.nn.functional.interpolate(small, size=(28, 28), mode="bilinear").clamp_(0, 1)
+    images = enlarged(small)
     targets = torch.from_numpy(bunch.target).long()
     val_size = _val_size(len(images) - DIGITS_TEST, val_fraction, DIGITS_VAL)
     test, val, train = (
@@ -175,6 +175,12 @@ def _embedded(val_fraction: float | None, seed: int, reason: str) -> Digits:
         for index in split(len(images), [DIGITS_TEST, val_size], seed)
     )
     return Digits(train=train, val=val, test=test, source="digits", reason=reason)
+
+
+def enlarged(small: Tensor) -> Tensor:
+    """Resize images of the embedded digits, ``[N, 1, 8, 8]`` from 0 to 1, to ``[N, 1, 28, 28]``."""
+    large = torch.nn.functional.interpolate(small, size=(28, 28), mode="bilinear")
+    return large.clamp_(0, 1)
 
 
 def _val_size(pool: int, fraction: float | None, default: float) -> int:
