@@ -18,6 +18,8 @@ from .surrogate import Surrogate
 
 __all__ = ["lif_sequence"]
 
+BLOCK = 2**18  # membranes handled at a time on a CPU, whose cache holds them: one MiB
+
 
 def lif_sequence(
     cur: Tensor,
@@ -90,29 +92,61 @@ class _LifSequence(torch.autograd.Function):
             )
         mem, beta, threshold = ctx.saved_tensors
         spike_grad, reset_mechanism, detach_reset, constant = ctx.settings
-        # grad[t] becomes dL/dU[t]: what arrives at step t, plus what step t + 1 hands back.
-        slope = spike_grad.derivative(mem - threshold)
-        grad = torch.mul(slope, grad_spk, out=torch.empty_like(mem))  # laid out as mem is
-        want_beta, want_threshold = ctx.needs_input_grad[1:3]
-        grad_threshold = -_sum_to(grad, threshold) if want_threshold else None
-        if grad_mem is not None:
-            grad += grad_mem
-        _hand_back_all(grad, mem, slope, beta, threshold, reset_mechanism, detach_reset)
-        grad_beta = None
-        if want_beta or want_threshold:
-            before = torch.cat([torch.zeros_like(mem[:1]), mem[:-1]])  # the run starts from rest
-            fired = (before > threshold).to(mem.dtype)
+        want_cur, want_beta, want_threshold = ctx.needs_input_grad[:3]
+        grad_beta = torch.zeros_like(beta) if want_beta else None
+        grad_threshold = torch.zeros_like(threshold) if want_threshold else None
+        grad_cur = _room_for_currents(mem, ctx.cur_dtype, constant) if want_cur else None
+        later = None
+        for steps in _blocks(mem):
+            u = mem[steps]
+            # grad[t] becomes dL/dU[t]: what arrives at step t, plus what step t + 1 hands back.
+            slope = spike_grad.derivative(u - threshold)
+            grad = torch.mul(slope, grad_spk[steps], out=torch.empty_like(u))  # laid out as mem is
+            if want_threshold:
+                grad_threshold -= _sum_to(grad, threshold)
+            if grad_mem is not None:
+                grad += grad_mem[steps]
+            _hand_back_all(grad, later, u, slope, beta, threshold, reset_mechanism, detach_reset)
+            later = grad[0]
+            if want_beta or want_threshold:
+                before = _shifted(mem, steps)
+                fired = (before > threshold).to(mem.dtype)
             if want_beta:
                 kept = before * (1 - fired) if reset_mechanism == "zero" else before
-                grad_beta = _sum_to(grad * kept, beta)
+                grad_beta += _sum_to(grad * kept, beta)
             if want_threshold and reset_mechanism == "subtract":
                 grad_threshold -= _sum_to(grad * fired, threshold)
             if want_threshold and not detach_reset and reset_mechanism != "none":
                 scale = threshold if reset_mechanism == "subtract" else beta * before
                 attached = grad * scale * spike_grad.derivative(before - threshold)
                 grad_threshold += _sum_to(attached, threshold)
-        grad_cur = grad.sum(0) if constant else grad
-        return grad_cur.to(ctx.cur_dtype), grad_beta, grad_threshold, *[None] * 6
+            if want_cur and constant:
+                grad_cur += grad.sum(0)
+            elif want_cur:
+                grad_cur[steps] = grad
+        return (
+            grad_cur.to(ctx.cur_dtype) if want_cur else None, grad_beta, grad_threshold, *[None] * 6
+        )  # fmt: skip
+
+
+def _blocks(record: Tensor) -> list[slice]:
+    """Time in blocks, from the last one down: on a CPU as long as its cache holds, else all."""
+    steps = len(record)
+    size = steps if _kernels(record) or record.is_cuda else BLOCK // record[0].numel()
+    size = min(max(size, 1), steps)
+    return [slice(max(end - size, 0), end) for end in range(steps, 0, -size)]
+
+
+def _room_for_currents(mem: Tensor, dtype: torch.dtype, constant: bool) -> Tensor:
+    """What takes the gradient of the currents; of a constant one, zeros to add up in."""
+    return torch.zeros_like(mem[0]) if constant else torch.empty_like(mem, dtype=dtype)
+
+
+def _shifted(mem: Tensor, steps: slice) -> Tensor:
+    """The membranes one step before ``steps``; the run starts from rest."""
+    if steps.start > 0:
+        return mem[steps.start - 1 : steps.stop - 1]
+    return torch.cat([torch.zeros_like(mem[:1]), mem[: steps.stop - 1]])
 
 
 def _charge_all(
@@ -131,18 +165,24 @@ def _charge_all(
     decay, level = _scalar(beta), _scalar(threshold)
     old = torch.zeros_like(mem[0])
     fired = torch.gt(old, level, out=torch.empty_like(old))
-    for t in range(len(spk)):
-        new = mem[t if len(mem) > 1 else 0]
-        now = cur if constant else cur[t]
-        lif_charge(now, old, fired, decay, level, reset_mechanism, out=new)
-        fired = torch.gt(new, level, out=spk[t] if spk.dtype == mem.dtype else fired)
-        if spk.dtype != mem.dtype:
-            spk[t] = fired
-        old = new
+    records = mem.unbind(0) if len(mem) > 1 else mem.unbind(0) * len(spk)
+    for steps in reversed(_blocks(spk)):
+        # Half precision is converted block by block; other currents and spikes are not copied.
+        given = cur.to(mem.dtype) if constant else cur[steps].to(mem.dtype)
+        given = [given] * (steps.stop - steps.start) if constant else given.unbind(0)
+        direct = spk.dtype == mem.dtype
+        spikes = spk[steps] if direct else _record(old, steps.stop - steps.start, mem.dtype)
+        for now, new, fires in zip(given, records[steps], spikes.unbind(0), strict=True):
+            lif_charge(now, old, fired, decay, level, reset_mechanism, out=new)
+            fired = torch.gt(new, level, out=fires)
+            old = new
+        if not direct:
+            spk[steps] = spikes
 
 
-def _hand_back_all(
+def _hand_back_all(  # noqa: PLR0913
     grad: Tensor,
+    later: Tensor | None,
     mem: Tensor,
     slope: Tensor,
     beta: Tensor,
@@ -150,13 +190,18 @@ def _hand_back_all(
     reset_mechanism: ResetMechanism,
     detach_reset: bool,
 ) -> None:
-    """Add to each step of ``grad`` what the step after it hands back, from the last one down."""
+    """Add to each step of ``grad`` what the step after it hands back, from the last one down.
+
+    ``later`` is the gradient of the step after the last one, None at the end of the run.
+    """
     if kernels := _kernels(mem):
         kernels.hand_back(grad, mem, slope, beta, threshold, reset_mechanism, detach_reset)
         return
     settings = (_scalar(beta), _scalar(threshold), reset_mechanism, detach_reset)
-    for t in range(len(mem) - 2, -1, -1):
-        _hand_back(grad[t], grad[t + 1], mem[t], slope[t], *settings)
+    for now, *state in zip(*(reversed(x.unbind(0)) for x in (grad, mem, slope)), strict=True):
+        if later is not None:
+            _hand_back(now, later, *state, *settings)
+        later = now
 
 
 def _kernels(mem: Tensor) -> Any:

@@ -172,7 +172,7 @@ def _part_size(data: Tensor, axis: int = 0) -> int:
     """How many samples to run at once: on a CPU, what its cache holds; on a GPU, all."""
     if data.device.type != "cpu":
         return max(1, data.shape[axis])
-    return 2 * CHUNK if torch.is_autocast_enabled("cpu") else CHUNK
+    return 4 * CHUNK if torch.is_autocast_enabled("cpu") else CHUNK
 
 
 def _run_layerwise(
