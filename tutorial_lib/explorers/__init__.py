@@ -11,4 +11,7 @@ reader as the picture's description, to you as ``repr(explorer)``.
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from .neuron import neuron
+from .surrogates import surrogates
+
+__all__ = ["neuron", "surrogates"]

@@ -29,11 +29,12 @@ _STYLE = """\
 .explorer-controls{display:grid;gap:.2em;padding:.4em 0;max-width:38em}
 .explorer-controls label,.explorer-play{display:flex;flex-wrap:wrap;align-items:center;\
 gap:0 .8em;min-height:2.4em;margin:0}
-.explorer-controls label>span{min-width:10em}
+.explorer-controls label>span:first-child{flex:0 0 12em}
+@media (max-width:30em){.explorer-controls label>span:first-child{flex-basis:100%}}
 .explorer-controls input{flex:1;min-width:9em;min-height:2em;margin:0}
 .explorer-controls select,.explorer-controls button{font:inherit;min-height:2.2em;padding:0 .6em}
 .explorer-controls button{min-width:5.5em}
-.explorer-controls output{min-width:4.5em;font-variant-numeric:tabular-nums}
+.explorer-controls input+span{min-width:4.5em;font-variant-numeric:tabular-nums}
 .explorer-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .explorer[data-on] figcaption{display:none}
 @media print{.explorer .explorer-controls{display:none}.explorer[data-on] figcaption{display:block}}
@@ -59,7 +60,7 @@ const wake = async root => {
       const text = parts[i][states[state][i]];
       if (slot.part !== text) slot.innerHTML = slot.part = text; });
     controls.forEach((c, i) => { if (c.type !== "range") return;
-      c.nextElementSibling.value = words[i][c.value];
+      c.nextElementSibling.textContent = words[i][c.value];
       c.setAttribute("aria-valuetext", words[i][c.value]); });
     svg.setAttribute("aria-label", texts[state]);
     shown.textContent = "Shown: " + controls.map((c, i) =>
@@ -148,7 +149,7 @@ def _control(explorer: Explorer, control: Control) -> str:
         field = (
             f'<input type="range" min="0" max="{len(words) - 1}" step="1" value="{start}" '
             f'aria-valuetext="{escape(words[start])}" autocomplete="off" {data}{plays}>'
-            f"<output>{escape(words[start])}</output>"
+            f'<span aria-hidden="true">{escape(words[start])}</span>'
         )
     return f"<label><span>{escape(control.label)}</span>{field}</label>\n"
 
