@@ -116,6 +116,9 @@ def _output(left: Axes, right: Axes, journey: Journey) -> None:
     neurons = len(journey.labels)
     marks = splt.raster(journey.spikes, left)
     marks.set_gid("raster")
+    left.hlines(
+        range(neurons), -0.5, journey.num_steps - 0.5, colors=style.PALE, linewidths=0.6, zorder=0.5
+    )
     for text in list(left.texts):  # "no spikes": the sentence says so
         text.remove()
     splt.spike_count(journey.spikes, ax=right, labels=journey.labels)

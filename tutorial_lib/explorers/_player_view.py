@@ -100,7 +100,7 @@ def look(journey: Journey, neuron: int) -> dict[str, Any]:
     """Color, line and weight of an output neuron: the first two of the ranking stand out."""
     rank = journey.ranking.index(neuron)
     if rank < 2:
-        return style.curve(rank) | {"marker": "none", "linewidth": 2.0, "zorder": 3 - 0.1 * rank}
+        return style.curve(rank) | {"marker": "none", "linewidth": 2.0, "zorder": 3 + 0.1 * rank}
     return {"color": GREY, "linestyle": "-", "linewidth": 0.9, "zorder": 2}
 
 
@@ -188,14 +188,19 @@ def _ends(ax: Axes, journey: Journey) -> None:
     others = [int(totals[neuron]) for neuron in journey.ranking if neuron not in named]
     low, high = ax.get_ylim()
     least = (high - low) * style.NOTE_SIZE * 1.3 / 72 / PANELS[2]
-    across, y = ax.get_yaxis_transform(), -np.inf
+    heights = [*([min(others)] if others else []), *(int(totals[n]) for n in reversed(named))]
+    for i in range(1, len(heights)):  # upwards from the lowest, then down from the top if too high
+        heights[i] = max(heights[i], heights[i - 1] + least)
+    heights[-1] = min(heights[-1], journey.num_steps)
+    for i in reversed(range(len(heights) - 1)):
+        heights[i] = min(heights[i], heights[i + 1] - least)
+    across = ax.get_yaxis_transform()
     if others:
-        y = min(others)
-        span = f"{y}" if y == max(others) else f"{y} to {max(others)}"
+        y, span = heights.pop(0), f"{min(others)} to {max(others)}"
+        span = span if min(others) < max(others) else f"{min(others)}"
         text = f"{len(others)} other{'s' if len(others) > 1 else ''}: {span}"
         style.note(ax, 1.02, y, text, transform=across, va="center", color=style.MUTED)
-    for neuron in reversed(named):
-        y = max(int(totals[neuron]), y + least)
+    for neuron, y in zip(reversed(named), heights, strict=True):
         line = look(journey, neuron)
         ax.plot([1.02, 1.09], [y, y], transform=across, clip_on=False, gid="key", **line)
         style.note(
