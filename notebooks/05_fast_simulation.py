@@ -26,7 +26,7 @@
 # [notebook 03](03_training.ipynb), and backpropagation through time from
 # [notebook 01](01_surrogate_gradients.ipynb).
 #
-# **Time**: about 40 minutes to read and try, two to three minutes to run.
+# **Time**: about 75 minutes to read and try, two to three minutes to run.
 
 # %% tags=["hide-input"]
 # In Colab this cell installs the course's library beside Colab's torch. Elsewhere it does nothing.
@@ -40,14 +40,16 @@ if "COLAB_RELEASE_TAG" in os.environ and importlib.util.find_spec("tutorial_lib"
     subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", address])
 
 # %%
+import copy
 import time
 
 import matplotlib.pyplot as plt
 import torch
+from torch import nn
 from torch.utils.data import DataLoader
 
 import tutorial_lib as snn
-from tutorial_lib import data, networks, simulation, surrogate, training, utils
+from tutorial_lib import data, exercises, networks, simulation, surrogate, training, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
 from tutorial_lib.plotting import style
@@ -185,6 +187,39 @@ climb("hoisted", hoisted, naive_loop)
 # </details>
 #
 # Its gradients add up by themselves: `cur1` is used fifty times, and autograd sums what comes back.
+#
+# > **Exercise 1: what it can save.** Count before you measure. A convolution multiplies once for each weight of a
+# > filter at each place of each of its output maps; a fully connected layer, once for each weight. What share of all
+# > multiplications of a forward pass of 50 steps does it save to run the first convolution once? In percent, to one
+# > decimal.
+
+# %% tags=["exercise"]
+# Yours to edit: a number in place of the three dots, such as 31.4 for 31.4 %.
+my_share = ...
+
+# %%
+exercises.check("05-hoist-share", my_share)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# The maps before pooling are 24 by 24 in the first convolution and 8 by 8 in the second. A filter of the second
+# looks at 12 input maps.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# first = 12 * 24 * 24 * (1 * 5 * 5)
+# second = 64 * 8 * 8 * (12 * 5 * 5)
+# share_solved = 100 * 49 * first / (50 * (first + second + 10 * 1024))
+# ```
+#
+# </details>
+#
+# So a clock that counts multiplications alone would hardly notice. Where `climb` found more than that, pooling and
+# memory are behind it.
 
 # %% [markdown]
 # ## Rung 2: time in the batch
@@ -192,9 +227,42 @@ climb("hoisted", hoisted, naive_loop)
 # The second convolution has no memory. It does not care whether two images belong to two samples or to two
 # moments. So run the first layer of neurons to the end, stack its spikes to `[T, B, 12, 12, 12]`, fold time into
 # the batch, and convolve all steps at once.
+#
+# > **Exercise 2: fold and unfold.** Write a function that calls `layer`, which takes a batch `[N, ...]`, exactly once
+# > for all steps of all samples. `x` is `[T, B, ...]`; so is the result, with the shape that the layer makes of the
+# > rest.
+
+
+# %% tags=["exercise"]
+def my_over_time(layer, x):
+    # Yours to edit. Fold T and B into one axis, call the layer, and take the two apart again.
+    ...
 
 
 # %%
+exercises.check("05-fold-time", my_over_time)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `x.flatten(0, 1)` makes one axis of the first two, and `unflatten(0, (a, b))` makes two of the first. Take the
+# numbers from the shape of `x`.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def over_time_solved(layer, x):
+#     return layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+# ```
+#
+# </details>
+
+# %%
+over_time = exercises.accepted("05-fold-time", my_over_time)
+
+
 def run_neurons(lif, currents):
     spk_rec = []
     for cur in currents:
@@ -203,12 +271,12 @@ def run_neurons(lif, currents):
     return torch.stack(spk_rec)
 
 
+# %%
 def time_in_batch(images):
     utils.reset(net)
     spk1 = run_neurons(lif1, [pool(conv1(images))] * num_steps)
-    cur2 = pool(conv2(spk1.flatten(0, 1))).unflatten(0, (num_steps, -1))
-    spk2 = run_neurons(lif2, cur2)
-    cur3 = fc1(flatten(spk2.flatten(0, 1))).unflatten(0, (num_steps, -1))
+    spk2 = run_neurons(lif2, over_time(lambda spk: pool(conv2(spk)), spk1))
+    cur3 = over_time(lambda spk: fc1(flatten(spk)), spk2)
     return run_neurons(lif3, cur3)
 
 
@@ -232,7 +300,7 @@ climb("time in the batch", time_in_batch, hoisted)
 # reset detached. Let $G[t]$ be the gradient of the loss with respect to $U[t]$. It has two
 # sources, the spike at this step and the membrane at the next:
 #
-# $$G[t] = \tilde S'\big(U[t]-\theta\big)\, \frac{\partial L}{\partial S[t]} + \beta\, G[t+1]$$
+# $$ G[t] = \tilde S'\big(U[t]-\theta\big)\, \frac{\partial L}{\partial S[t]} + \beta\, G[t+1] $$ (eq:05-back)
 
 
 # %%
@@ -269,9 +337,8 @@ class LeakyRun(torch.autograd.Function):
 def one_function(images):
     cur1 = pool(conv1(images)).expand(num_steps, -1, -1, -1, -1)
     spk1 = LeakyRun.apply(cur1, beta, 1.0)
-    cur2 = pool(conv2(spk1.flatten(0, 1))).unflatten(0, (num_steps, -1))
-    spk2 = LeakyRun.apply(cur2, beta, 1.0)
-    cur3 = fc1(flatten(spk2.flatten(0, 1))).unflatten(0, (num_steps, -1))
+    spk2 = LeakyRun.apply(over_time(lambda spk: pool(conv2(spk)), spk1), beta, 1.0)
+    cur3 = over_time(lambda spk: fc1(flatten(spk)), spk2)
     return LeakyRun.apply(cur3, beta, 1.0)
 
 
@@ -303,6 +370,64 @@ for cur in currents:
 torch.testing.assert_close(by_hand, by_autograd, rtol=1e-12, atol=1e-12)
 
 # %% [markdown]
+# > **Exercise 3: another reset, another way back.** With reset to zero, $U[t+1] = \beta\,(1 - S[t])\,U[t] + I[t+1]$.
+# > The reset is detached: $S[t]$ in it is a number. Write the recursion for this neuron. `mem_rec` holds $U$ and
+# > `grad_spk` holds $\partial L/\partial S$, both `[T, ...]`; return $G$ in the same shape, and leave both as they are.
+
+
+# %% tags=["exercise"]
+def my_way_back(mem_rec, grad_spk, beta, threshold, spike_grad):
+    # Yours to edit. spike_grad.derivative(x) is the surrogate's slope at x.
+    ...
+
+
+# %%
+exercises.check("05-way-back", my_way_back)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# What is $\partial U[t+1] / \partial U[t]$ now, for a neuron that has fired at $t$, and for one that has not? The rest
+# is as in [the recursion above](#eq:05-back).
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def way_back_solved(mem_rec, grad_spk, beta, threshold, spike_grad):
+#     grad = spike_grad.derivative(mem_rec - threshold) * grad_spk
+#     silent = (mem_rec <= threshold).to(grad.dtype)
+#     for t in reversed(range(len(grad) - 1)):
+#         grad[t] += beta * silent[t] * grad[t + 1]  # who has fired hands nothing back
+#     return grad
+# ```
+#
+# </details>
+#
+# Here it is at work, as the backward pass of a run with the other reset:
+
+
+# %%
+way_back = exercises.accepted("05-way-back", my_way_back)
+
+
+def run_to_zero(currents):
+    mem, record = torch.zeros(8, dtype=torch.float64), []
+    for cur in currents:
+        spk, mem = snn.lif_step(cur, mem, 0.9, 1.0, spike_grad, reset_mechanism="zero")
+        record.append((spk, mem))
+    return map(torch.stack, zip(*record, strict=True))
+
+
+# %%
+spk_rec, mem_rec = run_to_zero(currents)
+(by_autograd,) = torch.autograd.grad((spk_rec * weights).sum(), currents)
+by_hand = way_back(mem_rec.detach(), weights, 0.9, 1.0, spike_grad)
+torch.testing.assert_close(by_hand, by_autograd, rtol=1e-4, atol=1e-6)
+print(f"{int(spk_rec.sum())} spikes; the gradients of {currents.numel()} currents agree")
+
+# %% [markdown]
 # ## Rung 4: the library
 #
 # `simulation.forward_pass` does all of this. It traces the network, finds out what is stateless and what depends
@@ -318,13 +443,18 @@ assert ladder["library"][1] < 0.7 * ladder["one function"][1]
 # %% [markdown]
 # You have used it since [notebook 02](02_convolutional_snn.ipynb) without noticing. `schedule="step"` asks for the
 # loop, `schedule="layer"` for this one, and the default takes whichever the network allows.
-# Here is one that does not allow it:
 
 # %%
-noisy = torch.nn.Sequential(
-    torch.nn.Flatten(),
-    torch.nn.Dropout(0.5),
-    torch.nn.Linear(784, 10),
+exercises.predict("05-layerwise")
+
+# %% [markdown]
+# Here is another one that does not allow it:
+
+# %%
+noisy = nn.Sequential(
+    nn.Flatten(),
+    nn.Dropout(0.5),
+    nn.Linear(784, 10),
     snn.Leaky(beta=beta, init_hidden=True, output=True),
 )
 try:
@@ -337,6 +467,81 @@ else:
 # %% [markdown]
 # In training mode, dropout draws a new mask at each step. Run for all steps at once, it would draw others. So the
 # library does not guess: it says why, and the default falls back to the loop.
+#
+# Sometimes a network could be run layer by layer, but is not written that way. This one works, one step after the
+# other. It keeps a membrane in a place of its own, where the library cannot follow it.
+
+
+# %%
+class Stubborn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(20, 30)
+        self.lif1 = snn.Leaky(beta=0.9)
+        self.fc2 = nn.Linear(30, 10)
+        self.lif2 = snn.Leaky(beta=0.8, init_hidden=True, output=True)
+        self.mem1 = self.lif1.init_leaky()
+
+    def forward(self, x):
+        x = x.view(x.shape[0], -1)
+        spk1, self.mem1 = self.lif1(self.fc1(x), self.mem1)
+        return self.lif2(self.fc2(spk1))
+
+
+# %%
+small_images = torch.rand(3, 4, 5)
+try:
+    simulation.forward_pass(Stubborn(), num_steps, small_images, schedule="layer")
+except ValueError as error:
+    print(error)
+else:
+    raise AssertionError("a state of its own must be refused")
+
+# %% [markdown]
+# > **Exercise 4: ready for layers.** Write the same network such that the library accepts it. For the same weights it
+# > shall send the same spikes. There is more than one thing in the way.
+
+
+# %% tags=["exercise"]
+class MyReady(nn.Module):
+    def __init__(self):
+        super().__init__()
+        # Yours to edit: the four layers, in the same order.
+
+    def forward(self, x):
+        # Yours to edit: one step of images [B, 4, 5].
+        ...
+
+
+# %%
+exercises.check("05-layer-ready", MyReady)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `init_hidden=True` lets a layer keep its membrane itself, and `utils.reset` finds it there. The library has to know
+# that an operation leaves the batch axis alone: `flatten(1)` says so, `view` does not.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# class ReadySolved(nn.Module):
+#     def __init__(self):
+#         super().__init__()
+#         self.fc1 = nn.Linear(20, 30)
+#         self.lif1 = snn.Leaky(beta=0.9, init_hidden=True)
+#         self.fc2 = nn.Linear(30, 10)
+#         self.lif2 = snn.Leaky(beta=0.8, init_hidden=True, output=True)
+#
+#     def forward(self, x):
+#         return self.lif2(self.fc2(self.lif1(self.fc1(x.flatten(1)))))
+# ```
+#
+# </details>
+#
+# Back to the ladder, with all its rungs side by side:
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained", sharey=True)
@@ -424,8 +629,73 @@ assert cost["layer", 80][1] < 0.7 * cost["step", 80][1]
 
 # %% [markdown]
 # Both grow in proportion to T: backpropagation through time has to remember every step. The layer-by-layer line is
-# flatter, since the first convolution is kept once; it is not of another kind. When memory runs out all the same, `training.train(..., micro_batch=16)` takes the
-# batch in parts and adds up their gradients. The update is the same; the peak is that of 16 images.
+# flatter, since the first convolution is kept once; it is not of another kind.
+#
+# When memory runs out all the same, take the batch in parts. The gradient of a sum is the sum of the gradients, and
+# `backward()` adds to what is there already. So run some images, send their gradient back, forget them, go on, and
+# update the weights once at the end. The peak of memory is that of one part.
+#
+# > **Exercise 5: a batch in parts.** Write such an update. `loss_of(images, targets)` runs the network and returns the
+# > *mean* loss of the images that it gets, at most `size` at a time. The weights shall end up where one update
+# > with the whole batch would take them, also where the last part is smaller.
+
+
+# %% tags=["exercise"]
+def my_update(optimizer, loss_of, images, targets, size):
+    # Yours to edit. `images.split(size)` gives the parts. Nothing is returned.
+    ...
+
+
+# %%
+exercises.check("05-micro-batch", my_update)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# A part has a mean of its own. How much does it count in the mean over the whole batch? Clear the gradients once,
+# before the first part.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def update_solved(optimizer, loss_of, images, targets, size):
+#     optimizer.zero_grad()
+#     for part, wanted in zip(images.split(size), targets.split(size), strict=True):
+#         loss = loss_of(part, wanted) * len(part) / len(images)
+#         loss.backward()
+#     optimizer.step()
+# ```
+#
+# </details>
+#
+# The same update of the same network, in one piece and in parts of 12, 12 and 8 images:
+
+# %%
+update = exercises.accepted("05-micro-batch", my_update)
+
+
+def updated(size):
+    twin = copy.deepcopy(net)
+    optimizer = torch.optim.SGD(twin.parameters(), lr=0.1)
+
+    def loss_of(images, targets):
+        return SF.ce_rate_loss()(simulation.forward_pass(twin, 20, images)[0], targets)
+
+    update(optimizer, loss_of, images, targets, size)
+    return list(twin.parameters())
+
+
+# %%
+for whole, in_parts, before in zip(updated(32), updated(12), net.parameters(), strict=True):
+    torch.testing.assert_close(in_parts, whole, rtol=1e-4, atol=1e-6)
+    assert not torch.equal(whole, before)
+print("one update, in one piece or in parts: the same weights")
+
+# %% [markdown]
+# `training.train(..., micro_batch=16)` does this for you. So neither T nor the batch has to shrink because of memory.
+# It costs no more multiplications, only a little order.
 
 # %% [markdown]
 # ## The fastest step is the one you leave out
@@ -479,24 +749,11 @@ assert mean[2] < mean[50] and decided[2].mean() < decided[50].mean()
 # one T from the next. A single run could have told you that fewer steps are better.
 
 # %% [markdown]
-# ## Try it yourself
+# > **Try it.** `LeakyRun` saves `mem_rec` in float32. Save it in bfloat16 (cast in `save_for_backward`, cast back in
+# > `backward`) and measure how far the gradients move. Where does the surrogate's slope feel it most?
 #
-# > **Exercise 1.** Change `LeakyRun` to reset-to-zero: $U[t] = \beta (1 - S[t-1]) U[t-1] + I[t]$. What is
-# > $\partial U[t+1]/\partial U[t]$ now? Check yourself against `snn.lif_step(..., reset_mechanism="zero")`.
-#
-# > **Exercise 2.** `LeakyRun` saves `mem_rec` in float32. Save it in bfloat16 and measure how far the gradients
-# > move. Where does the surrogate's slope feel it most?
-#
-# > **Exercise 3.** Train at T = 10 and test the same network at T = 50, and the other way round. What is kept, what
-# > is lost?
-#
-# <details><summary>Hints</summary>
-#
-# 1. $\beta (1 - S[t])$: a neuron that has fired hands nothing back.
-# 2. Cast in `save_for_backward`, cast back in `backward`. The fast sigmoid is steepest at the threshold.
-# 3. `training.evaluate(net, test, steps)` takes any number of steps.
-#
-# </details>
+# > **Try it.** Train at T = 10 and test the same network at T = 50, and the other way round:
+# > `training.evaluate(net, test, steps)` takes any number of steps. What is kept, what is lost?
 
 # %% [markdown]
 # ## Summary

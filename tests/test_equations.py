@@ -235,6 +235,26 @@ def test_backpropagation_through_time(
     assert auto.item() == pytest.approx(gradient, rel=1e-9, abs=1e-10)
 
 
+@given(st.lists(st.tuples(CURRENT, st.floats(-2, 2)), min_size=1, max_size=10), BETA, THRESHOLD)
+def test_the_way_back_of_a_run(
+    pairs: list[tuple[float, float]], beta: float, threshold: float
+) -> None:
+    """eq:05-back: G[t], the gradient of I[t], from the spike at step t and from G[t+1]."""
+    k = 5.0
+    currents = torch.tensor([x for x, _ in pairs], dtype=torch.float64, requires_grad=True)
+    mem, loss, overdrives = number(0.0), number(0.0), []
+    for cur, (_, dl_ds) in zip(currents, pairs, strict=True):
+        spk, mem = snn.lif_step(cur, mem, beta, threshold, surrogate.fast_sigmoid(k))
+        overdrives.append(mem.item() - threshold)
+        loss = loss + dl_ds * spk
+    (auto,) = torch.autograd.grad(loss, currents)
+    back, expected = 0.0, []
+    for over, (_, dl_ds) in zip(reversed(overdrives), reversed(pairs), strict=True):
+        back = dl_ds * (1 + k * abs(over)) ** -2 + beta * back
+        expected.insert(0, back)
+    assert auto.tolist() == pytest.approx(expected, rel=1e-9, abs=1e-10)
+
+
 def some_spikes(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     spk_rec = (torch.rand(7, 3, 4, generator=generator) < 0.4).double()
