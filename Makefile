@@ -69,7 +69,8 @@ test: $(INSTALLED) $(COLAB_WHEELS)/.fetched
 	@echo "[3/4] unit tests"
 	@$(QUICK) $(PY) -m pytest tests -n 2 --dist loadfile --durations=10
 	@echo "[4/4] every notebook, executed on the embedded digits"
-	@$(QUICK) $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
+	@$(QUICK) PYTHONSTARTUP='$(CURDIR)/tests/kernel_startup.py' \
+		$(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
 		-n 2 --dist loadfile --durations=10 $(NOTEBOOKS)
 	@echo "All tests passed."
 

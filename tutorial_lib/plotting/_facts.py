@@ -122,6 +122,7 @@ class Panel:
     title: str
     x: str
     y: str
+    color: str  # what the color of an image measures
     facts: list[Fact] = field(default_factory=list)
 
     def kinds(self) -> tuple[str, ...]:
@@ -130,17 +131,18 @@ class Panel:
 
 
 def panels(figure: Any) -> list[Panel]:
-    """Return the visible panels of a figure; the scale of a color bar joins its panels' labels."""
+    """Return the visible panels of a figure; a color bar's label goes to the panels with images."""
     bars = [ax for ax in figure.axes if ax.get_label() == "<colorbar>"]
+    color = next((bar.get_ylabel() or bar.get_xlabel() for bar in bars), "")
     shown = [ax for ax in figure.axes if ax.get_visible() and ax not in bars]
-    return [panel(ax) for ax in shown if ax.axison or ax.has_data()]
+    return [_panel(ax, color) for ax in shown if ax.axison or ax.has_data()]
 
 
-def panel(ax: Axes) -> Panel:
-    """Return what ``ax`` shows."""
+def _panel(ax: Axes, color: str) -> Panel:
     title = ax.get_title() or ax.get_title(loc="left") or ax.get_title(loc="right")
-    facts = [*_bars(ax), *_collections(ax), *_pictures(ax), *_lines(ax), *_bands(ax)]
-    return Panel(title, _label(ax, "x"), _label(ax, "y"), facts)
+    pictures = list(_pictures(ax))
+    facts = [*_bars(ax), *_collections(ax), *pictures, *_lines(ax), *_bands(ax)]
+    return Panel(title, _label(ax, "x"), _label(ax, "y"), color if pictures else "", facts)
 
 
 def _label(ax: Axes, which: str) -> str:

@@ -122,6 +122,8 @@ def _pictures(facts: Sequence[Picture], names: Sequence[str]) -> str:
     sizes = {(fact.rows, fact.columns) for fact in facts}
     size = f"{best.rows} by {best.columns} each, " if len(sizes) == 1 else ""
     empty = sum(fact.low == fact.high == 0 for fact in facts)
+    if empty == len(facts):
+        return f"{size}all 0"
     blank = f", {empty} of them all 0" if empty else ""
     return f"{size}highest {number(best.high)} {_cell(best)} of {name}{blank}"
 

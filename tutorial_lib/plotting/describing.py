@@ -109,4 +109,5 @@ def _axes(panel: Panel, *, span: bool) -> str:
     if x and span and spans:
         low, high = min(low for low, _ in spans), max(high for _, high in spans)
         x = f"{x} from {_words.number(low)} to {_words.number(high)}"
-    return f"{y} against {x}" if x and y else y or x
+    axes = f"{y} against {x}" if x and y else y or x
+    return ", in color ".join(part for part in (axes, _words.plain(panel.color)) if part)

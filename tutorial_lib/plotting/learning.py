@@ -142,6 +142,7 @@ def confusion_matrix(
         hidden = np.ma.masked_where(~part | (matrix == 0), matrix)
         top = max(matrix[part].max(), len(truth) / num_classes * (1 if part is right else 0.1))
         image = ax.imshow(hidden, cmap=cmap, vmin=0, vmax=top, interpolation="nearest")
+        image.set_gid("right answers" if part is right else "wrong answers")
         for row, col in zip(*np.nonzero(part & (matrix > 0)), strict=True):
             color = _readable(image.cmap(image.norm(matrix[row, col])))
             ax.text(

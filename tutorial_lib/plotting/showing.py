@@ -20,7 +20,8 @@ DPI = 100  # pixels per inch on the page; a figure of 7 inches is 700 pixels wid
 SHARP = 2  # pixels of the picture for each of the page: screens of phones and good laptops show two
 PHONE = 328  # pixels of width that a phone of 360 leaves to a figure
 SHRINK = 0.75  # a figure gets no narrower than this share of its width, or its text cannot be read
-LOSS = 32  # largest error of a color, of 255, that 256 colors may cost; it falls on edges of text
+# With 256 colors no more than this share of the pixels may be off by more than LOSS, of 255.
+LOSS, FEW = 32, 1e-3
 
 _IMAGE = (
     '<img alt="{alt}" src="data:image/png;base64,{data}" width="{width}" height="{height}" '
@@ -117,7 +118,7 @@ def _few_colors(image: Any) -> Any:
     palette[(palette >= 252).all(axis=1)] = 255
     few.putpalette(palette.ravel().tolist())
     error = np.asarray(image, np.int16) - np.asarray(few.convert("RGB"), np.int16)
-    return few if np.abs(error).max() <= LOSS else image
+    return few if (np.abs(error).max(axis=-1) > LOSS).mean() <= FEW else image
 
 
 def _in_notebook() -> bool:
