@@ -64,6 +64,8 @@ def _shorten(svg: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {box[1]} {box[2]}" '
         f'style="stroke-linejoin:round;stroke-linecap:butt;font-family:{_FONTS}">'
     )
+    # The clip paths stand last, in a group of their own: a state may need fewer of them.
+    svg = re.sub(r"(<defs>(?:(?!<defs>).)*</defs>)</svg>$", r'<g id="clips">\1</g></svg>', svg)
     return head + svg[svg.index(">") + 1 :]
 
 
@@ -106,15 +108,15 @@ def tabulate(drawings: list[str]) -> Table:
     the group around them becomes one part, which costs space.
 
     Raises:
-        ValueError: there is no drawing, or they differ outside all groups.
+        ValueError: there is no drawing, or they differ in size.
     """
     if not drawings:
         raise ValueError("There is no drawing to put into a table: the explorer has no state.")
     trees = [_tree(svg) for svg in drawings]
     if len({_frame(tree) for tree in trees}) > 1:
         raise ValueError(
-            "The drawings differ in size or in the places of their axes. Draw every state on axes "
-            "of the same places, with the same limits."
+            "The drawings differ outside their groups: is it the size of the figure? Draw every "
+            "state in the same size, on axes of the same places, with the same limits."
         )
     parts: list[list[str]] = []
     choices: list[list[int]] = []
