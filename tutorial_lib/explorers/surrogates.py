@@ -12,7 +12,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .. import surrogate
+from .. import _checks, surrogate
 from ..plotting import style
 from ._core import Control, Explorer
 
@@ -109,6 +109,7 @@ def compute(shape: str, slope: float, threshold: float) -> SurrogateView:
         raise ValueError(f"shape must be one of {list(SHAPES)}, got {shape!r}.")
     if not VIEW[0] < threshold < VIEW[1]:
         raise ValueError(f"threshold must lie between {VIEW[0]} and {VIEW[1]}, got {threshold!r}.")
+    _checks.positive("slope", slope)
     chosen = SHAPES[shape](slope)
     mem = _potentials(threshold, slope)
     overdrive = torch.from_numpy(mem - threshold)
