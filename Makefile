@@ -19,7 +19,7 @@ PIP := -m pip --disable-pip-version-check --quiet
 AS_ROOT := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test book browser bench triton notebooks clean
+.PHONY: help setup lab test book browser bench triton notebooks baselines clean
 
 help:
 	@echo 'make lab        open the course in JupyterLab (make lab ARGS="--no-browser --port 9999")'
@@ -28,6 +28,7 @@ help:
 	@echo 'make browser    look at every page of the book, and at JupyterLab, in headless Chromium'
 	@echo 'make notebooks  write notebooks/*.ipynb from notebooks/*.py and the tables of the book,'
 	@echo '                carry the address everywhere'
+	@echo 'make baselines  draw anew the pictures that the tests of the plots compare with'
 	@echo 'make bench      speed and memory against the peers (make bench ARGS=--quick: the first table)'
 	@echo 'make triton     install Triton (1 GB) and compare the GPU kernels with the plain loop'
 	@echo 'make clean      remove $(VENV), the built book and caches; never a file of yours'
@@ -67,7 +68,7 @@ test: $(INSTALLED) $(COLAB_WHEELS)/.fetched
 	@$(PY) -m tools.notebooks --check
 	@$(PY) -m tools.tables --check
 	@echo "[3/4] unit tests"
-	@$(QUICK) $(PY) -m pytest tests -n 2 --dist loadfile --durations=10
+	@$(QUICK) $(PY) -m pytest tests --mpl -n 2 --dist loadfile --durations=10
 	@echo "[4/4] every notebook, executed on the embedded digits"
 	@$(QUICK) PYTHONSTARTUP='$(CURDIR)/tests/kernel_startup.py' \
 		$(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
@@ -110,6 +111,10 @@ triton: $(INSTALLED)
 notebooks: $(INSTALLED)
 	@$(PY) -m tools.notebooks
 	@$(PY) -m tools.tables
+
+# The pictures that tests/test_plotting_pictures.py compares with. Look at each before you commit it.
+baselines: $(INSTALLED)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest tests/test_plotting_pictures.py --mpl-generate-path=tests/baseline
 
 clean:
 	rm -rf $(VENV) book/_build .pytest_cache .ruff_cache .hypothesis tutorial_lib.egg-info

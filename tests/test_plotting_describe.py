@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -140,6 +140,7 @@ def test_bars_say_the_highest(heights: list[int], level: bool) -> None:
 
 
 @quick
+@example(np.array([[0.0, 1.0], [0.0, 2.0]]))
 @given(arrays(float, st.tuples(st.integers(1, 5), st.integers(1, 5)), elements=values))
 def test_an_image_says_its_size_and_its_largest_value(picture: np.ndarray) -> None:
     figure = Figure()
