@@ -21,8 +21,10 @@ class TookTooLong(Exception):
 def limited(work: Callable[[], T], seconds: float) -> T:
     """Returns what ``work`` returns, or stops it.
 
-    A timer interrupts the main thread as Ctrl-C does. Elsewhere than in the main thread there is no
-    limit. A single long call into compiled code ends before it is stopped.
+    A timer interrupts the main thread as Ctrl-C does. Where this process got less than half of the
+    time to compute, the machine is busy or the work waits: then it has up to four times as long.
+    Elsewhere than in the main thread there is no limit. A single long call into compiled code ends
+    before it is stopped.
 
     Raises:
         TookTooLong: after this many seconds.
@@ -32,26 +34,37 @@ def limited(work: Callable[[], T], seconds: float) -> T:
         return work()
     lock = threading.Lock()
     done = fired = False
+    begun, computed = time.monotonic(), time.process_time()
 
     def stop() -> None:
         nonlocal fired
         with lock:
-            if not done:
+            if done:
+                return
+            patient = time.monotonic() - begun < 3.5 * seconds
+            if patient and time.process_time() - computed < seconds / 2:
+                start()
+            else:
                 fired = True
                 _thread.interrupt_main()
 
-    timer = threading.Timer(seconds, stop)
-    timer.daemon = True
+    def start() -> None:
+        nonlocal timer
+        timer = threading.Timer(seconds, stop)
+        timer.daemon = True
+        timer.start()
+
+    timer: threading.Timer
     # Jupyter ignores interrupts between cells, and an application may have a handler of its own.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        timer.start()
+        start()
         try:
             return work()
         finally:
             with lock:
                 done = True
-            timer.cancel()
+                timer.cancel()
             if fired:  # the interrupt may still be on its way
                 time.sleep(0.05)
     except KeyboardInterrupt as interrupt:

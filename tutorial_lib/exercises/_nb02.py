@@ -24,6 +24,9 @@ PARAMETERS = Exercise(
     stub=lambda: ...,
     mutants=(
         Mutant("no bias", "A layer is its weights.", lambda: 54 + 864 + 4_000, "the biases"),
+        Mutant("no fc bias", "Only filters are shifted.", lambda: 4_940, "fully connected layer's"),
+        Mutant("no bias in 2", "A bias is for the first.", lambda: 4_934, "second convolution's"),
+        Mutant("1,024", "The last layer has 1,024 inputs.", lambda: 11_190, "the other network's"),
         Mutant("padded", "A filter keeps the size.", lambda: 8_790, "Is the border padded"),
         Mutant("rounded up", "Pooling keeps the odd row.", lambda: 6_710, "an odd size"),
         Mutant("one channel", "A filter is 3 by 3.", lambda: 60 + 160 + 4_010, "input channels"),
@@ -79,6 +82,9 @@ MEMORY = Exercise(
             ("kept inside", "There is only one run at a time.", "remember in `self`"),
             ("detached", "A state is a value without history.", "cut off by `detach`"),
             ("membrane first", "The membrane is the output.", "Is it the membrane"),
+            ("membrane goes up", "Layers pass membranes on.", "the spikes or the membrane"),
+            ("loop left inside", "A call is a run.", "is a call one step"),
+            ("swapped", "A state is a set.", "In which order does the state"),
         )
     ),
     variants=(remember.remembering("dict"), remember.remembering("one tensor")),

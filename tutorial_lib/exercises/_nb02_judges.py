@@ -73,6 +73,10 @@ def parameters(answer: float) -> str:
         total - 16 * 5 * 9: (
             "How many input channels does a filter of the second convolution look at?"
         ),
+        total - 10: "Where are the fully connected layer's biases, one per output?",
+        total - 16: "Where are the second convolution's biases, one per filter?",
+        total - 6: "Where are the first convolution's biases, one per filter?",
+        60 + 880 + 10_250: "1,024 is the other network's: how many inputs has the last layer here?",
         60 + 880: "The convolutions are right. What about the fully connected layer?",
         60 + 880 + 10 * (16 + 1): "How many numbers is one of the 16 maps, when it is flattened?",
     }
@@ -115,16 +119,20 @@ def spot_memory(answer: str) -> str:
     mends = {"a": "other", "b": "reset", "c": "start", "d": "returned"}
     left = {key: _traces(mend) for key, mend in mends.items()}
     changed = {
-        "a": "With other images in the steps before",
+        "a": "With other images at these four steps",
         "b": "With the membrane returned after the reset",
         "c": "With the three starts moved out of `forward`",
         "d": "With all three membranes returned",
     }
-    what = f"{changed[answer]}, what came before changes the last membrane by {left[answer]:.2g}"
+    what = (
+        "Tried with one layer of ten such neurons and random images. "
+        f"{changed[answer]}, the first four images change the membrane after the fifth by "
+        f"{left[answer]:.2g}"
+    )
     if left[answer] > 0:
         return (
-            f"{what}; before, by {_traces():.2g}. Each call began from rest, so every step was the "
-            "first. Any state that is started inside the loop over time has this fault."
+            f"{what}; as published, by {_traces():.2g}. Each call began from rest, so every step "
+            "was the first. Any state that is started inside the loop over time has this fault."
         )
     questions = {
         "a": "So is it the image that is missing, or somebody who remembers it?",

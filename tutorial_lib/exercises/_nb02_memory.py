@@ -77,12 +77,18 @@ def forgetful(slip: str) -> Callable[[], type[nn.Module]]:
             if slip == "hidden starts anew":
                 mem1 = rest[0]
             spk1, mem1 = self.lif1(self.fc1(x), mem1)
-            spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
+            up = mem1 if slip == "membrane goes up" else spk1
+            spk2, mem2 = self.lif2(self.fc2(up), mem2)
+            for _ in range(9 if slip == "loop left inside" else 0):
+                spk1, mem1 = self.lif1(self.fc1(x), mem1)
+                spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
             if slip == "detached":
                 mem1, mem2 = mem1.detach(), mem2.detach()
             self.kept = mem1, mem2
             if slip == "old state":
                 return spk2, (rest if state is None else state)
+            if slip == "swapped":
+                return spk2, (mem2, mem1)
             if slip == "membrane first":
                 return mem2, (mem1, mem2)
             return spk2, (mem1, mem2)
@@ -124,7 +130,16 @@ def memory(answer: type[nn.Module]) -> str:
 
 
 def _step(net: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-    out = attempted(net(x) if state is None else net(x, state))
+    try:
+        out = attempted(net(x) if state is None else net(x, state))
+    except ValueError as error:
+        if "from the step before" not in str(error):
+            raise
+        raise Mistake(
+            "In the second call a layer gets a membrane that is not its own: "
+            f"{str(error).partition('. ')[0]}. In which order does the state go out, and in which "
+            "does it come in?"
+        ) from error
     if not isinstance(out, tuple | list) or len(out) != 2:
         kind = f"{len(out)} values" if isinstance(out, tuple | list) else type(out).__name__
         raise Mistake(
@@ -178,7 +193,13 @@ def _compare(net: nn.Module, record: Tensor, expected: Tensor, x: Tensor) -> Non
         "1": "The output remembers, but does mem1?",
         "2": "The hidden layer remembers, but does mem2?",
     }
-    question = "Do the membranes of one step go into the next, each into its own layer?"
+    if not torch.equal(record[0], expected[0]):
+        question = (
+            "No step came before it, so the state is not the cause. What goes from layer 1 to "
+            "layer 2, the spikes or the membrane? And is a call one step?"
+        )
+    else:
+        question = "Do the membranes of one step go into the next, each into its own layer?"
     for forget, doubt in reversed(beliefs.items()):
         question = doubt if torch.equal(record, _expected(net, x, forget)) else question
     raise Mistake(f"The same input at each step: {_first_difference(record, expected)} {question}")

@@ -57,6 +57,18 @@ FLOOR = Exercise(
         ),
         Mutant("sign", "Loss is log p.", lambda: lambda c: -loss_floor(c), "What sign"),
         Mutant("bits", "log is log2.", lambda: lambda c: loss_floor(c) / math.log(2), "natural"),
+        Mutant(
+            "log10",
+            "log is log10.",
+            lambda: lambda c: math.log10(1 + (c - 1) / math.e),
+            "natural",
+        ),
+        Mutant(
+            "sum only",
+            "The loss is the log of the sum.",
+            lambda: lambda c: math.log(math.e + c - 1),
+            "Is that all of it",
+        ),
         Mutant("ten", "1.461 is a constant.", lambda: lambda c: loss_floor(10), "has changed"),
         Mutant("half", "The floor is half way.", lambda: lambda c: math.log(c) / 2, "Which score"),
     ),
@@ -111,6 +123,12 @@ SPOT_LOSS = Exercise(
             "Spikes of a step add up.",
             lambda: pair([[2.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]]),
             "twice in a step",
+        ),
+        Mutant(
+            "half spike",
+            "A spike may be a probability.",
+            lambda: pair([[0.5, 0.0], [0.5, 0.0]], [[1.0, 0.0], [0.0, 0.0]]),
+            "between a spike and none",
         ),
         Mutant(
             "padded",
@@ -176,6 +194,11 @@ SPOT_PROTOCOL = Exercise(
             ("no seed", "One split is as good as another.", "a seed of its own"),
             ("no shuffle", "The order does not matter.", "Is it shuffled"),
             ("other order", "The order of the three is free.", "train, val, test"),
+            ("val drops", "Every loader needs full batches.", "do to a set that fills no batch"),
+            ("bare sets", "A set is a loader.", "is a Subset; expected a DataLoader"),
+            ("batches of one", "The batch size is a detail.", "did `batch_size` go"),
+            ("other images", "Any digits will do.", "made of the two sets"),
+            ("few for training", "A bit is enough to train on.", "most of the images"),
         )
     ),
     variants=(sets.other_loaders("random_split"), sets.other_loaders("last sixth")),

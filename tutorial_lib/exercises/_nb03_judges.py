@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .. import functional as SF
 from .. import networks, simulation, surrogate
+from .._layerwise import Plan
 from ._blame import describe
 from ._nb02_judges import fresh, scale
 from ._values import Mistake, as_number, is_near, judge, question_for, show
@@ -41,6 +42,9 @@ def loss_floor(answer: Callable[[int], Any]) -> str:
             math.exp(-wanted): "Is that the probability of the target? What is the loss of it?",
             -wanted: "What sign has a cross entropy?",
             wanted / math.log(2): "Is your logarithm the natural one?",
+            wanted / math.log(10): "Is your logarithm the natural one?",
+            math.log(e + others): "Is that all of it? The target has a score, too: e to its power "
+            "is divided by the sum.",
             _perfect(10): "Does your formula know that the number of classes has changed?",
         }
         otherwise = "Which score has the target at each step, and which scores have the others?"
@@ -122,10 +126,12 @@ def _record(value: Any, number: int) -> Tensor:
     value = value.detach().double()
     odd = value[(value != 0) & (value != 1)]
     if len(odd):
-        raise Mistake(
-            f"Record {number} holds {show(odd[0].item())}; expected 0 and 1. Can a neuron fire "
-            "twice in a step?"
+        question = (
+            "Can a neuron fire twice in a step?"
+            if odd[0] > 1
+            else "Is there anything between a spike and none?"
         )
+        raise Mistake(f"Record {number} holds {show(odd[0].item())}; expected 0 and 1. {question}")
     return value
 
 
@@ -195,13 +201,14 @@ def who_is_pulled(answer: str) -> str:
     keys = {1: "a", 10: "b", 0: "c", 9: "d"}
     target, other = slopes[3], slopes[0]
     facts = (
-        f"At silence one more spike changes the loss by {show(target)} if it is the target's, and "
-        f"by {show(other)} if it is another's"
+        f"At silence the slope of the loss along one more spike is {show(target)} if it is the "
+        f"target's, and {show(other)} if it is another's"
     )
     if answer == keys[len(up)]:
         return (
             f"{facts}: all {len(up)} are pulled up, since 0 is below 10 of 50, too. This loss "
-            "wakes neurons that a cross entropy would leave alone, and asks them to stay awake."
+            "wakes neurons that a cross entropy would push further down, and asks them to stay "
+            "awake."
         )
     questions = {
         "a": "How many of its 50 steps shall a wrong neuron fire, at a rate of 0.2?",
@@ -256,9 +263,10 @@ def sgd_learns(answer: Any) -> str:
 
 def _recipe(answer: Any) -> tuple[float, float]:
     if not isinstance(answer, Mapping) or not {"slope", "gain"} <= answer.keys():
+        keys = f" with the keys {', '.join(map(repr, answer))}" if isinstance(answer, dict) else ""
         raise Mistake(
             f"A dictionary with the keys 'slope' and 'gain' is asked for; you gave "
-            f"{describe(answer)}."
+            f"{describe(answer)}{keys}."
         )
     values = tuple(as_number(answer[name], f"The {name}") for name in ("slope", "gain"))
     for name, value in zip(("slope", "gain"), values, strict=True):
@@ -281,15 +289,17 @@ def _descend(slope: float, gain: float) -> tuple[list[float], list[float], list[
         torch.manual_seed(0)
         net = networks.conv_net(beta=0.5, spike_grad=surrogate.fast_sigmoid(slope))
         scale(net, gain)
-        optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
+        plan = Plan(net, constant=True)  # traced once, where forward_pass would do it each time
         losses, decided, hits = [], [], []
         for update in range(ITERATIONS):
             images, targets = printed_digits(2, seed=update)
-            spk_rec, _ = simulation.forward_pass(net, SGD_STEPS, images)
+            spk_rec, _, _ = plan.run(SGD_STEPS, images)
             loss = SF.ce_rate_loss()(spk_rec, targets)
-            optimizer.zero_grad()
+            net.zero_grad()
             loss.backward()
-            optimizer.step()
+            with torch.no_grad():  # torch.optim.SGD does the same, but takes seconds to be imported
+                for p in net.parameters():
+                    p -= RATE * p.grad
             losses.append(loss.item())
             decided.append(SF.decision_rate(spk_rec))
             hits.append((SF.predict_rate(spk_rec) == targets).float().mean().item())

@@ -17,7 +17,7 @@ __all__ = ["faulty", "make_loaders", "other_loaders", "protocol"]
 
 def make_loaders(train_set, test_set, batch_size=128):  # noqa: ANN001, ANN201
     """The reference: a seeded split, and a test loader that drops nothing."""
-    order = torch.randperm(len(train_set), generator=torch.Generator().manual_seed(0)).tolist()
+    order = order_of(train_set)
     size = len(train_set) // 10
     val, train = Subset(train_set, order[:size]), Subset(train_set, order[size:])
     return (
@@ -25,6 +25,11 @@ def make_loaders(train_set, test_set, batch_size=128):  # noqa: ANN001, ANN201
         DataLoader(val, batch_size),
         DataLoader(test_set, batch_size),
     )
+
+
+def order_of(train_set: Dataset) -> list[int]:
+    """A random order that is always the same."""
+    return torch.randperm(len(train_set), generator=torch.Generator().manual_seed(0)).tolist()
 
 
 def other_loaders(spelling: str) -> Callable[[], Callable]:
@@ -73,12 +78,25 @@ def faulty(slip: str) -> Callable[[], Callable]:
             train = DataLoader(train.dataset, batch_size)
         elif slip == "other order":
             return val, train, test
+        elif slip == "val drops":
+            val = DataLoader(val.dataset, batch_size, drop_last=True)
+        elif slip == "bare sets":
+            return train.dataset, val.dataset, test_set
+        elif slip == "batches of one":
+            train = DataLoader(train.dataset, shuffle=True)
+        elif slip == "other images":
+            other = TensorDataset(torch.rand(500, 1), torch.zeros(500))
+            train, val, test = (DataLoader(other, batch_size) for _ in range(3))
+        elif slip == "few for training":
+            few = Subset(train_set, order_of(train_set)[:100])
+            train = DataLoader(few, batch_size, shuffle=True)
+            val = DataLoader(Subset(train_set, order_of(train_set)[100:]), batch_size)
         return train, val, test
 
     return lambda: loaders
 
 
-TRAIN, TEST = 1000, 300
+TRAIN, TEST, BATCH = 1000, 300, 128
 
 
 def _numbered(start: int, size: int) -> TensorDataset:
@@ -102,11 +120,12 @@ def protocol(answer: Callable[..., Any]) -> str:
                 f"{both} of {len(set(val))} validation images are {name} images as well; expected "
                 f"0. {question}"
             )
-    if len(set(val)) < TRAIN // 50 or len(set(train)) < TRAIN // 2:
+    _expect_shares(loaders, len(set(train)), len(set(val)))
+    first, _ = next(iter(loaders[0]))
+    if len(first) != BATCH:
         raise Mistake(
-            f"Of {TRAIN:,} images, {len(set(train))} are for training and {len(set(val))} for "
-            "validation; expected most for training, and at least 20 for validation. Are the three "
-            "loaders in the order train, val, test?"
+            f"Called with batch_size={BATCH}, the training loader yields batches of {len(first)}. "
+            "Where did `batch_size` go?"
         )
     if _numbers(loaders[0], "first") == train:
         raise Mistake(
@@ -127,7 +146,7 @@ def protocol(answer: Callable[..., Any]) -> str:
 
 
 def _loaders(answer: Callable[..., Any], sets: tuple[Dataset, Dataset]) -> list[Any]:
-    got = attempted(answer(*sets, 128))
+    got = attempted(answer(*sets, BATCH))
     if not isinstance(got, tuple | list) or len(got) != 3:
         raise Mistake(
             f"Your function returns {describe(got)}; expected three loaders: train, val, test."
@@ -135,10 +154,41 @@ def _loaders(answer: Callable[..., Any], sets: tuple[Dataset, Dataset]) -> list[
     return list(got)
 
 
+def _expect_shares(loaders: list[Any], train: int, val: int) -> None:
+    if val >= TRAIN // 50 and train >= TRAIN // 2:
+        return
+    if not val and getattr(loaders[1], "drop_last", False):
+        question = "What does `drop_last` do to a set that fills no batch?"
+    elif val > train:
+        question = (
+            "Are the three loaders in the order train, val, test? The network shall learn from "
+            "most of the images."
+        )
+    else:
+        question = "What can so few images tell you?"
+    raise Mistake(
+        f"Of {TRAIN:,} images, {train} are for training and {val} for validation; expected most "
+        f"for training, and at least {TRAIN // 50} for validation. {question}"
+    )
+
+
 def _numbers(loader: Any, name: str) -> list[int]:
+    if isinstance(loader, Dataset):
+        raise Mistake(
+            f"The {name} thing returned is {describe(loader)}; expected a DataLoader. Which "
+            "wrapper makes batches of a set?"
+        )
     try:
+        first, _ = next(iter(loader))
+        if not _is_ours(first):
+            raise Mistake(
+                f"The {name} loader yields images of shape {list(first.shape[1:])} that are in "
+                "neither of the sets that your function was given. Is it made of the two sets?"
+            )
         batches: list[Tensor] = [data for data, _ in loader]
-    except (TypeError, ValueError) as error:
+    except StopIteration:
+        return []
+    except (TypeError, ValueError, AttributeError) as error:
         raise Mistake(
             f"The {name} thing returned is {describe(loader)}, which yields no batches of images "
             "and labels; expected a DataLoader."
@@ -146,6 +196,12 @@ def _numbers(loader: Any, name: str) -> list[int]:
     if not all(isinstance(batch, Tensor) for batch in batches):
         raise Mistake(f"The {name} loader yields no batches of tensors; expected a DataLoader.")
     return [int(number) for batch in batches for number in batch.flatten()]
+
+
+def _is_ours(images: Tensor) -> bool:
+    """Are these numbered images, as the sets that the function was given hold?"""
+    numbers = images.flatten(1)
+    return numbers.shape[1] == 1 and bool((numbers % 1 == 0).all())
 
 
 def _expect_whole_test(test: list[int], val: list[int]) -> None:

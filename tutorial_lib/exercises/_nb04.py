@@ -7,6 +7,7 @@ import torch
 from .. import functional as SF
 from . import _nb04_decoding as decoding
 from . import _nb04_judges as judges
+from . import _nb04_rules as rules
 from ._core import Exercise, Mutant
 
 __all__ = ["EXERCISES"]
@@ -35,7 +36,7 @@ STOP = Exercise(
     title="Write a rule that stops each image as soon as one class leads by so many spikes.",
     objective="Decide from the counts so far, without hindsight.",
     kind="function",
-    judge=judges.stopping,
+    judge=rules.stopping,
     reference=lambda: decoding.stop_early,
     stub=lambda: lambda spk_rec, lead: ...,
     mutants=tuple(
@@ -45,6 +46,11 @@ STOP = Exercise(
             ("more than", "A lead must be exceeded.", "want more than the lead"),
             ("count", "The first with so many spikes wins.", "Is a lead the same as a count"),
             ("no last step", "argmax finds nothing where there is nothing.", "no class ever leads"),
+            ("one too many", "No decision takes one more.", "a step after the last"),
+            ("one step", "A lead is one of a step.", "or in the spikes of one step"),
+            ("ahead of the mean", "A lead is over the average.", "or of the mean"),
+            ("all at once", "A batch stops together.", "stopped for itself"),
+            ("swapped", "The order of two results is free.", "the answers second"),
             ("hindsight", "A lead counts if it stays.", "nobody knows what would have come"),
             ("final answer", "The answer is that of the whole run.", "when the run stops, not"),
             ("last spike", "Who fires at the stop has won.", "when the run stops, not"),
@@ -58,7 +64,7 @@ FIRST = Exercise(
     title="Decode by the first spike, and tell silence and ties from class 0.",
     objective="Read a latency code, and handle neurons that never fire.",
     kind="function",
-    judge=judges.first_spike,
+    judge=rules.first_spike,
     reference=lambda: decoding.decode_first,
     stub=lambda: lambda spk_rec: ...,
     mutants=tuple(
@@ -71,6 +77,8 @@ FIRST = Exercise(
             ("lowest wins", "There are no ties.", "Two are first at once"),
             ("latest", "The last spike decides.", "or the last"),
             ("steps", "The step is the answer.", "Is that a step"),
+            ("first step", "Who matters is there at once.", "how far along the run"),
+            ("minus two", "Any negative number is no answer.", "Which number shall say"),
         )
     ),
     variants=(decoding.other_decoder("by image"), decoding.other_decoder("by weights")),
@@ -81,7 +89,7 @@ UNDECIDED = Exercise(
     title="Let the mean membrane decide where the spikes do not.",
     objective="Use what a silent neuron still tells, and only where it is needed.",
     kind="function",
-    judge=judges.deciding,
+    judge=rules.deciding,
     reference=lambda: decoding.decide,
     stub=lambda: lambda spk_rec, mem_rec: ...,
     mutants=tuple(
@@ -93,6 +101,8 @@ UNDECIDED = Exercise(
             ("ties only", "Silence is no tie.", "Is silence undecided"),
             ("last step", "The last membrane says it all.", "mean over all steps"),
             ("highest peak", "The peak says it all.", "mean over all steps"),
+            ("depth", "What is far from zero is loud.", "a membrane below zero"),
+            ("only the level ones", "The others are out.", "only the two that are level"),
         )
     ),
     variants=(decoding.other_decider("with an index"), decoding.other_decider("by image")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from .. import functional as SF
 
 __all__ = [
+    "STOPPERS",
     "decide",
     "decode_first",
     "other_decider",
@@ -69,24 +71,48 @@ def other_stopper(spelling: str) -> Callable[[], Decoder]:
     return lambda: by_image if spelling == "by image" else in_one_sweep
 
 
+STOPPERS = {
+    "from 0": "Do you count the steps from 0? After the first step, one has been taken.",
+    "more than": "Do you want more than the lead? So many spikes ahead are enough.",
+    "count": "Is a lead the same as a count?",
+    "no last step": "What if no class ever leads by so much? Then the run goes to its last step.",
+    "one too many": "What if no class ever leads by so much? Is there a step after the last?",
+    "hindsight": "When the run stops, nobody knows what would have come after: is that in your "
+    "rule?",
+    "one step": "Is it the lead in the counts so far, or in the spikes of one step?",
+    "ahead of the mean": "Ahead of whom: of the next best, or of the mean?",
+    "all at once": "Is each image stopped for itself?",
+    "final answer": "Is your answer the class that leads when the run stops, not at its end?",
+}
+"""Which question leads away from which slip."""
+
+
 def wrong_stopper(slip: str) -> Callable[[], Decoder]:
     """Make the maker of a rule that is wrong in one way."""
 
     def stop(spk_rec: Tensor, lead: int) -> Any:
         counts = spk_rec.cumsum(dim=0)
-        first, second = counts.topk(2, dim=-1).values.unbind(-1)
+        seen = spk_rec if slip == "one step" else counts
+        first, second = seen.topk(2, dim=-1).values.unbind(-1)
         enough = (first if slip == "count" else first - second) >= lead
+        if slip == "ahead of the mean":
+            enough = first - counts.mean(-1) >= lead
+        if slip == "all at once":
+            enough = enough.all(1, keepdim=True).expand_as(enough)
         if slip == "more than":
             enough = first - second > lead
         if slip == "hindsight":  # ahead until the end
             enough = enough.flip(0).int().cumprod(0).flip(0).bool()
-        late = 1 if slip == "no last step" else len(spk_rec)
+        late = {"no last step": 1, "one too many": len(spk_rec) + 1}.get(slip, len(spk_rec))
         steps = torch.where(enough.any(0), enough.int().argmax(0) + 1, late)
-        answers = counts[steps - 1, torch.arange(spk_rec.shape[1])].argmax(-1)
+        index = (steps - 1).clamp(max=len(spk_rec) - 1), torch.arange(spk_rec.shape[1])
+        answers = counts[index].argmax(-1)
+        if slip == "swapped":
+            return steps, answers
         if slip == "final answer":
             answers = counts[-1].argmax(-1)
         if slip == "last spike":
-            answers = spk_rec[steps - 1, torch.arange(spk_rec.shape[1])].argmax(-1)
+            answers = spk_rec[index].argmax(-1)
         return answers, steps - 1 if slip == "from 0" else steps
 
     return lambda: stop
@@ -143,6 +169,10 @@ def wrong_decoder(slip: str) -> Callable[[], Decoder]:
             return torch.where(unique, time.argmin(-1), -1)
         if slip == "latest":
             return decode_first(spk_rec.flip(0))
+        if slip == "first step":
+            return decode_first(spk_rec[:1])
+        if slip == "minus two":
+            return decode_first(spk_rec) - (decode_first(spk_rec) < 0).long()
         if slip == "steps":
             return (spk_rec.sum(-1) > 0).int().argmax(0)
         answers = decode_first(spk_rec)
@@ -197,6 +227,11 @@ def wrong_decider(slip: str) -> Callable[[], Decoder]:
         if slip == "ties only":
             undecided = (answers < 0) & (counts.amax(-1) > 0)
             return torch.where(undecided, mem_rec.mean(0).argmax(-1), answers)
+        if slip == "depth":
+            return torch.where(answers < 0, mem_rec.abs().mean(0).argmax(-1), answers)
+        if slip == "only the level ones":
+            level = torch.where(counts == counts.amax(-1, keepdim=True), mem_rec.mean(0), -math.inf)
+            return torch.where(answers < 0, level.argmax(-1), answers)
         if slip == "last step":
             return torch.where(answers < 0, mem_rec[-1].argmax(-1), answers)
         return torch.where(answers < 0, mem_rec.amax(0).argmax(-1), answers)  # "highest peak"

@@ -87,7 +87,7 @@ BACK = Exercise(
             ("no overdrive", "The slope is one of U.", "taken at U - threshold"),
             ("attached", "A reset has a slope.", "Is the reset attached"),
             ("summed", "A layer has one gradient.", "Is something summed"),
-            ("in place", "What comes in is mine.", "can you begin with a new tensor"),
+            ("in place", "What comes in is mine.", "Can you do without writing"),
         )
     ),
     variants=tuple(recursion.other_way_back(s) for s in ("carried", "matrix", "autograd")),

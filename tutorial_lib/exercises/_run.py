@@ -7,6 +7,7 @@ import inspect
 import numbers
 import random
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ USUAL = 5.0
 
 _UNTOUCHED = "Fill in the cell above and run it, then run this one again."
 _GAP = "There is still a `...` in your code to fill in."
+_IN_PLACE = (
+    "What comes out is right, but after the call `{}`, which your function was given, has other "
+    "values than before: whoever calls it goes on with them. Can you do without writing into it, "
+    "by `-=`, by an index, or by a method with an underscore at its end?"
+)
 _SIGNS = {
     "passed": ("✓", "Passed", "#1b7f5c"),
     "failed": ("✗", "Not yet", "#c44e00"),
@@ -87,13 +93,16 @@ def examine(exercise: Exercise, answer: Any) -> Result:
     if inspect.isfunction(given) and exercise.kind in ("function", "open"):
         given = calls.watch(given)
     seconds = SECONDS.get(exercise.kind, USUAL)
+    begun = time.monotonic()
     try:
         with _left_as_found():
             verdict = limited(lambda: exercise.judge(given), seconds)
     except TookTooLong as stop:
         where = _blame.place(stop, answer, exercise.judge)
-        said = f"The check was stopped after {seconds:.0f} seconds{where}. Does a loop never end?"
-        return result("failed", said)
+        said = f"The check was stopped after {time.monotonic() - begun:.0f} seconds{where}. "
+        if where or calls.running or inspect.isclass(answer):
+            return result("failed", said + "Does a loop never end?")
+        return result("failed", said + "The machine may be busy: run this cell once more.")
     except KeyboardInterrupt:
         return result("failed", "You interrupted the check, so there is no verdict.")
     except BaseException as error:  # SystemExit included: a learner may call exit()
@@ -104,6 +113,8 @@ def examine(exercise: Exercise, answer: Any) -> Result:
                 return result("untouched", _UNTOUCHED)
             return result("failed", "Your function returned None. Is its return missing?")
         verdict = Verdict(False, _explain(error, exercise, answer, calls))
+    if verdict.passed and calls.changed:
+        return result("failed", _IN_PLACE.format(calls.changed))
     if not verdict.passed and (_has_stub(answer) or calls.returned_a_gap()):
         return result("untouched", _UNTOUCHED if _has_stub(answer) else _GAP)
     return result("passed" if verdict.passed else "failed", verdict.message)
@@ -174,14 +185,25 @@ def _number(answer: Any) -> int | float | None:
 
 
 class _Calls:
-    """Remembers the last call of the learner's function, to explain what a judge chokes on."""
+    """Remembers the last call of the learner's function, to explain what a judge chokes on.
+
+    Attributes:
+        last: the last call that came to its end: arguments, keyword arguments, result.
+        changed: the name of a parameter whose tensor or array was written into; "" if there is
+            none.
+        running: whether a call has begun that did not end.
+    """
 
     def __init__(self) -> None:
         self.last: tuple[tuple, dict, Any] | None = None
+        self.changed = ""
+        self.running = False
 
     def watch(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def watched(*args: Any, **kwargs: Any) -> Any:
+            before = [_copied(value) for value in (*args, *kwargs.values())]
+            self.running = True
             try:
                 result = function(*args, **kwargs)
             except TypeError:
@@ -190,7 +212,14 @@ class _Calls:
                 except TypeError as error:
                     raise _blame.Misfit(str(error)) from None
                 raise
+            self.running = False
             self.last = (args, kwargs, result)
+            names = [*inspect.signature(function).parameters, *["its input"] * len(args)]
+            for name, value, old in zip(
+                [*names[: len(args)], *kwargs], (*args, *kwargs.values()), before, strict=True
+            ):
+                if _differs(value, old):
+                    self.changed = name
             return result
 
         return watched
@@ -203,6 +232,22 @@ class _Calls:
             return False
         result = self.last[2]
         return result is ... or (isinstance(result, tuple | list) and any(r is ... for r in result))
+
+
+def _copied(value: Any) -> np.ndarray | torch.Tensor | None:
+    """A copy of a tensor or an array; None of anything else."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    return value.copy() if isinstance(value, np.ndarray) else None
+
+
+def _differs(value: Any, before: np.ndarray | torch.Tensor | None) -> bool:
+    """Has something been written into it? NaN counts as equal to itself."""
+    if before is None:
+        return False
+    if value.shape != before.shape:
+        return True
+    return bool(((value != before) & ((value == value) | (before == before))).any())  # noqa: PLR0124
 
 
 def _explain(error: BaseException, exercise: Exercise, answer: Any, calls: _Calls) -> str:
