@@ -11,11 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from tutorial_lib.explorers import gradient as module
+from tutorial_lib import explorers
 from tutorial_lib.explorers._numbers import short
-from tutorial_lib.explorers.gradient import PLACES, WEIGHTS, compute, describe, draw
+from tutorial_lib.explorers.gradient import (
+    DEPTHS,
+    PLACES,
+    SLOPES,
+    WANTED,
+    WEIGHTS,
+    GradientResult,
+    compute,
+    describe,
+    draw,
+)
 
-explorer = module.gradient()
+explorer = explorers.gradient()
 POSITIONS = list(explorer.grid())
 
 
@@ -36,7 +46,7 @@ def by_hand(weight: float, depth: int, slope: float) -> tuple[int, float, float]
     return count, (count - 8) ** 2 / 20, 2 * (count - 8) * dcount / 20
 
 
-@pytest.mark.parametrize("depth", module.DEPTHS)
+@pytest.mark.parametrize("depth", DEPTHS)
 def test_every_position_agrees_with_the_neuron_by_hand(depth: int) -> None:
     shown = [p for p in POSITIONS if p["depth"] == depth]
     assert len(shown) == 6 * 12
@@ -52,7 +62,7 @@ def test_every_position_agrees_with_the_neuron_by_hand(depth: int) -> None:
         assert (result.slope, result.depth, result.weight) == tuple(position.values())
 
 
-@pytest.mark.parametrize("depth", module.DEPTHS)
+@pytest.mark.parametrize("depth", DEPTHS)
 def test_the_staircase_agrees_with_a_loop(depth: int) -> None:
     losses = compute(depth=depth).losses
     for i in range(3, len(WEIGHTS), 50):
@@ -62,7 +72,7 @@ def test_the_staircase_agrees_with_a_loop(depth: int) -> None:
 @settings(deadline=None, max_examples=30)
 @given(
     weight=st.floats(0, 1.1),
-    depth=st.sampled_from(module.DEPTHS),
+    depth=st.sampled_from(DEPTHS),
     slopes=st.tuples(st.floats(0.5, 200), st.floats(0.5, 200)),
 )
 def test_the_slope_changes_the_gradient_alone(
@@ -72,11 +82,11 @@ def test_the_slope_changes_the_gradient_alone(
     first = compute(slopes[0], depth, weight)
     assert (a[0], a[1]) == (b[0], b[1]) == (first.spikes, pytest.approx(first.loss))
     # All weights of the chain are positive and the reset is detached: no slope turns the sign.
-    wanted_more = np.sign(first.spikes - module.WANTED)
+    wanted_more = np.sign(first.spikes - WANTED)
     assert np.sign(first.gradient) == wanted_more or first.gradient == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("depth", module.DEPTHS)
+@pytest.mark.parametrize("depth", DEPTHS)
 def test_downhill_is_what_a_walk_finds(depth: int) -> None:
     result = compute(depth=depth)
     for place, slope, said in zip(
@@ -93,7 +103,7 @@ def test_downhill_is_what_a_walk_finds(depth: int) -> None:
 
 def test_what_the_course_says_of_it() -> None:
     """Flat, several treads, mostly downhill; smaller with slope, and with depth from k = 25 on."""
-    for depth in module.DEPTHS:
+    for depth in DEPTHS:
         result = compute(depth=depth)
         jumps = np.diff(result.losses) != 0
         assert 15 <= jumps.sum() <= 25 and result.losses.min() == 0
@@ -101,7 +111,7 @@ def test_what_the_course_says_of_it() -> None:
         assert (result.place_downhill == -1).sum() == {1: 0, 2: 2, 3: 1, 4: 2}[depth]
     sizes = compute().sizes
     assert (np.diff(sizes, axis=0) < 0).all()
-    for slope, row in zip(module.SLOPES, sizes, strict=True):
+    for slope, row in zip(SLOPES, sizes, strict=True):
         assert (np.diff(row) < 0).all() == (slope >= 10)
     assert (np.diff(sizes[0]) > 0).all()  # k = 1: the other way round
 
@@ -110,12 +120,12 @@ def test_sizes_are_medians_over_the_range() -> None:
     for depth, slope in ((1, 5), (3, 25)):
         result = compute(slope=slope, depth=depth)
         found = np.median([abs(by_hand(float(w), depth, slope)[2]) for w in WEIGHTS])
-        row = module.SLOPES.index(slope)
+        row = SLOPES.index(slope)
         assert result.own_sizes[depth - 1] == result.sizes[row, depth - 1]
         assert result.sizes[row, depth - 1] == pytest.approx(found, rel=1e-6)
 
 
-def drawn(position: dict) -> tuple[Figure, module.GradientResult, dict]:
+def drawn(position: dict) -> tuple[Figure, GradientResult, dict]:
     figure = Figure(figsize=explorer.size)
     result = compute(**position)
     draw(figure, result)

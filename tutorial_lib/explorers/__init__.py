@@ -11,7 +11,9 @@ reader as the picture's description, to you as ``repr(explorer)``.
 
 from __future__ import annotations
 
+from .gradient import gradient
+from .losses import losses
 from .neuron import neuron
 from .surrogates import surrogates
 
-__all__ = ["neuron", "surrogates"]
+__all__ = ["gradient", "losses", "neuron", "surrogates"]

@@ -33,8 +33,8 @@ WEIGHTS = np.linspace(0, 1.1, 1101)
 WANTED = int(STEPS * RATE)
 NUDGE = 1e-6  # half the distance of the two losses that give the true slope
 
-_LOSS_TOP, _LENGTH = 3.55, 0.034  # top of the loss axis; half a tangent, as a share of the width
-_PANEL = 1.72  # width of the upper panel over its height
+_LOSS_TOP, _LENGTH = 3.55, 0.038  # top of the loss axis; half a tangent, as a share of the width
+_PANEL = 1.49  # width of the upper panel over its height
 _SIZE_LIMITS = (1e-6, 1e3)
 
 
@@ -176,7 +176,7 @@ def draw(fig: Figure, result: GradientResult) -> None:
     hill, sizes = style.panels(
         fig, 2, 1,
         gridspec_kw={
-            "left": 0.155, "right": 0.97, "bottom": 0.085, "top": 0.865, "hspace": 0.32,
+            "left": 0.17, "right": 0.97, "bottom": 0.085, "top": 0.865, "hspace": 0.32,
             "height_ratios": (1.45, 1),
         },
     ).ravel()  # fmt: skip
@@ -235,9 +235,9 @@ def _draw_hill(ax: Axes, result: GradientResult) -> None:
     )  # fmt: skip
     ax.set(xlim=(low, high), ylim=(bottom, _LOSS_TOP))
     ax.legend(
-        loc="lower center", bbox_to_anchor=(0.455, 0.985), ncols=4, frameon=False, borderpad=0,
-        fontsize=style.NOTE_SIZE - 0.5, labelcolor=style.INK, handlelength=1.5, columnspacing=0.9,
-        handletextpad=0.4,
+        loc="lower center", bbox_to_anchor=(0.425, 0.985), ncols=4, frameon=False, borderpad=0,
+        fontsize=style.NOTE_SIZE - 0.5, labelcolor=style.INK, handlelength=1.5, columnspacing=0.7,
+        handletextpad=0.3,
     )  # fmt: skip
     style.dress(ax, "Weight w (threshold units)", "Loss")
 
@@ -256,9 +256,9 @@ def _draw_sizes(ax: Axes, result: GradientResult) -> None:
         gid="own size",
     )  # fmt: skip
     ax.set(yscale="log", ylim=_SIZE_LIMITS, xlim=(0.85, 4.75), xticks=DEPTHS)
-    ax.set_yticks([1e-6, 1e-3, 1, 1e3])
+    ax.set_yticks([1e-6, 1e-3, 1, 1e3], ["10⁻⁶", "10⁻³", "1", "10³"])
     ax.minorticks_off()
-    style.dress(ax, "Depth (neurons in the chain)", "Size of gradient,\nmedian over w")
+    style.dress(ax, "Depth (neurons in the chain)", "Median |dL/dw|")
 
 
 def describe(result: GradientResult) -> str:
@@ -288,12 +288,12 @@ def gradient() -> Explorer:
         name="gradient",
         title="Gradient explorer",
         controls=(
-            Control("slope", "Slope k", SLOPES, 5),
+            Control("slope", "Slope k", SLOPES, 5, page=(1, 5, 25, 100)),
             Control("depth", "Depth (neurons)", DEPTHS, 2),
             Control("weight", "Weight w (threshold units)", PLACES, PLACES[3]),
         ),
         compute=compute,
         draw=draw,
         describe=describe,
-        size=(5.2, 5.3),
+        size=(4.5, 5.1),
     )
