@@ -178,8 +178,8 @@ def test_the_confusion_matrix_says_right_and_wrong() -> None:
     figure = Figure()
     ax, _ = splt.confusion_matrix([0, 0, 0, 1, 1, 2], [0, 0, 0, 2, 1, -1], 3, figure.subplots())
     said = splt.describe(figure)
-    assert "right answers of 3 by 4, 2 above 0, highest 3 at row 0, column 0" in said
-    assert "wrong answers of 3 by 4, all 1" in said
+    assert "4 right answers in 2 cells, most, 3, at true class 0, predicted class 0" in said
+    assert "2 wrong answers in 2 cells, most, 1, at true class 1, predicted class 2" in said
 
 
 def test_values_that_stand_across_are_named_by_their_rows() -> None:
@@ -275,6 +275,22 @@ def test_panels_are_named_by_titles_numbers_and_shared_axes() -> None:
         "left one, Rate against Time (ms), logarithmic from 1 to 1: point 2 at 1."
     )
     assert "Panel 2, Rate: curve, 2 points, from 3 to 4. Panel 3: image of 1 by 2" in said
+
+
+def test_panels_of_a_grid_are_named_by_column_and_row() -> None:
+    figure = Figure()
+    axes = figure.subplots(2, 3)
+    for i, ax in enumerate(axes.flat):
+        splt.raster(np.ones((4, i + 1)), ax)
+        ax.set_ylabel("")
+    for i in range(3):
+        axes[0, i].set_title(f"Network {'ABC'[i]}")
+    axes[0, 0].set_ylabel("Output")
+    axes[1, 0].set_ylabel("Layer 1")
+    said = splt.describe(figure)
+    assert (
+        "84 spikes in all, most, 24, in Network C, Layer 1, fewest, 4, in Network A, Output" in said
+    )
 
 
 def test_every_plot_of_the_library_says_a_number() -> None:

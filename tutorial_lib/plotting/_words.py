@@ -96,7 +96,8 @@ def _raster(fact: Raster) -> str:
     (step, first), (count, busiest) = fact.first, fact.most
     return (
         f"{_spikes(fact.spikes)} of {fact.firing} of {fact.neurons} neurons in {fact.steps} steps, "
-        f"the first at step {number(step)} in {_row(first)}, most, {count}, in {_row(busiest)}"
+        f"the first at step {number(step)} in {_row(fact.row, first)}, "
+        f"most, {count}, in {_row(fact.row, busiest)}"
     )
 
 
@@ -110,6 +111,9 @@ def _strokes(fact: Strokes, name: str) -> str:
 
 
 def _picture(fact: Picture, name: str) -> str:
+    if fact.total is not None:
+        counts = f"{number(fact.total)} {name} in {fact.filled} cells"
+        return f"{counts}, most, {number(fact.high)}, {_cell(fact)}"
     size = f"{fact.rows} by {fact.columns}"
     if fact.low == fact.high:
         return f"{name} of {size}, all {number(fact.high)}"
@@ -125,13 +129,17 @@ def _pictures(facts: Sequence[Picture], names: Sequence[str]) -> str:
     if empty == len(facts):
         return f"{size}all 0"
     blank = f", {empty} of them all 0" if empty else ""
+    filled = [fact.filled for fact in facts]
+    if not empty and min(fact.low for fact in facts) == 0:
+        blank = f", {min(filled)} to {max(filled)} above 0 in each"
     return f"{size}highest {number(best.high)} {_cell(best)} of {name}{blank}"
 
 
 def _curve(fact: Curve, name: str) -> str:
     if fact.points == 1:
         return f"{name or 'point'} {_at(fact.high)}"
-    name = f"{name or ('curve' if fact.joined else 'points')}, {fact.points} points,"
+    name = name or ("curve" if fact.joined else "")
+    name = f"{name}{', ' * bool(name)}{fact.points} points,"
     if fact.high[0] == fact.low[0]:
         return f"{name} constant at {number(fact.high[0])}"
     if not fact.joined:
@@ -167,12 +175,13 @@ def _say(place: Place) -> str:
     return plain(place) if isinstance(place, str) else number(place)
 
 
-def _row(place: Place) -> str:
-    return plain(place) if isinstance(place, str) else f"neuron {number(place)}"
+def _row(row: str, place: Place) -> str:
+    return f"{row} {_say(place)}" if re.fullmatch(r"[\d.]+", _say(place)) else _say(place)
 
 
 def _cell(fact: Picture) -> str:
-    return f"at row {_say(fact.place[0])}, column {_say(fact.place[1])}"
+    row, up, column, across = fact.place
+    return f"at {_row(row, up)}, {_row(column, across)}"
 
 
 def _at(extreme: tuple[float, Place]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure, SubFigure
 
-from . import _facts, _words
+from . import _artists, _words
 from ._facts import Curve, Panel
 
 LETTERS = 640  # what a whole figure may take: about 40 seconds of listening
@@ -42,7 +42,7 @@ def describe(fig: Figure | SubFigure) -> str:
         )
     if not fig.axes:
         raise ValueError("The figure has no axes: draw something first.")
-    panels = _facts.panels(fig)
+    panels = _artists.panels(fig)
     alike: dict[tuple[str, ...], list[Panel]] = defaultdict(list)
     for panel in panels:
         alike[panel.kinds()].append(panel)
