@@ -54,7 +54,7 @@ import torch
 from torch import nn
 
 import tutorial_lib as snn
-from tutorial_lib import data, exercises
+from tutorial_lib import data, exercises, explorers
 from tutorial_lib import plotting as splt
 from tutorial_lib.encoding import latency_encode, rate_encode
 from tutorial_lib.plotting import style
@@ -763,6 +763,42 @@ assert quiet[8] == 0 < some[8] < much[8]  # mean current 0.08
 assert abs(much[-1] / quiet[-1] - 1) < 0.2  # mean current 0.30
 
 # %% [markdown]
+# ### The neuron to play with
+#
+# One figure, with everything so far to move. The three kinds of current have the same mean: constant, noisy, and pulses
+# of twice the mean that are on half of the time. The membrane is in the middle. Below it is a stroke for each spike, and a
+# cross where the reset acts, one step later.
+#
+# > **Predict.** Keep `beta` at 0.9, and choose a mean current of 0.08, below the rheobase. Which of the three currents
+# > makes this neuron fire? And with `beta` at 0.5?
+
+# %%
+explorers.neuron()
+
+# %% [markdown]
+# Now look for yourself. Then set the reset to "none": where have you seen these spikes before?
+
+# %%
+neuron_at = explorers.neuron().compute
+settings = {"level": 0.08, "threshold": 1.0, "reset": "subtract"}
+kinds = ("constant", "noisy", "pulses")
+fired = {}
+for b in (0.9, 0.5):
+    views = [neuron_at(current=kind, beta=b, **settings) for kind in kinds]
+    fired[b] = [int(view.spk.sum()) for view in views]
+    print(f"beta = {b}: spikes {dict(zip(kinds, fired[b], strict=True))}")
+assert fired[0.9][0] == 0 < min(fired[0.9][1:]) and fired[0.5] == [0, 0, 0]
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The constant current never does. Noise and pulses do, though on average they bring no more: with a good memory the
+# membrane adds up what comes close together. With `beta` at 0.5 it forgets too fast, and nothing adds up to a spike.
+#
+# Without a reset, the membrane stays above the threshold, as in the first neuron of this notebook.
+#
+# </details>
+#
 # > **Take-away.** Noise makes a hard threshold soft: it turns "never" into "sometimes". Keep the picture in
 # > mind. [Notebook 01](01_surrogate_gradients.ipynb) needs a slope where the neuron has a step.
 

@@ -45,7 +45,7 @@ import torch
 from torch import nn
 
 import tutorial_lib as snn
-from tutorial_lib import exercises, simulation, surrogate
+from tutorial_lib import exercises, explorers, simulation, surrogate
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
 from tutorial_lib.plotting import style
@@ -494,6 +494,65 @@ assert (slopes[counts == 5] == 0).all()
 # > is zero.
 
 # %% [markdown]
+# ### Move it: slope, depth and weight
+#
+# One neuron is the smallest case. Now take a chain: the current $w$ drives the first neuron, each of its
+# spikes sends the current 1.05 into the second, and so on, up to four. ($\beta$ is 0.8 here.) The last
+# neuron shall fire 8 times in 20 steps. Again all other weights stay, so the loss depends on $w$ alone.
+#
+# The upper panel shows the true loss, and the surrogate's slope at twelve weights. A ring marks the weight
+# that you choose. The lower panel shows how large the surrogate gradient is, as the median over all $w$.
+#
+# > **Predict.** You make $k$ larger. Does the staircase change? Do the slopes on it? Then you make the chain
+# > longer. What changes now?
+
+# %%
+explorers.gradient()
+
+# %% [markdown]
+# <details><summary>What to see</summary>
+#
+# - $k$ leaves the staircase as it is: forward, a spike is a step, whatever $k$. The slopes on it flatten.
+# - A longer chain is another network, so it has another staircase. At $k = 25$ each further neuron also
+#   flattens the slopes, and at $k = 100$ you see no lean any more at four neurons.
+# - At $k = 1$ a longer chain *steepens* them. Each neuron adds up what comes in over several steps, and the
+#   broad surrogate does not shrink that enough. Vanishing is no law. It is a product of factors, and you
+#   choose one of them.
+# - The true slope is 0 at each of the twelve weights, in all settings.
+#
+# </details>
+
+# %%
+chains = explorers.gradient()
+for k in (1, 25, 100):
+    ends = [chains.compute(slope=k, depth=depth, weight=0.32) for depth in (1, 4)]
+    sizes = "   ".join(f"depth {e.depth}: {e.own_sizes[e.depth - 1]:9.6f}" for e in ends)
+    print(f"k = {k:>3}   median size of the gradient at {sizes}")
+    assert all(end.true_slope == 0 and end.gradient < 0 for end in ends)
+    assert (ends[0].own_sizes[0] > ends[1].own_sizes[3]) == (k > 1)
+
+# %% [markdown]
+# Do all of them point downhill? Set the depth to 2 and the weight to 0.41. The cross says no: this slope
+# leads to a *higher* tread first.
+
+# %%
+state = chains.compute(slope=5, depth=2, weight=0.41)
+print(f"{state.spikes} spikes, surrogate gradient {state.gradient:.2f}")
+right = chains.compute(slope=5, depth=2, weight=0.42)
+print(f"a little to the right: {right.spikes} spikes, loss {state.loss:.2f} -> {right.loss:.2f}")
+assert state.gradient < 0 and right.spikes < state.spikes and right.loss > state.loss
+assert (state.place_downhill == -1).sum() == 2 and (state.place_downhill == 1).sum() == 9
+
+# %% [markdown]
+# A little more current moves the last spike of the first neuron one step forward. There it meets a second
+# neuron that has not yet recovered from its own spike, and that neuron now misses its threshold by 0.011.
+# More input, one spike fewer. The surrogate cannot know: all weights are positive, so to it more input
+# always means more spikes. It is right about the hillside, and here wrong about the next tread.
+#
+# > **Take-away.** The slope $k$ changes what the backward pass says, never what the network does. Large $k$
+# > and many layers together make it say very little.
+
+# %% [markdown]
 # ## Dead or silent
 #
 # Two troubles are often given one name.
@@ -800,6 +859,40 @@ assert gallery["straight-through"].area == float("inf")
 # %%
 assert abs(gallery["fast_sigmoid(25)"].area - 0.08) < 1e-9
 assert abs(gallery["fast_sigmoid(5)"].area - 0.4) < 1e-9
+
+# %% [markdown]
+# Now move them yourself. Above is the primitive over the true spike, in the middle the slope that training
+# uses (the diamond is a neuron at rest), and below are peak and area for every $k$. For the shapes that the
+# library builds from a width, the width is $1/k$.
+#
+# > **Predict.** Let $k$ grow. Which of the eight shapes become a Dirac delta? And what does that do to the
+# > slope of a neuron at rest?
+
+# %%
+explorers.surrogates()
+
+# %%
+surrogate_at = explorers.surrogates().compute
+at_rest = {}
+for shape in explorers.surrogates().controls[0].options:
+    views = [surrogate_at(shape=shape, slope=k, threshold=1.0) for k in (25, 500)]
+    at_rest[shape] = [view.at_rest for view in views]
+    end = "a Dirac delta" if views[0].dirac else "no Dirac delta"
+    print(f"{shape:<25} at rest {at_rest[shape][0]:.1e} -> {at_rest[shape][1]:.1e}   {end}")
+assert at_rest.pop("straight-through") == [1, 1]
+assert all(after < before < 0.02 or after == before == 0 for before, after in at_rest.values())
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Six of the eight: all but the fast sigmoid that is not normalized, which tends to zero, and
+# straight-through, which has no slope to choose.
+#
+# At rest, one threshold below firing, the slope of these six falls towards 0 too, where it was not 0
+# already. A Dirac delta reaches no neuron but the one exactly at its threshold: right as a limit, useless as
+# a surrogate.
+#
+# </details>
 
 # %% [markdown]
 # ## Backpropagation through time, by hand

@@ -169,7 +169,7 @@ def draw(fig: Figure, view: NeuronView) -> None:
     """Draw current, membrane, and spikes with resets, on one time axis."""
     places = ((0.71, 0.16), (0.29, 0.37), (0.115, 0.125))
     current, membrane, events = (
-        fig.add_axes((0.2, bottom, 0.66, height)) for bottom, height in places
+        fig.add_axes((0.2, bottom, 0.63, height)) for bottom, height in places
     )
     write = partial(fig.text, 0.02, color=style.INK, va="center", fontsize=style.TICK_SIZE)
     write(0.972, when(view), gid="when")
@@ -208,7 +208,9 @@ def _membrane_panel(ax: Axes, view: NeuronView) -> None:
                gid="threshold")  # fmt: skip
     out = view.mem.max()
     text = f"↑ up to {out:.1f}, out of view" if out > HIGH else " "
-    style.note(ax, 0.02, 0.93, text, transform=ax.transAxes, va="center", gid="out of view")
+    style.note(
+        ax, 0.99, 0.93, text, transform=ax.transAxes, va="center", ha="right", gid="out of view"
+    )
     style.dress(ax, "", "Membrane\npotential U[t]")
 
 

@@ -195,13 +195,21 @@ def _membrane_panels(smooth: Axes, slope: Axes, view: SurrogateView) -> None:
     smooth.plot(view.mem, view.primitive, color=style.BLUE, linewidth=1.8, gid="primitive")
     smooth.set(xlim=VIEW, ylim=(-0.8, 1.3), yticks=[0, 1])
     smooth.tick_params(labelbottom=False)
+    style.note(smooth, VIEW[1], 1.1, "true spike", ha="right", va="bottom", color=style.MUTED)
     style.dress(smooth, "", "Primitive")
     slope.set_yscale("log")
     slope.plot(view.mem, view.derivative, color=style.VERMILION, linewidth=1.8, gid="derivative")
     slope.plot([0], [view.at_rest], "D", color=style.INK, markersize=5, gid="at rest")
+    seen = view.at_rest > 1e-5
+    style.note(
+        slope, -0.08, 3 * view.at_rest if seen else 2e-5,
+        "at rest" if seen else "at rest: below view", ha="right" if seen else "center",
+        gid="at rest",
+    )  # fmt: skip
     slope.set(xlim=VIEW, ylim=(1e-5, 1e3), yticks=[1e-4, 1e-2, 1, 1e2])
     slope.set_yticklabels(["0.0001", "0.01", "1", "100"])
     style.dress(slope, "Membrane potential U", "Derivative")
+    style.note(slope, view.threshold + 0.08, 1.2e2, "threshold", gid="threshold")
     for ax in (smooth, slope):
         ax.minorticks_off()
         ax.axvline(
