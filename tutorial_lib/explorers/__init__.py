@@ -6,14 +6,20 @@ Where none does, as in the online book, every position was drawn before, and a s
 exchanges the parts of the drawing in which positions differ.
 
 Both show the same drawing of the same result, and both say in words what it shows: to a screen
-reader as the picture's description, to you as ``repr(explorer)``.
+reader as the picture's description, to you as ``repr(explorer)``. What is drawn can be had as
+numbers as well: ``explorers.neuron().compute(...)``, with one keyword for each control.
+
+For one of your own, give an :class:`Explorer` its controls and three functions: what to compute,
+how to draw that, and how to say it. Draw on axes of fixed places and limits, so that only the data
+moves.
 """
 
 from __future__ import annotations
 
+from ._core import Control, Explorer
 from .gradient import gradient
 from .losses import losses
 from .neuron import neuron
 from .surrogates import surrogates
 
-__all__ = ["gradient", "losses", "neuron", "surrogates"]
+__all__ = ["Control", "Explorer", "gradient", "losses", "neuron", "surrogates"]
