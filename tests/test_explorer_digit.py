@@ -56,7 +56,7 @@ def center(image: np.ndarray) -> np.ndarray:
 
 @given(drawings)
 def test_mnist_like_images_fill_the_box_and_are_centered_by_mass(lines: list) -> None:
-    image = _ink.as_mnist(_ink.strokes(lines))
+    image = _ink.as_mnist(_ink.strokes(lines, 9))
     assert image.shape == (1, 1, 28, 28) and image.dtype == torch.float32
     pixels = image[0, 0].numpy()
     assert pixels.min() >= 0 and 0.4 < pixels.max() <= 1
@@ -68,7 +68,7 @@ def test_mnist_like_images_fill_the_box_and_are_centered_by_mass(lines: list) ->
 
 @given(drawings, st.integers(-60, 60), st.integers(-60, 60))
 def test_the_place_on_the_canvas_does_not_matter(lines: list, down: int, across: int) -> None:
-    ink = _ink.strokes(lines)
+    ink = _ink.strokes(lines, 9)
     top, bottom, left, right = box(ink)
     down = min(max(down, -top), len(ink) - 1 - bottom)
     across = min(max(across, -left), len(ink) - 1 - right)
@@ -79,7 +79,7 @@ def test_the_place_on_the_canvas_does_not_matter(lines: list, down: int, across:
 
 @given(drawings, st.integers(2, 4))
 def test_the_size_hardly_matters(lines: list, times: int) -> None:
-    ink = _ink.strokes(lines)
+    ink = _ink.strokes(lines, 9)
     large = ink.repeat(times, 0).repeat(times, 1)
     for prepare in (_ink.as_mnist, _ink.as_digits):
         small, big = prepare(ink), prepare(large)
@@ -90,7 +90,7 @@ def test_the_size_hardly_matters(lines: list, times: int) -> None:
 
 @given(drawings)
 def test_images_like_the_embedded_digits_have_full_height(lines: list) -> None:
-    ink = _ink.strokes(lines)
+    ink = _ink.strokes(lines, 9)
     image = _ink.as_digits(ink)
     assert image.shape == (1, 1, 28, 28)
     assert image.min() >= 0 and image.max() <= 1
@@ -112,7 +112,7 @@ def test_the_embedded_digits_are_enlarged_in_one_way(monkeypatch: pytest.MonkeyP
     assert torch.equal(large, expected)
     seen = []
     monkeypatch.setattr(_ink, "enlarged", lambda image: seen.append(image) or data.enlarged(image))
-    _ink.as_digits(_ink.strokes([[(0.5, 0.2), (0.5, 0.8)]]))
+    _ink.as_digits(_ink.strokes([[(0.5, 0.2), (0.5, 0.8)]], 9))
     assert [list(image.shape) for image in seen] == [[1, 1, 8, 8]]
 
 
@@ -179,7 +179,7 @@ def test_every_example_shows_the_networks_answer(net: nn.Module, source: str) ->
     assert len(positions) == len(_examples.EXAMPLES) == 13
     for position in positions:
         said = explorer.compute(**position)
-        ink = _ink.strokes(_examples.EXAMPLES[position["drawn"]])
+        ink = _ink.strokes(_examples.EXAMPLES[position["drawn"]], _ink.PEN[source])
         image = _ink.prepared(ink, source)
         spk_rec, _ = forward_pass(net, STEPS, image)
         assert np.array_equal(said.ink, ink)
@@ -188,7 +188,7 @@ def test_every_example_shows_the_networks_answer(net: nn.Module, source: str) ->
         assert np.array_equal(said.counts, spk_rec[:, 0].detach().sum(0))
         assert said.journey.answer == SF.predict_rate(spk_rec)
         text = explorer.describe(said)
-        assert f"Drawn: {position['drawn']}." in text and _answer.sentence(said) in text
+        assert f"Drawn: {position['drawn']}." in text and said.sentence in text
         told = re.findall(r"(\d): (\d+)", text.split("in 12 steps: ")[1])
         assert {int(c): int(n) for c, n in told} == dict(enumerate(said.counts.tolist()))
 
@@ -211,20 +211,20 @@ def spoken(spikes: list[list[int]], drawn: bool = True) -> _answer.Answer:
 
 def test_the_answer_in_words() -> None:
     silent, tied = [[0, 0, 0]] * 3, [[0, 1, 1], [1, 0, 0], [0, 1, 1]]
-    assert _answer.sentence(spoken(silent)) == "No decision: no output neuron fires."
-    assert _answer.sentence(spoken(silent, drawn=False)).startswith("Nothing is drawn. No decision")
-    assert _answer.sentence(spoken(tied)) == "No decision: 1 and 2 are level at 2 spikes."
-    assert _answer.sentence(spoken([[1, 1, 1]])) == "No decision: 0, 1 and 2 are level at 1 spikes."
-    assert _answer.sentence(spoken([[0, 0, 1]])) == "Answer: 2, with 1 spike, next 0 with 0."
+    assert spoken(silent).sentence == "No decision: no output neuron fires."
+    assert spoken(silent, drawn=False).sentence.startswith("Nothing is drawn. No decision")
+    assert spoken(tied).sentence == "No decision: 1 and 2 are level at 2 spikes."
+    assert spoken([[1, 1, 1]]).sentence == "No decision: 0, 1 and 2 are level at 1 spikes."
+    assert spoken([[0, 0, 1]]).sentence == "Answer: 2, with 1 spike; no other fires."
     won = [[0, 1, 1], [0, 0, 1]]
-    assert _answer.sentence(spoken(won)) == "Answer: 2, with 2 spikes, next 1 with 1."
+    assert spoken(won).sentence == "Answer: 2, with 2 spikes, next 1 with 1."
 
 
 @given(st.lists(st.lists(st.integers(0, 1), min_size=4, max_size=4), min_size=1, max_size=6))
 def test_only_a_single_leader_is_an_answer(spikes: list[list[int]]) -> None:
     counts = np.sum(spikes, axis=0)
     leaders = np.flatnonzero(counts == counts.max())
-    text = _answer.sentence(spoken(spikes))
+    text = spoken(spikes).sentence
     if counts.any() and len(leaders) == 1:
         assert text.startswith(f"Answer: {leaders[0]}, with {counts.max()} spike")
     else:
@@ -242,7 +242,7 @@ def test_the_artists_hold_the_data(net: nn.Module, drawn: str) -> None:
     assert marks == sorted(map(tuple, np.argwhere(said.journey.spikes)))
     (bars,) = [ax.patches for ax in figure.axes if ax.patches]
     assert [bar.get_width() for bar in bars] == said.counts.tolist()
-    assert found["sentence"].get_text().replace("\n", " ").strip() == _answer.sentence(said)
+    assert found["sentence"].get_text().replace("\n", " ").strip() == said.sentence
 
 
 def test_the_page_is_one_small_piece(net: nn.Module) -> None:
@@ -278,28 +278,40 @@ def test_ink_travels_as_text(seed: int) -> None:
     assert np.array_equal(_pad.inked(_pad.packed(ink)), ink)
 
 
+def test_the_pen_of_each_data_set_leaves_about_as_much_ink_as_the_data_have(net: nn.Module) -> None:
+    digits = data.load("digits", verbose=False)
+    images = digits.train.tensors[0]
+    drawn = [
+        _ink.as_digits(_ink.strokes(_examples.EXAMPLES[name], _ink.PEN["digits"]))
+        for name in list(_examples.EXAMPLES)[:10]
+    ]
+    assert torch.cat(drawn).mean() == pytest.approx(float(images.mean()), rel=0.1)
+    for source, width in _ink.PEN.items():
+        assert digit.draw_digit(net, 1, source).canvas()[0].pen == width
+
+
 def test_drawing_changes_the_answer(net: nn.Module) -> None:
     explorer = digit.draw_digit(net, STEPS)
     pad, image = explorer.canvas()
     assert pad.pixels == "0" * 112**2
-    assert pad.answer == _answer.sentence(explorer.compute(drawn="nothing"))
+    assert pad.answer == explorer.compute(drawn="nothing").sentence
     for drawn in ("a 3", "a 1", "nothing"):
-        ink = _ink.strokes(_examples.EXAMPLES[drawn])
+        ink = _ink.strokes(_examples.EXAMPLES[drawn], 12)
         pad.pixels = _pad.packed(ink)
         said = explorer.compute(ink=ink)
-        assert pad.answer == _answer.sentence(said)
+        assert pad.answer == said.sentence
         assert image.value == _live.picture(explorer, said)
         assert pad.answer in image.value  # the picture's description
     other = networks.conv_net()
     with torch.no_grad():
         net.load_state_dict(other.state_dict())
-    pad.pixels = _pad.packed(_ink.strokes(_examples.EXAMPLES["a 3"]))
+    pad.pixels = _pad.packed(_ink.strokes(_examples.EXAMPLES["a 3"], 12))
     assert pad.answer.startswith("No decision")  # the network as it is now, untrained
 
 
 def test_the_drawing_is_kept_when_the_cell_is_run_again(net: nn.Module) -> None:
     pad, image = digit.draw_digit(net, STEPS).canvas()
-    pad.pixels = _pad.packed(_ink.strokes(_examples.EXAMPLES["a 7"]))
+    pad.pixels = _pad.packed(_ink.strokes(_examples.EXAMPLES["a 7"], 12))
     again, same = digit.draw_digit(net, STEPS).canvas()
     assert again.pixels == pad.pixels and again.answer == pad.answer and same.value == image.value
 

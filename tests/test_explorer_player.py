@@ -95,7 +95,7 @@ def test_every_step_shows_what_the_network_did(name: str) -> None:
         spk_rec, mem_rec = forward_pass(net, STEPS, image)
     hidden = [spikes for key, spikes in record.items() if not torch.equal(spikes, spk_rec)]
     assert len(hidden) == len(record) - 1
-    explorer = spike_player(net, image, STEPS)
+    explorer = spike_player(net.train(), image, STEPS)  # which drops nothing all the same
     assert [position["step"] for position in explorer.grid()] == list(range(STEPS))
     for position in explorer.grid():
         now, step = explorer.compute(**position), position["step"]

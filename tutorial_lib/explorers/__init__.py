@@ -17,9 +17,11 @@ moves.
 from __future__ import annotations
 
 from ._core import Control, Explorer
+from .digit import draw_digit
 from .gradient import gradient
 from .losses import losses
 from .neuron import neuron
+from .player import spike_player
 from .surrogates import surrogates
 
 __all__ = ["Control", "Explorer", "gradient", "losses", "neuron", "surrogates"]

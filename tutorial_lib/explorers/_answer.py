@@ -14,7 +14,7 @@ from ..plotting import style
 from ._ink import Source, prepared
 from ._journey import Journey, follow
 
-__all__ = ["SIZE", "Answer", "answer", "describe", "draw", "sentence"]
+__all__ = ["SIZE", "Answer", "answer", "describe", "draw"]
 
 SIZE = (4.55, 4.75)  # inches; at one pixel per point a phone shows all of it
 
@@ -38,6 +38,23 @@ class Answer:
         """Spikes of each output neuron, ``[C]``."""
         return self.journey.spikes.sum(0, dtype=np.int64)
 
+    @property
+    def sentence(self) -> str:
+        """The answer in words; "No decision" for silence and for a tie."""
+        journey, counts = self.journey, self.counts
+        empty = "" if self.ink.any() else "Nothing is drawn. "
+        if not counts.any():
+            return f"{empty}No decision: no output neuron fires."
+        if journey.answer < 0:
+            tied = [journey.labels[c] for c in np.flatnonzero(counts == counts.max())]
+            level = f"{', '.join(tied[:-1])} and {tied[-1]} are level at {counts.max()} spikes"
+            return f"{empty}No decision: {level}."
+        first, *rest = journey.ranking
+        rival = f", next {journey.labels[rest[0]]} with {counts[rest[0]]}" if rest else ""
+        if counts.sum() == counts[first]:
+            rival = "; no other fires"
+        return f"{empty}Answer: {journey.labels[first]}, with {_spikes(counts[first])}{rival}."
+
 
 def answer(
     net: nn.Module, num_steps: int, source: Source, ink: np.ndarray, drawn: str = ""
@@ -56,21 +73,6 @@ def answer(
     return Answer(ink, follow(net, prepared(ink, source), num_steps), drawn)
 
 
-def sentence(said: Answer) -> str:
-    """The answer in words; "No decision" for silence and for a tie."""
-    journey, counts = said.journey, said.counts
-    empty = "" if said.ink.any() else "Nothing is drawn. "
-    if not counts.any():
-        return f"{empty}No decision: no output neuron fires."
-    if journey.answer < 0:
-        tied = [journey.labels[c] for c in np.flatnonzero(counts == counts.max())]
-        level = f"{', '.join(tied[:-1])} and {tied[-1]} are level at {counts.max()} spikes"
-        return f"{empty}No decision: {level}."
-    first, *rest = journey.ranking
-    rival = f", next {journey.labels[rest[0]]} with {counts[rest[0]]}" if rest else ""
-    return f"{empty}Answer: {journey.labels[first]}, with {_spikes(counts[first])}{rival}."
-
-
 def describe(said: Answer) -> str:
     """Say in words and numbers what the picture of an answer shows."""
     journey, counts = said.journey, said.counts
@@ -80,7 +82,7 @@ def describe(said: Answer) -> str:
     decided = f" Decided at step {journey.decision}." if journey.answer >= 0 else ""
     ink = f"Ink on {said.ink.mean():.0%} of the canvas. "
     total = f"Spikes of the output neurons in {journey.num_steps} steps: {listed}."
-    return f"{drawn}{ink}{sentence(said)}{decided} {total}"
+    return f"{drawn}{ink}{said.sentence}{decided} {total}"
 
 
 def draw(fig: Figure, said: Answer) -> None:
@@ -94,7 +96,7 @@ def draw(fig: Figure, said: Answer) -> None:
 
     fig.set_facecolor("white")
     fig.text(
-        0.12 / width, 1 - 0.1 / height, _wrapped(sentence(said)), va="top", gid="sentence",
+        0.12 / width, 1 - 0.1 / height, _wrapped(said.sentence), va="top", gid="sentence",
         color=style.INK, fontsize=style.TICK_SIZE, fontweight="bold",
     )  # fmt: skip
     pictures = (

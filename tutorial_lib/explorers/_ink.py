@@ -15,14 +15,15 @@ from ..data import enlarged
 __all__ = ["PEN", "SIDE", "Source", "as_digits", "as_mnist", "prepared", "strokes"]
 
 SIDE = 112  # pixels of the canvas, four for each of the image
-PEN = 9  # width of a stroke in pixels of the canvas
 FIELD, BOX = 28, 20  # MNIST: side of the image, and of the box that its digit fills
 TALL, WIDE, BLOCK = 32, 24, 4  # the embedded digits: height, largest width, side of a block
 
 Source = Literal["mnist", "digits"]
+PEN: dict[Source, int] = {"mnist": 12, "digits": 14}
+"""Width of a stroke in pixels of the canvas: images get about as much ink as those of the data."""
 
 
-def strokes(lines: Sequence[Sequence[tuple[float, float]]], width: float = PEN) -> np.ndarray:
+def strokes(lines: Sequence[Sequence[tuple[float, float]]], width: float) -> np.ndarray:
     """Draw lines with a round pen.
 
     Args:

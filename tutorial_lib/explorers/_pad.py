@@ -8,7 +8,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from ._ink import PEN, SIDE
+from ._ink import SIDE
 
 __all__ = ["DigitPad", "inked", "packed"]
 
@@ -31,13 +31,15 @@ class DigitPad(anywidget.AnyWidget):
     Attributes:
         pixels: the ink, row by row, as :func:`packed` gives it; changes a moment after each stroke.
         answer: a sentence that is shown below the canvas, and read out by a screen reader.
+        side: pixels of the canvas in each direction.
+        pen: width of a stroke in these pixels.
     """
 
     _esm = Path(__file__).with_name("_pad.js").read_text(encoding="utf-8")
     pixels = traitlets.Unicode(BLANK).tag(sync=True)
     answer = traitlets.Unicode("").tag(sync=True)
     side = traitlets.Int(SIDE).tag(sync=True)
-    pen = traitlets.Int(PEN).tag(sync=True)
+    pen = traitlets.Int(12).tag(sync=True)
 
     @traitlets.validate("pixels")
     def _check(self, proposal: traitlets.Bunch) -> str:

@@ -13,7 +13,7 @@ from .. import _checks, _surface
 from . import _answer as view
 from ._core import Control, Explorer
 from ._examples import EXAMPLES
-from ._ink import Source, check_source, strokes
+from ._ink import PEN, Source, check_source, strokes
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -34,7 +34,12 @@ class DrawDigit(Explorer):
     """An explorer whose control is a canvas, where a kernel runs and anywidget is installed.
 
     Elsewhere it is an explorer of some drawings made before.
+
+    Attributes:
+        pen: width of a stroke in pixels of the canvas.
     """
+
+    pen: int = 12
 
     def canvas(self) -> tuple[DigitPad, ipywidgets.HTML]:
         """The canvas and the picture of the answer, which follows the canvas's ``pixels``.
@@ -50,14 +55,14 @@ class DrawDigit(Explorer):
         from ._pad import BLANK, DigitPad, inked
 
         place = POSITIONS.setdefault(self.name, {})
-        pad = DigitPad(pixels=place.get("pixels", BLANK))
+        pad = DigitPad(pixels=place.get("pixels", BLANK), pen=self.pen)
         image = widgets.HTML(layout={"width": "100%"})
 
         def show(_: object = None) -> None:
             place["pixels"] = pad.pixels
             said: Answer = self.compute(ink=inked(pad.pixels))
             image.value = picture(self, said)
-            pad.answer = view.sentence(said)
+            pad.answer = said.sentence
 
         show()
         pad.observe(show, names="pixels")
@@ -105,7 +110,7 @@ def draw_digit(net: nn.Module, num_steps: int, source: Source = "mnist") -> Draw
     """
     _checks.at_least_one("num_steps", num_steps)
     check_source(source)
-    drawings = {name: strokes(lines) for name, lines in EXAMPLES.items()}
+    drawings = {name: strokes(lines, PEN[source]) for name, lines in EXAMPLES.items()}
     answer = partial(view.answer, net, num_steps, source)
     answer(drawings["nothing"])  # a network that does not fit fails here, not at the first stroke
 
@@ -128,4 +133,5 @@ def draw_digit(net: nn.Module, num_steps: int, source: Source = "mnist") -> Draw
         draw=view.draw,
         describe=view.describe,
         size=view.SIZE,
+        pen=PEN[source],
     )
