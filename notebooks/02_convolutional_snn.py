@@ -20,7 +20,7 @@
 # - read the shorthand 12C5-MP2-64C5-MP2-1024FC10 and derive every shape and parameter from it;
 # - write the network twice, as a class with explicit states and as `nn.Sequential`, and prove the two equal;
 # - see two ways in which such a network loses its memory, or keeps too much of it;
-# - measure how often each layer fires, and find out that the untrained network says nothing at all.
+# - measure how often each layer fires before any training, and what that leaves for the gradient.
 #
 # **You need** the neuron of [notebook 00](00_spiking_neuron.ipynb), the surrogate gradient of
 # [notebook 01](01_surrogate_gradients.ipynb), and `nn.Conv2d` from PyTorch.
@@ -45,7 +45,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import tutorial_lib as snn
-from tutorial_lib import data, exercises, simulation, surrogate, utils
+from tutorial_lib import data, exercises, networks, simulation, surrogate, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
 
@@ -225,7 +225,7 @@ class Published(OneStep):
 
 
 # %% [markdown]
-# Call it five times with the same images. How does the output membrane change from call to call?
+# > **Predict.** Call it five times with the same images. How does the output membrane change from call to call?
 
 # %%
 torch.manual_seed(0)
@@ -281,7 +281,7 @@ ax.legend()
 splt.show("Without memory the membrane is a flat line; with memory it starts there and then moves.")
 
 # %% [markdown]
-# Both start at the same value. Only the lower code remembers it: its membrane moves on from there.
+# Both start at the same value. Only the second class, `ConvSNN`, remembers it: its membrane moves on from there.
 #
 # > **Take-away.** A state must be started once per sample, not once per step. Where the loop over time
 # > stands decides which of the two you have written.
@@ -420,7 +420,8 @@ assert torch.equal(first, proper) and not torch.equal(first, again)
 # <details><summary>Answer</summary>
 #
 # No. The second run starts from the membranes that the first one left behind. In training, each batch would
-# carry traces of the batch before it: of *other images*. Nothing crashes, the results are just a little wrong.
+# carry traces of the batch before it: of *other images*. Nothing crashes, the results are just wrong. (The trace
+# fades by $\beta$ per step. But the first steps are off, here by several thresholds, as the weights are large.)
 #
 # </details>
 #
@@ -461,14 +462,13 @@ else:
 exercises.predict("02-silent")
 
 # %%
-from tutorial_lib import networks
-
 torch.manual_seed(0)
 fresh = networks.conv_net(beta=beta, spike_grad=spike_grad)
 spikes = simulation.record_spikes(fresh, num_steps, images)
-for (name, record), shape in zip(spikes.items(), ("12x12x12", "64x4x4", "10"), strict=True):
+layers = ("layer 1, 12x12x12", "layer 2,   64x4x4", "output,        10")
+for title, (name, record) in zip(layers, spikes.items(), strict=True):
     rate = record.mean().item()
-    print(f"layer {name} ({shape:>8}): {int(record.sum()):>6} spikes, rate {rate:.2%}")
+    print(f"{title} (net[{name}]): {int(record.sum()):>6} spikes, rate {rate:.2%}")
 
 # %% [markdown]
 # The first layer fires at well under a tenth of its possible rate, the second hardly or never, the output not
@@ -513,7 +513,9 @@ assert decided == 0 and abs(accuracy - zeros) < 1e-6
 # %% [markdown]
 # The accuracy looks like guessing, but nothing was guessed. With no spikes, all ten counts are tied at zero,
 # and the first of the tied classes wins: class 0. The "accuracy" is the share of zeros in the batch.
-# That is why this course prints the **decision rate** beside every accuracy.
+# (`accuracy_rate` breaks ties as snnTorch does. `predict_rate`, from notebook 01, answers -1 instead.)
+# That is why this course prints the **decision rate** beside every accuracy: the share of images for which one class
+# has more spikes than any other.
 #
 # ### Silent, but not dead
 #
@@ -598,10 +600,11 @@ exercises.check("02-factor", my_factor)
 #
 # </details>
 #
-# > **Exercise 4: wake it up.** Write `my_wake(net)`. It changes the weights and biases of a fresh network, in place and
-# > without looking at any image, such that all three layers speak *before* any training. Each layer shall
-# > fire at a rate of at least 0.5 %, and for at least 30 % of the images one class shall be ahead. Threshold and decay
-# > stay as they are.
+# > **Exercise 4: wake it up.** Write `my_wake(net)`. It changes the weights and biases of a fresh network, without
+# > looking at any image, such that all three layers speak *before* any training. (Change them in place, or return the
+# > changed network.) Each layer shall fire at a rate of at least 0.5 %, and for at least 30 % of the images one class
+# > shall be ahead. Threshold and decay stay as they are. The check tries it on *printed* digits: a font's, which it
+# > draws itself.
 
 
 # %% tags=["exercise"]
@@ -648,11 +651,16 @@ print([f"{record.mean().item():.1%}" for record in spikes])
 # > **Try it.** Raise `beta` to 0.9 in place of the weights. A constant current $I$ can lift a membrane up to
 # > $I/(1-\beta)$: it is doubled at $\beta = 0.5$, and multiplied by ten at 0.9. Which layers speak now?
 #
-# The other way is to train the network out of its silence. The loss is $\ln 10 = 2.303$, the value for ten equal scores.
-# With plain gradient descent at a rate of 0.01, a weight with a gradient of $10^{-7}$ moves by $10^{-9}$
-# per update: never. Adam divides each gradient by its own running size, so even such
-# gradients move some weights by thousandths. That is how tutorial 6 gets away with this start, and
-# [the next notebook](03_training.ipynb) watches it happen.
+# <details><summary>Answer</summary>
+#
+# Layers 1 and 2 do, at a few percent. The output hardly does: what reaches it is still little, and the longer memory
+# can only add up what comes.
+#
+# </details>
+#
+# The other way is to train the network out of its silence. The loss is $\ln 10 = 2.303$, the value for ten equal
+# scores, and the gradients are as small as you have seen. Tutorial 6 starts from here, and it does learn.
+# [The next notebook](03_training.ipynb) asks how that can be.
 
 # %% [markdown]
 # ## Summary

@@ -47,7 +47,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from tutorial_lib import data, exercises, networks, surrogate, training
+from tutorial_lib import data, exercises, explorers, networks, surrogate, training
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
 from tutorial_lib.simulation import forward_pass
@@ -141,8 +141,9 @@ exercises.check("03-floor", my_floor)
 # Tutorial 6 says that its loss, `ce_rate_loss`, is applied to the *spike count*. If that were so, two records
 # with the same counts would have the same loss, whatever else is different.
 #
-# > **Exercise 2: one counterexample is enough.** Give two records of spikes, `[T, 1, C]` with entries 0 and 1, in
-# > which each neuron fires equally often. For the target class 0, `ce_rate_loss` shall differ between them.
+# > **Exercise 2: one counterexample is enough.** Give two records of spikes, tensors `[T, 1, C]` with entries 0 and 1.
+# > Each neuron shall fire as often in the one as in the other. For the target class 0, `ce_rate_loss` shall differ
+# > between them.
 
 # %% tags=["exercise"]
 # Yours to edit: two tensors of the same shape. Two steps and two classes are enough.
@@ -200,8 +201,10 @@ assert math.isclose(pulls["ce_count_loss"], -0.9, rel_tol=1e-5)
 # factor hardly matters, as it divides by the size of the gradient. With plain gradient descent it is a
 # learning rate 50 times as high.
 #
-# The library has five more losses. Two of them look at the membranes, so they see a difference even in silence;
-# two look at *when* the first spike comes.
+# The library has five more losses. Two of them look at the membranes, so they see a difference even in silence:
+# `ce_max_membrane_loss` and `mse_membrane_loss`. Two look at *when* the first spike comes: `ce_temporal_loss` and
+# `mse_temporal_loss`. The fifth is `mse_count_loss`, the squared distance of the counts from what you want, divided
+# by T. Unless told otherwise it wants a spike at every step from the target, and none from the others.
 
 # %%
 late = torch.zeros(num_steps, 10, 10)
@@ -214,8 +217,10 @@ for fn in losses:
     print(f"{type(fn).__name__:<17}", "  ".join(f"{value:7.4f}" for value in values))
 
 # %% [markdown]
-# The columns are: silent, one late spike, one early spike, a spike at every step. The first three losses only
-# count, so early and late are the same to them. The last one sees nothing but the time of the first spike.
+# The columns are: silent, one late spike, one early spike, a spike at every step. The first three losses do not care
+# *when* a step comes, so early and late are the same to them. (The second and the third only count. The first is a
+# mean over the steps, in any order.) The last one sees nothing but the time of the first spike. For silence, the mean
+# square is $(50 - 0)^2$ for the target and 0 for nine others: on average 250, and divided by 50 steps it is 5.
 
 # %%
 rate, count, mse, temporal = (
@@ -223,13 +228,74 @@ rate, count, mse, temporal = (
 )
 for values in (rate, count, mse):
     assert math.isclose(values[1], values[2], rel_tol=1e-5) and values[2] > values[3]
+assert math.isclose(mse[0], 50**2 / 10 / 50, rel_tol=1e-6)
 assert temporal[0] > temporal[1] > temporal[2] > temporal[3]
 
 # %% [markdown]
-# The mean square loss wants a count for *each* class, such as 80 % of the steps for the target and 20 % for the others.
+# The mean square loss wants a count for *each* class. Let it be 80 % of the steps for the target and 20 % for the
+# others.
 
 # %%
 exercises.predict("03-mse-pull")
+
+# %% [markdown]
+# ### Move it: one record, every loss
+#
+# Here are ten output neurons, 50 steps. You set the current into the neuron of the right class, and when it
+# flows. A rival may get a current as well, in the first half. The other eight get none.
+#
+# Each bar is minus the gradient at one step: up means that the chosen loss asks for more there. The longest
+# bar that you see in silence sets the scale for that loss. The table puts every loss between its floor and
+# its value in silence; an arrow stands for a value far beyond.
+#
+# > **Predict.** The current 0.45 lifts the right membrane to 0.9, and the neuron does not fire. Which losses
+# > notice? Then take 0.8 for the right class and 0.8 for the rival: both fire 10 times, in the same steps
+# > ("first half") or one after the other ("second half"). Which losses tell these two apart?
+
+# %%
+explorers.losses()
+
+# %%
+names = explorers.losses().controls[0].options
+
+
+def all_losses(**position):
+    values = explorers.losses().compute(**position).values
+    return dict(zip(names, values.round(4), strict=True))
+
+
+silence, near = all_losses(current=0.0), all_losses(current=0.45)
+together = all_losses(current=0.8, rival=0.8, when="first half")
+apart = all_losses(current=0.8, rival=0.8, when="second half")
+print("notice a membrane at 0.9:", [name for name in names if near[name] != silence[name]])
+print("same for both orders:    ", [name for name in names if together[name] == apart[name]])
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Only the two losses on membranes notice. `mse_membrane_loss` is nearly content: it wants the right membrane
+# *at* the threshold, and a neuron at its threshold does not fire. It rates this silent record better than
+# the perfect one.
+#
+# The losses of the count cannot tell the two orders apart, nor can the one that looks at the highest
+# membrane. `ce_rate_loss` can, by a little: it compares the neurons step by step. `ce_temporal_loss` differs
+# most, since the first spike of the right class comes 25 steps later.
+#
+# </details>
+
+# %%
+perfect_one = all_losses(current=1.6)
+noticed = [name for name in names if near[name] != silence[name]]
+assert noticed == ["ce_max_membrane_loss", "mse_membrane_loss"]
+assert near["mse_membrane_loss"] < perfect_one["mse_membrane_loss"]
+assert perfect_one["ce_rate_loss"] == round(math.log(1 + 9 / math.e), 4)  # at its floor
+assert together["ce_count_loss"] == apart["ce_count_loss"]
+assert together["ce_rate_loss"] < apart["ce_rate_loss"]
+assert together["ce_temporal_loss"] < apart["ce_temporal_loss"] - 20
+
+# %% [markdown]
+# > **Try it.** Set the right current to 1.6 and choose `mse_count_loss(0.8, 0.2)`. Why does it push the silent
+# > neurons up, and the right one down?
 
 # %% [markdown]
 # ## Accuracy, and whether there was a decision
@@ -295,7 +361,8 @@ assert decided["Adam"][0] == 0 and decided["Adam"][-1] > 0.2
 #
 # Only Adam's. Gradient descent moves each weight by the learning rate times the gradient, and the gradients of
 # a silent network are tiny ([notebook 02](02_convolutional_snn.ipynb) measured them). Adam divides each gradient
-# by a running estimate of its size, so weights move by up to about 0.01 per iteration however small the gradient is.
+# by a running estimate of its size, so weights move by up to about 0.01 per iteration, even if the gradient is as
+# small as here. (Where it is exactly zero, nothing moves.)
 # After a few iterations the first output spikes appear, and from then on there is something to learn from.
 #
 # </details>
@@ -304,9 +371,10 @@ assert decided["Adam"][0] == 0 and decided["Adam"][-1] > 0.2
 # > look at the spikes first.
 #
 # > **Exercise 3: a start for plain SGD.** Two things stop SGD: the network is silent, and what little gradient there
-# > is gets lost on its way. Find a `slope` of the fast sigmoid and a `gain` by which all first weights and biases are
-# > multiplied, such that plain SGD learns. The check trains the network on printed digits: 15 updates at the rate 0.1,
-# > 10 steps each. The loss shall fall below 2.2, and 30 % of the answers shall be right.
+# > is gets lost on its way. Find a `slope` of the fast sigmoid and a `gain` by which all weights and biases are
+# > multiplied before the first update, such that plain SGD learns. The check trains the network on *printed* digits, a
+# > font's: 15 updates at the rate 0.1, 10 steps each. The loss shall fall below 2.2, and 30 % of the answers shall be
+# > right.
 
 # %% tags=["exercise"]
 # Yours to edit: two numbers. Tutorial 6 has a slope of 25 and a gain of 1.
@@ -359,6 +427,14 @@ print(f"loss {loss.item():.2f}, accuracy {SF.accuracy_rate(spk_rec, targets):.0%
 #
 # > **Try it.** Set `loss_fn = SF.mse_count_loss(correct_rate=0.8, incorrect_rate=0.2)` and run the comparison of SGD
 # > and Adam again. Compare the decision rates. Then set `loss_fn` back.
+#
+# <details><summary>Answer</summary>
+#
+# SGD stays silent. Adam wakes the network as before, or a little sooner. But the share of decided images can fall
+# again: this loss asks *all* ten outputs to fire, and as long as they fire alike, none is ahead. A decision rate of 0
+# has two causes, then, silence and uniform noise. The raster tells which.
+#
+# </details>
 
 # %% [markdown]
 # ## A protocol that you can defend
@@ -372,8 +448,9 @@ print(f"loss {loss.item():.2f}, accuracy {SF.accuracy_rate(spk_rec, targets):.0%
 #
 # The accuracy on `test_loader` is computed every 50 iterations during training, and it is the result in the end.
 #
-# > **Exercise 4: spot the faults.** Mend it: return three loaders, for training, validation and test. Each image has
-# > one role, the report counts every test image, and a second call makes the same split.
+# > **Exercise 4: spot the faults.** Mend it: make three loaders of the two sets that you are given, for training,
+# > validation and test. The sets may have any size. Each image has one role, and most are for training; the report
+# > counts every test image; a second call makes the same split.
 
 
 # %% tags=["exercise"]
@@ -453,6 +530,7 @@ assert math.isclose(tests[0].accuracy, zeros)  # silence scores the share of zer
 assert tests[0].num_samples == len(digits.test)  # nothing was dropped
 
 # %%
+# Goes on from where net stands: for a fresh start, run the cell with seed_everything(5) first.
 for k in range(1, legs + 1):
     training.train(
         net,

@@ -348,8 +348,9 @@ assert abs(ladder["one function"][1] / ladder["time in the batch"][1] - 1) < 0.0
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Time. Memory stays as it was: with the reset detached, autograd too keeps one tensor per step and layer, the
-# overdrive that the surrogate has saved. What falls away is the bookkeeping of many small operations.
+# If anything, time. Memory stays as it was: with the reset detached, autograd too keeps one tensor per step and layer,
+# the overdrive that the surrogate has saved. What falls away is the bookkeeping of many small operations. How much of
+# the time that is depends on your machine: `climb` may have printed next to nothing.
 # (The step from rung 0 to rung 1 is where memory fell: the first convolution and its pooling were kept fifty times.)
 #
 # </details>
@@ -465,7 +466,7 @@ else:
     raise AssertionError("dropout in training mode must be refused")
 
 # %% [markdown]
-# In training mode, dropout draws a new mask at each step. Run for all steps at once, it would draw others. So the
+# In training mode, dropout draws anew at each step. Run for all steps at once, it would draw otherwise. So the
 # library does not guess: it says why, and the default falls back to the loop.
 #
 # Sometimes a network could be run layer by layer, but is not written that way. This one works, one step after the
@@ -549,7 +550,7 @@ names = list(ladder)
 for ax, column, label in zip(axes, (0, 1), ("Times as fast as naive", "MB kept"), strict=True):
     values = [ladder[name][column] for name in names]
     bars = ax.barh(names, values, color=style.CURVES[column])
-    ax.bar_label(bars, fmt="%.1f" if column == 0 else "%.0f", padding=3)
+    ax.bar_label(bars, fmt="%.2f" if column == 0 else "%.0f", padding=3)
     ax.margins(x=0.15)
     style.dress(ax, label, "")
 axes[0].invert_yaxis()
@@ -622,14 +623,21 @@ splt.show(
 
 # %%
 for schedule in ("step", "layer"):
-    growth = cost[schedule, 80][1] / cost[schedule, 40][1]
-    print(f"{schedule}: memory grows {growth:.2f} times from 40 to 80 steps")
+    longer, growth = (b / a for a, b in zip(cost[schedule, 40], cost[schedule, 80], strict=True))
+    print(f"{schedule}: from 40 to 80 steps, {longer:.2f} times the time", end=", ")
+    print(f"{growth:.2f} times the memory")
     assert 1.8 < growth < 2.2
 assert cost["layer", 80][1] < 0.7 * cost["step", 80][1]
 
 # %% [markdown]
-# Both grow in proportion to T: backpropagation through time has to remember every step. The layer-by-layer line is
-# flatter, since the first convolution is kept once; it is not of another kind.
+# <details><summary>Answer</summary>
+#
+# Both about double. (Times scatter, and a part that does not depend on T, the first convolution for one, is paid once.)
+#
+# </details>
+#
+# Backpropagation through time has to remember every step, so memory grows in proportion to T. The layer-by-layer line
+# is flatter, since the first convolution is kept once and the pooling keeps places only; it is not of another kind.
 #
 # When memory runs out all the same, take the batch in parts. The gradient of a sum is the sum of the gradients, and
 # `backward()` adds to what is there already. So run some images, send their gradient back, forget them, go on, and
@@ -701,7 +709,8 @@ print("one update, in one piece or in parts: the same weights")
 # ## The fastest step is the one you leave out
 #
 # Nothing above asks whether 50 steps are needed. Train networks for each of several T, and see what accuracy they
-# reach. After so few iterations, one run says little. So each T gets three seeds.
+# reach. After so few iterations, one run says little. So each T gets three seeds. That makes 15 short trainings, and
+# takes longer than all cells above; a line appears whenever a T is done.
 #
 # > **Predict.** How much accuracy will be left at 10 steps? At 2?
 
@@ -720,10 +729,11 @@ def short_run(steps, seed, iterations=60):
 
 
 # %%
-runs = {steps: [short_run(steps, seed) for seed in range(3)] for steps in (2, 5, 10, 25, 50)}
-accuracy = {n: torch.tensor([r.accuracy for r in results]) for n, results in runs.items()}
-decided = {n: torch.tensor([r.decision_rate for r in results]) for n, results in runs.items()}
-for n in runs:
+accuracy, decided = {}, {}
+for n in (2, 5, 10, 25, 50):
+    results = [short_run(n, seed) for seed in range(3)]
+    accuracy[n] = torch.tensor([r.accuracy for r in results])
+    decided[n] = torch.tensor([r.decision_rate for r in results])
     values = " ".join(f"{value:.1%}" for value in accuracy[n].tolist())
     print(f"T = {n:>2}: accuracy {accuracy[n].mean():.1%} ({values})", end=", ")
     print(f"decided {decided[n].mean():.1%}")
@@ -732,7 +742,7 @@ for n in runs:
 fig, ax = plt.subplots(figsize=(5.5, 3), layout="constrained")
 for n, values in accuracy.items():
     ax.plot([n] * 3, 100 * values, "x", color=style.MUTED)
-ax.plot(list(runs), [100 * values.mean() for values in accuracy.values()], **style.curve(0))
+ax.plot(list(accuracy), [100 * values.mean() for values in accuracy.values()], **style.curve(0))
 style.dress(ax, "Number of steps T (training and test)", "Test accuracy (%)")
 splt.show("A cross for each run, and a line through the means.")
 
@@ -742,11 +752,16 @@ assert mean[50] > 0.8 and mean[50] - mean[10] < 0.15
 assert mean[2] < mean[50] and decided[2].mean() < decided[50].mean()
 
 # %% [markdown]
-# Each cross is a run, the line goes through the means. Most of what 50 steps give is there at 10, at a fifth of the
-# cost. At 2 steps a neuron hardly has the time to fire, the counts are tied more often, and the decision rate shows it.
+# <details><summary>Answer</summary>
 #
-# Look at the crosses, too. From 5 steps on, runs of the same T lie so far apart that three seeds hardly tell
-# one T from the next. A single run could have told you that fewer steps are better.
+# At 10 steps most of it, at a fifth of the cost; at 2, clearly less. With so little time a neuron hardly fires, so
+# counts are tied more often. The decision rate shows it. (It can lie *below* the accuracy: `accuracy_rate` gives a tie
+# to the lowest of the tied classes, and is sometimes lucky.)
+#
+# </details>
+#
+# Look at the crosses, too. Where those of one T spread as far as its mean lies from the next one, three seeds do not
+# tell the two apart. A single run could have told you that fewer steps are better.
 
 # %% [markdown]
 # > **Try it.** `LeakyRun` saves `mem_rec` in float32. Save it in bfloat16 (cast in `save_for_backward`, cast back in
@@ -761,8 +776,8 @@ assert mean[2] < mean[50] and decided[2].mean() < decided[50].mean()
 # - A layer without memory can run for all steps at once; what does not depend on time runs once; only the membrane
 #   is a recurrence.
 # - The recurrence fits into one function that keeps the membrane alone. Its backward pass is one line in a loop.
-#   What it saves is time, not memory.
-# - Every rung but the last gave the same spikes. Assert that before you look at a clock.
+#   What it can save is time, not memory.
+# - Every rung of the ladder gave the same spikes; only bfloat16 did not. Assert that before you look at a clock.
 # - Time and memory grow in proportion to T. So does the reason to ask for fewer steps.
 #
 # **What comes next.** The command `python -m tutorial_lib.train --help` trains the same network for as many epochs as

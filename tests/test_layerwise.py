@@ -369,7 +369,7 @@ class Noise(Base):
         return self.out(self.fc2(self.lif(self.fc(x) + torch.randn(3, dtype=torch.float64))))
 
 
-@variant(r"Dropout 'drop' in training mode mixes samples")
+@variant(r"Dropout 'drop' in training mode draws anew at each step")
 class Drops(Base):
     def setup(self) -> None:
         self.drop = nn.Dropout(0.5)

@@ -235,7 +235,9 @@ def _obstacle(node: fx.Node, modules: dict[str, nn.Module], output: fx.Node) -> 
         if type(module) is nn.Flatten:
             return None if module.start_dim >= 1 else f"{node.target!r} flattens the batch axis"
         if type(module) in _EVALUATING:
-            return f"{type(module).__name__} {node.target!r} in training mode mixes samples"
+            norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
+            does = "mixes samples" if norm else "draws anew at each step"
+            return f"{type(module).__name__} {node.target!r} in training mode {does}"
         return f"{type(module).__name__} {node.target!r} is not known to be stateless"
     if node.op == "call_function" and _is_item(node):
         if node.args[0] is not output:

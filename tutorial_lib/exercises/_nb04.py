@@ -50,6 +50,7 @@ STOP = Exercise(
             ("one step", "A lead is one of a step.", "or in the spikes of one step"),
             ("ahead of the mean", "A lead is over the average.", "or of the mean"),
             ("all at once", "A batch stops together.", "stopped for itself"),
+            ("lowest of ties", "argmax settles a tie.", "level at the stop"),
             ("swapped", "The order of two results is free.", "the answers second"),
             ("hindsight", "A lead counts if it stays.", "nobody knows what would have come"),
             ("final answer", "The answer is that of the whole run.", "when the run stops, not"),

@@ -32,12 +32,11 @@ Decoder = Callable[..., Any]
 
 def stop_early(spk_rec, lead):  # noqa: ANN001, ANN201
     """The reference: the first step at which one class is ``lead`` spikes ahead, or the last."""
-    counts = spk_rec.cumsum(dim=0)
-    first, second = counts.topk(2, dim=-1).values.unbind(-1)
+    first, second = spk_rec.cumsum(dim=0).topk(2, dim=-1).values.unbind(-1)
     enough = first - second >= lead
     steps = torch.where(enough.any(0), enough.int().argmax(0) + 1, len(spk_rec))
-    answers = counts[steps - 1, torch.arange(spk_rec.shape[1])].argmax(-1)
-    return answers, steps
+    seen = torch.arange(len(spk_rec), device=steps.device).unsqueeze(1) < steps  # [T, B]
+    return SF.predict_rate(spk_rec * seen.unsqueeze(-1)), steps
 
 
 def other_stopper(spelling: str) -> Callable[[], Decoder]:
@@ -54,7 +53,7 @@ def other_stopper(spelling: str) -> Callable[[], Decoder]:
                 first, second = counts.sort(descending=True).values[:2]
                 if first - second >= lead:
                     break
-            answers.append(int(counts.argmax()))
+            answers.append(int(counts.argmax()) if first > second else -1)
         return [torch.tensor(answers), torch.tensor(steps)]
 
     def in_one_sweep(spk_rec: Tensor, lead: int) -> Any:
@@ -66,7 +65,8 @@ def other_stopper(spelling: str) -> Callable[[], Decoder]:
             steps += running
             first, second = counts.topk(2).values.T
             running &= first - second < lead
-        return counts.argmax(1), steps
+        first, second = counts.topk(2).values.T
+        return torch.where(first > second, counts.argmax(1), -1), steps
 
     return lambda: by_image if spelling == "by image" else in_one_sweep
 
@@ -82,6 +82,7 @@ STOPPERS = {
     "one step": "Is it the lead in the counts so far, or in the spikes of one step?",
     "ahead of the mean": "Ahead of whom: of the next best, or of the mean?",
     "all at once": "Is each image stopped for itself?",
+    "lowest of ties": "Several are level at the stop: which answer says so?",
     "final answer": "Is your answer the class that leads when the run stops, not at its end?",
 }
 """Which question leads away from which slip."""
@@ -106,11 +107,14 @@ def wrong_stopper(slip: str) -> Callable[[], Decoder]:
         late = {"no last step": 1, "one too many": len(spk_rec) + 1}.get(slip, len(spk_rec))
         steps = torch.where(enough.any(0), enough.int().argmax(0) + 1, late)
         index = (steps - 1).clamp(max=len(spk_rec) - 1), torch.arange(spk_rec.shape[1])
-        answers = counts[index].argmax(-1)
+        best, next_ = counts[index].topk(2).values.unbind(-1)
+        answers = torch.where(best > next_, counts[index].argmax(-1), -1)
+        if slip == "lowest of ties":
+            answers = counts[index].argmax(-1)
         if slip == "swapped":
             return steps, answers
         if slip == "final answer":
-            answers = counts[-1].argmax(-1)
+            answers = SF.predict_rate(spk_rec)
         if slip == "last spike":
             answers = spk_rec[index].argmax(-1)
         return answers, steps - 1 if slip == "from 0" else steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -15,7 +16,7 @@ from .._layerwise import Plan
 from ..neurons import Leaky
 from ..simulation import forward_pass
 
-__all__ = ["LOSSES", "mystery_records", "printed_digits"]
+__all__ = ["LOSSES", "mystery_records", "printed_digits", "with_a_fault"]
 
 _FONT = (  # the digits 0 to 9 side by side, 7 rows of 5 pixels each
     "01110 00100 01110 11111 00010 11111 00110 11111 01110 01110",
@@ -103,6 +104,17 @@ def _trained_with(name: str, num_steps: int = 20, iterations: int = 60) -> tuple
         images, targets = printed_digits(2, seed=iterations)
         with torch.no_grad():
             return forward_pass(net, num_steps, images)[0], targets
+
+
+def with_a_fault(net: nn.Sequential) -> nn.Sequential:
+    """Copy a trained network and make one of its layers of neurons faulty. Which one, rasters show.
+
+    Args:
+        net: a network that ends in a layer of neurons. It is left as it is.
+    """
+    faulty = copy.deepcopy(net)
+    faulty[-1].threshold.mul_(100)
+    return faulty
 
 
 class _Adam:
