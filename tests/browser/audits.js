@@ -36,6 +36,7 @@ window.audits = {
   },
 
   overflow() {
+    // Also text that sticks out of its own box, which has no box of its own to look at.
     const width = document.documentElement.clientWidth, problems = [];
     const wide = document.scrollingElement.scrollWidth;
     if (wide > width) problems.push(`the page is ${wide} px wide in a window of ${width}`);
@@ -46,7 +47,12 @@ window.audits = {
       }
       return false;
     };
+    const text = e => e.scrollWidth > e.clientWidth && e.clientWidth > 0
+      && getComputedStyle(e).overflowX === "visible"
+      && ![...e.children].some(c => c.getBoundingClientRect().right > width + 1 || text(c));
     for (const e of main().querySelectorAll("*")) {
+      if (text(e) && e.getBoundingClientRect().left + e.scrollWidth > width + 1
+          && seen(e) && !scrolls(e)) problems.push(`its text is ${e.scrollWidth} px wide: ${say(e)}`);
       const box = e.getBoundingClientRect();
       if (box.width > 0 && box.right > width + 1 && seen(e) && !scrolls(e.parentElement)
           && !e.closest("svg svg, mjx-assistive-mml, .visually-hidden, .sr-only"))
@@ -58,8 +64,10 @@ window.audits = {
   pictures() {
     const problems = [];
     for (const e of document.querySelectorAll("img, svg[role=img], [role=img]")) {
+      if (e.closest("[aria-hidden=true]")) continue;
       const alt = e.getAttribute("alt") ?? e.getAttribute("aria-label")
         ?? e.getAttribute("aria-labelledby") ?? e.querySelector("title")?.textContent;
+      if (alt === "" && !main().contains(e)) continue;  // the logo, beside its own name
       if (!alt || /\.(png|svg|jpe?g)$/.test(alt)) problems.push(`no alt text: ${say(e)}`);
       if (e.tagName === "IMG" && e.complete && !e.naturalWidth) problems.push(`no picture: ${say(e)}`);
     }
@@ -67,9 +75,6 @@ window.audits = {
   },
 
   startWalk() {
-    const still = document.createElement("style");
-    still.textContent = "* { transition: none !important; animation: none !important; }";
-    document.head.append(still);
     window.scrollTo(0, 0);
     document.activeElement?.blur();
     const clickable = "a[href], button, input:not([type=hidden]), select, textarea, summary, "

@@ -12,11 +12,18 @@ SCRIPTS = (Path(__file__).parent / "audits.js").read_text(encoding="utf-8")
 GRAVE = ("serious", "critical")
 
 
+def still(page: Page) -> None:
+    """Stops all transitions: what is looked at is never halfway between two colors."""
+    page.add_style_tag(content="* { transition: none !important; animation: none !important; }")
+
+
 def axe(page: Page) -> list[str]:
     """What axe-core calls serious or critical."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    # Without "preload": it would fetch style sheets again, from wrong addresses.
+    options = {"resultTypes": ["violations"], "preload": False}
+    found = Axe().run(page, options=options).response["violations"]
     return [
         f"{rule['id']} ({rule['impact']}): {node['html'][:200]} {_why(node)}"
         for rule in found
@@ -52,6 +59,7 @@ def keyboard(page: Page) -> list[str]:
     Everything that can be clicked must get the focus once, and must look different then.
     """
     _ready(page)
+    still(page)
     count = _asked(page, "startWalk")
     page.mouse.move(0, 0)
     for press in range(2 * count + 50):

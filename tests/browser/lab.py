@@ -100,13 +100,21 @@ def open_notebook(page: Page, address: str, name: str) -> None:
     """Opens a notebook in a workspace of its own and waits for its kernel."""
     page.goto(f"{address}/lab/tree/{name}?reset")
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
-    page.wait_for_selector(f"{STATUS}[data-status=idle]", timeout=60_000)
+    # The notebook's own sign says "idle" before there is a kernel; the status bar knows better.
+    page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=60_000)
 
 
 def run_all(page: Page, seconds: float) -> None:
     """Runs all cells by the menu and waits until the last one is done."""
     menu(page, "Run", "Run All Cells")
-    page.wait_for_selector(f"{STATUS}[data-status=busy]", timeout=10_000)
+    page.wait_for_function(
+        """() => {
+            const cells = document.querySelectorAll(".jp-CodeCell .jp-InputPrompt");
+            const said = [...cells].map(e => e.textContent);
+            return said.some(text => /\\d/.test(text)) && !said.some(text => text.includes("*"));
+        }""",
+        timeout=seconds * 1000,
+    )
     settled(page, seconds)
 
 

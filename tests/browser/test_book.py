@@ -48,6 +48,7 @@ def visit(request: pytest.FixtureRequest, tab: tuple[Page, Watch], book: str) ->
     page.set_viewport_size(DESKTOP)
     page.emulate_media(color_scheme="light", media="screen")
     page.goto(f"{book}/{request.param}", wait_until="networkidle")
+    audits.still(page)
     yield Visit(request.param, page, watch, book)
 
 
