@@ -24,4 +24,13 @@ from .neuron import neuron
 from .player import spike_player
 from .surrogates import surrogates
 
-__all__ = ["Control", "Explorer", "gradient", "losses", "neuron", "surrogates"]
+__all__ = [
+    "Control",
+    "Explorer",
+    "draw_digit",
+    "gradient",
+    "losses",
+    "neuron",
+    "spike_player",
+    "surrogates",
+]

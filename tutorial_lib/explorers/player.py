@@ -59,7 +59,7 @@ def spike_player(
     (:func:`tutorial_lib.functional.decision_step`).
 
     Args:
-        net: a network of any layers that :func:`record_spikes` records, with an output ``[1, C]``.
+        net: a network of any layers that ``record_spikes`` records, with an output ``[1, C]``.
         image: a batch of one, ``[1, ...]``, injected at each step.
         num_steps: number of time steps T.
         target: the image's class, if it is known.
@@ -69,8 +69,10 @@ def spike_player(
         The explorer; its time slider can be played.
 
     Raises:
-        TypeError, ValueError: for a net, an image, a number of steps, a target or labels that do
-            not fit; see :func:`tutorial_lib.explorers._journey.follow`.
+        TypeError: if ``net`` is no module, ``image`` no floating-point tensor, ``num_steps`` or
+            ``target`` no integer, or the network does not return ``(spk, mem)``.
+        ValueError: if ``image`` is not one image, ``num_steps`` is below 1, the output is not
+            ``[1, C]`` of spikes, or ``target`` or ``labels`` do not fit its C classes.
     """
     journey = follow(net, image, num_steps, target, labels)
     last = journey.num_steps - 1
