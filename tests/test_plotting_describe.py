@@ -206,7 +206,7 @@ def test_many_maps_are_summed_up(spk: np.ndarray) -> None:
         assert said == f"{head}all 0."
         return
     best, row, column = np.unravel_index(counts.argmax(), counts.shape)
-    highest = f"highest {counts.max()} at row {row}, column {column} of map {best}"
+    highest = f"highest {counts.max()} at row {row}, column {column} in map {best}"
     silent = int((counts.sum(axis=(1, 2)) == 0).sum())
     assert said == head + highest + f", {silent} of them all 0" * bool(silent) + "."
 

@@ -6,16 +6,16 @@ buttons are blank.
 
 from __future__ import annotations
 
-import html
 import json
 import uuid
 from base64 import b64encode
 
+from . import _scrolling
+
 _PAGE = """\
 <figure id="{uid}" data-lm-suppress-shortcuts="true" style="margin:0;max-width:{width}px">
-<img alt="{alt}" src="{last}" width="{width}" height="{height}"
-  style="max-width:100%;height:auto;background:#fff">
-<div hidden style="gap:.5em;align-items:center">
+{image}
+<div hidden data-bar style="gap:.5em;align-items:center">
 <button type="button" aria-label="Play" style="min-width:4.5em">Play</button>
 <button type="button" aria-label="Previous frame">Back</button>
 <button type="button" aria-label="Next frame">Next</button>
@@ -28,7 +28,7 @@ const root = document.getElementById("{uid}"), frames = {frames}, loop = {loop};
 if (!root) return;
 const [play, back, next] = root.querySelectorAll("button"), end = frames.length - 1;
 const img = root.querySelector("img"), slider = root.querySelector("input");
-const out = root.querySelector("output"), bar = root.querySelector("div");
+const out = root.querySelector("output"), bar = root.querySelector("[data-bar]");
 let timer = null;
 const show = k => {{
   k = Math.max(0, Math.min(end, k)); slider.value = k; img.src = frames[k];
@@ -80,10 +80,8 @@ def page(
     sources = ["data:image/png;base64," + b64encode(picture).decode() for picture in pictures]
     return _PAGE.format(
         uid="player" + uuid.uuid4().hex,
-        alt=html.escape(alt),
-        last=sources[-1],
+        image=_scrolling.image(alt, sources[-1], *size),
         width=size[0],
-        height=size[1],
         end=len(sources) - 1,
         frames=json.dumps(sources),
         loop=json.dumps(loop),

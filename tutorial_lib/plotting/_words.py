@@ -70,7 +70,7 @@ def several(facts: Sequence[Any], names: Sequence[str]) -> str:
 
     Args:
         facts: at least one, all of one kind.
-        names: what each is called, such as the title of its panel.
+        names: what each is called, such as the title of its panel; empty if it has no name.
     """
     kind = type(facts[0])
     if kind in (Level, Band):
@@ -85,9 +85,9 @@ def several(facts: Sequence[Any], names: Sequence[str]) -> str:
         return _pictures(facts, names)
     high, top = _largest([fact.high for fact in facts], names)
     if kind is Bars:
-        return f"highest {_at(high)} in {top}"
+        return f"highest {_at(high)}{_of(top)}"
     low, bottom = _largest([(-value, place) for value, place in (f.low for f in facts)], names)
-    return f"highest {_at(high)} in {top}, lowest {_at((-low[0], low[1]))} in {bottom}"
+    return f"highest {_at(high)}{_of(top)}, lowest {_at((-low[0], low[1]))}{_of(bottom)}"
 
 
 def _raster(fact: Raster) -> str:
@@ -132,7 +132,7 @@ def _pictures(facts: Sequence[Picture], names: Sequence[str]) -> str:
     filled = [fact.filled for fact in facts]
     if not empty and min(fact.low for fact in facts) == 0:
         blank = f", {min(filled)} to {max(filled)} above 0 in each"
-    return f"{size}highest {number(best.high)} {_cell(best)} of {name}{blank}"
+    return f"{size}highest {number(best.high)} {_cell(best)}{_of(name)}{blank}"
 
 
 def _curve(fact: Curve, name: str) -> str:
@@ -163,12 +163,16 @@ def _most_spikes(counts: Sequence[int], names: Sequence[str]) -> str:
         return "no spikes in any"
     most, least = counts.index(max(counts)), counts.index(min(counts))
     silent = counts.count(0)
-    rest = f"none in {silent}" if silent else f"fewest, {counts[least]}, in {names[least]}"
-    return f"{_spikes(sum(counts))} in all, most, {counts[most]}, in {names[most]}, {rest}"
+    rest = f"none in {silent}" if silent else f"fewest, {counts[least]},{_of(names[least])}"
+    return f"{_spikes(sum(counts))} in all, most, {counts[most]},{_of(names[most])}, {rest}"
 
 
 def _spikes(count: int) -> str:
     return f"{count} spike{'s' * (count != 1)}"
+
+
+def _of(name: str) -> str:
+    return f" in {name}" if name else ""
 
 
 def _say(place: Place) -> str:

@@ -67,7 +67,7 @@ def _sentence(head: str, panel: Panel, room: int) -> str:
         facts = [fact for fact in panel.facts if isinstance(fact, kind)]
         texts = [_words.one(fact) for fact in facts]
         if len(facts) > ALONE:
-            names = [_words.plain(fact.name) or "one without a name" for fact in facts]
+            names = [_words.plain(fact.name) for fact in facts]
             texts = [f"{len(facts)} {plural}, {_words.several(facts, names)}"]
         fit = 0
         while fit < len(texts) and (not said or used + len(texts[fit]) <= room):

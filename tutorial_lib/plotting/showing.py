@@ -6,7 +6,6 @@ shown as an ``<img alt=...>``, which looks the same in JupyterLab, in Colab and 
 
 from __future__ import annotations
 
-import html
 from base64 import b64encode
 from io import BytesIO
 from typing import Any
@@ -14,27 +13,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from . import _scrolling
 from .describing import describe
 
 DPI = 100  # pixels per inch on the page; a figure of 7 inches is 700 pixels wide
 SHARP = 2  # pixels of the picture for each of the page: screens of phones and good laptops show two
-PHONE = 328  # pixels of width that a phone of 360 leaves to a figure
-SHRINK = 0.75  # a figure gets no narrower than this share of its width, or its text cannot be read
 # With 256 colors no more than this share of the pixels may be off by more than LOSS, of 255.
 LOSS, FEW = 32, 1e-3
-
-_IMAGE = (
-    '<img alt="{alt}" src="data:image/png;base64,{data}" width="{width}" height="{height}" '
-    'style="display:block;width:{width}px;max-width:100%;min-width:{least}px;height:auto;'
-    'background:#fff">'
-)
-# The script lets the keyboard stop at a figure only where there is something to scroll.
-_REGION = (
-    '<div role="region" tabindex="0" aria-label="{name}" style="overflow-x:auto;max-width:100%">'
-    "{image}</div><script>(r => new ResizeObserver(() => {{ const wide = r.scrollWidth > "
-    'r.clientWidth; r.tabIndex = wide ? 0 : -1; r.setAttribute("role", wide ? "region" : "group"); '
-    "}}).observe(r))(document.currentScript.previousElementSibling)</script>"
-)
 
 
 def show(about: str = "", fig: Figure | None = None) -> None:
@@ -77,16 +62,8 @@ def page_part(fig: Figure, alt: str) -> str:
     Where a page is narrower than three quarters of it, the figure scrolls instead of shrinking.
     """
     data, width, height = picture(fig)
-    least = round(SHRINK * width)
-    image = _IMAGE.format(
-        alt=html.escape(alt), data=b64encode(data).decode(), width=width, height=height,
-        least=least,
-    )  # fmt: skip
-    if least <= PHONE:
-        return image
-    words = alt.split()
-    name = " ".join(["Figure:", *words[:5]]).rstrip(".,:;") + " ..." * (len(words) > 5)
-    return _REGION.format(name=html.escape(name), image=image)
+    source = "data:image/png;base64," + b64encode(data).decode()
+    return _scrolling.image(alt, source, width, height)
 
 
 def picture(fig: Figure) -> tuple[bytes, int, int]:
