@@ -313,7 +313,8 @@ def test_player_is_small_whole_and_needs_no_network(spikes: torch.Tensor) -> Non
     assert len(frames) == 50 and len(html) < 1_000_000
     assert "http" not in html and "<link" not in html and 'class="fa' not in html
     alt = 'alt="Counts of &quot;ten&quot; &lt;classes&gt; Animation of 50 frames; the last one: '
-    assert alt in html and f"the highest {long.sum(0).max():.0f} at class {long.sum(0).argmax()}" in html
+    counts = long.sum(0)
+    assert alt in html and f"the highest {counts.max():.0f} at class {counts.argmax()}" in html
     for button in re.findall(r"<button.*?</button>", html):
         assert re.search(r'aria-label="[^"]+"', button)
         assert re.search(r">\w+</button>", button), "a button is labeled by words, not by an icon"

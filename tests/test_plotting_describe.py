@@ -61,6 +61,12 @@ def test_whole_numbers_are_whole(value: int) -> None:
     assert _words.number(value) == str(value).replace("-", "\N{MINUS SIGN}")
 
 
+def test_thousands_are_written_out() -> None:
+    said = [_words.number(value) for value in (6321.4, 289_999.5, 1e5, -123456, 1.5e7, 0.00032)]
+    minus = "\N{MINUS SIGN}"
+    assert said == ["6320", "290000", "100000", f"{minus}123000", "1.5e7", "0.00032"]
+
+
 def test_labels_lose_the_signs_of_formulas() -> None:
     assert _words.plain(r"$\Delta t$ = 5 ms") == "Delta t = 5 ms"
     assert _words.plain(r"$(1-\beta)\,\theta = I_\mathrm{in}$") == "(1-beta) theta = I_in"
@@ -172,6 +178,18 @@ def test_only_what_is_inside_the_axes_is_said() -> None:
     ax.plot([8, 9], [1, 1], label="away")
     ax.set(xlim=(0, 4), ylim=(0, 50))
     assert splt.describe(figure) == "A, 3 points, from 1 to 2, highest 5 at 1."
+
+
+def test_curves_of_one_panel_share_their_number_of_points() -> None:
+    figure = Figure()
+    ax = figure.subplots()
+    x = np.linspace(-1, 1, 401, dtype=np.float32)
+    x[200] = 3e-9
+    for k in (5, 25):
+        ax.plot(x, 1 / (1 + k * np.abs(x)), label=f"k = {k}")
+    said = "2 curves of 401 points: k = 5, from 0.167 to 0.167, highest 1 at 0; k = 25, from 0.0385"
+    assert splt.describe(figure).startswith(said)
+    assert ax.lines[0].get_xdata()[200] == np.float32(3e-9), "the artists stay as they are"
 
 
 def test_the_confusion_matrix_says_right_and_wrong() -> None:

@@ -117,7 +117,10 @@ def _lines(ax: Axes) -> Iterator[Fact]:
         x, y = (np.ma.filled(np.ma.asarray(v, float), np.nan) for v in line.get_data(orig=False))
         kept = _inside(ax, x, y)
         if kept.any():
-            yield _curve(ax, line, x[kept], y[kept])
+            x, y = x[kept], y[kept]  # copies
+            if ax.get_xscale() == "linear":  # torch.linspace(-1, 1, 401) passes zero by a hair
+                x[np.abs(x) < 1e-6 * np.abs(x).max()] = 0
+            yield _curve(ax, line, x, y)
 
 
 def _level(ax: Axes, line: Line2D) -> Level | None:

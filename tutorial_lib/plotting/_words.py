@@ -27,6 +27,8 @@ def number(value: float) -> str:
     """Return a number with three digits, and a minus sign that a screen reader reads."""
     whole = float(value).is_integer() and abs(value) < 1e5
     text = f"{value:.0f}" if whole else f"{value:.3g}"
+    if 1e3 <= abs(value) < 1e7:  # 290000, not 2.9e5
+        text = f"{float(value if whole else text):.0f}"
     text = re.sub(r"e([+-])0*", lambda sign: "e" + sign[1].replace("+", ""), text)
     return ("0" if text == "-0" else text).replace("-", "\N{MINUS SIGN}")
 
@@ -40,8 +42,8 @@ def plain(text: str) -> str:
     return re.sub(r" ([)\],.;:])", r"\1", text).strip()
 
 
-def one(fact: Fact) -> str:
-    """Return one fact in words."""
+def one(fact: Fact, *, points: bool = True) -> str:
+    """Return one fact in words; without ``points``, not how many a curve has."""
     name = plain(fact.name)
     match fact:
         case Level():
@@ -62,7 +64,7 @@ def one(fact: Fact) -> str:
             across, up = (f"{number(low)} to {number(high)}" for low, high in (fact.x, fact.y))
             return f"{fact.points} {name or 'points'}, from {across} across and {up} up"
         case Curve():
-            return _curve(fact, name)
+            return _curve(fact, name, points)
 
 
 def several(facts: Sequence[Any], names: Sequence[str]) -> str:
@@ -135,21 +137,20 @@ def _pictures(facts: Sequence[Picture], names: Sequence[str]) -> str:
     return f"{size}highest {number(best.high)} {_cell(best)}{_of(name)}{blank}"
 
 
-def _curve(fact: Curve, name: str) -> str:
+def _curve(fact: Curve, name: str, points: bool) -> str:
     if fact.points == 1:
         return f"{name or 'point'} {_at(fact.high)}"
-    name = name or ("curve" if fact.joined else "")
-    name = f"{name}{', ' * bool(name)}{fact.points} points,"
+    parts = [name or "curve"] if name or fact.joined else []
+    parts += [f"{fact.points} points"] if points or not parts else []
     if fact.high[0] == fact.low[0]:
-        return f"{name} constant at {number(fact.high[0])}"
-    if not fact.joined:
-        return f"{name} highest {_at(fact.high)}, lowest {_at(fact.low)}"
-    text = f"{name} from {number(fact.first)} to {number(fact.last)}"
-    if fact.inside[0]:
-        text += f", highest {_at(fact.high)}"
-    if fact.inside[1]:
-        text += f", lowest {_at(fact.low)}"
-    return text
+        return f"{', '.join(parts)}, constant at {number(fact.high[0])}"
+    if fact.joined:
+        parts.append(f"from {number(fact.first)} to {number(fact.last)}")
+    if fact.inside[0] or not fact.joined:
+        parts.append(f"highest {_at(fact.high)}")
+    if fact.inside[1] or not fact.joined:
+        parts.append(f"lowest {_at(fact.low)}")
+    return ", ".join(parts)
 
 
 def _largest(

@@ -65,7 +65,11 @@ def _sentence(head: str, panel: Panel, room: int) -> str:
     used, said, left = len(head), [], []
     for kind, (single, plural) in _words.NOUNS.items():
         facts = [fact for fact in panel.facts if isinstance(fact, kind)]
-        texts = [_words.one(fact) for fact in facts]
+        points = {fact.points for fact in facts if isinstance(fact, Curve)}
+        alike = len(facts) > 1 and len(points) == 1 and 1 not in points
+        texts = [_words.one(fact, points=not alike) for fact in facts]
+        if alike:
+            texts[0] = f"{len(facts)} {plural} of {points.pop()} points: {texts[0]}"
         if len(facts) > ALONE:
             names = [_words.plain(fact.name) for fact in facts]
             texts = [f"{len(facts)} {plural}, {_words.several(facts, names)}"]
