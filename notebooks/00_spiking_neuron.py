@@ -114,12 +114,12 @@ one_tau = 100  # 20 ms, in samples of 0.2 ms
 
 fig, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
 ax.plot(torch.cat([t, t + 100]).detach(), torch.cat([rise, fall]), color=style.BLUE)
-ax.axvspan(0, 100, color=style.PALE, alpha=0.5)
+ax.axvspan(0, 100, color=style.PALE, alpha=0.5, label="current on")
 style.note(ax, 50, 1, "current on", ha="center")
 for time, value in [(20, rise[one_tau]), (120, fall[one_tau])]:
     ax.plot(time, value, "o", color=style.VERMILION)
     style.note(ax, time + 3, value - 1.2, f"{value / 25:.0%} of 25 mV")
-ax.set(xlabel="Time (ms)", ylabel="Membrane\npotential (mV)")
+style.dress(ax, "Time (ms)", "Membrane\npotential (mV)")
 splt.show(
     "The membrane rises, ever slower, while the current is on, then decays; dots after one tau."
 )
@@ -236,8 +236,9 @@ for ax, dt in zip(axes, (5, 30, 50), strict=True):
     ax.plot(times, exact, "o", color=style.BLUE, label="exact update")
     ax.plot(times, euler, "s--", color=style.VERMILION, linewidth=1, label="Euler")
     euler_rec[dt] = euler
-    ax.set(xlim=(-2, times[-1] + 2), title=f"$\\Delta t$ = {dt} ms", xlabel="Time (ms)")
-axes[0].set_ylabel("Membrane potential (mV)")
+    ax.set(xlim=(-2, times[-1] + 2), title=f"$\\Delta t$ = {dt} ms")
+    style.dress(ax, "Time (ms)")
+fig.supylabel("Membrane potential (mV)", fontsize=style.LABEL_SIZE)
 axes[0].legend()
 splt.show(
     "Exact update and Euler's beside the exact curve for three step lengths: Euler's misses, "
@@ -644,13 +645,14 @@ fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.3), sharey=True, layout="c
 fine = torch.linspace(0.1001, 1.2, 2000, dtype=torch.float64)
 left.plot(fine, 1 / period_of(fine, 0.9), color=style.MUTED, label="predicted, 1/n")
 left.plot(currents, spk_zero.mean(0), "o", color=style.BLUE, markersize=4, label="measured")
-left.set(title=r"reset to zero, $\beta$ = 0.9", ylabel="Spikes per step")
+left.set_title(r"reset to zero, $\beta$ = 0.9")
+style.dress(left, ylabel="Spikes per step")
 for index, (b, rate) in enumerate(rates.items()):
     look = style.curve(index) | {"marker": "none"}
     right.plot(currents, rate, **look, label=rf"$\beta$ = {b}, rheobase {1 - b:.1f}")
 right.set_title("reset by subtraction")
 for ax in (left, right):
-    ax.set_xlabel("Current (thresholds per step)")
+    style.dress(ax, "Current (thresholds per step)")
     ax.legend(loc="upper left", fontsize=style.NOTE_SIZE)
     ax.set_ylim(-0.03, 1.25)
 splt.show(
@@ -745,9 +747,9 @@ for index, s in enumerate((0.0, 0.05, 0.15)):
     spk_rec, _ = simulate(snn.Leaky(beta=0.9), means + s * torch.randn(1000, 20, 31))
     noisy_rates[s] = spk_rec.mean((0, 1))
     ax.plot(means, noisy_rates[s], **style.curve(index), label=f"sigma = {s}")
-ax.axvline(0.1, color=style.MUTED, linestyle=":")
+ax.axvline(0.1, color=style.MUTED, linestyle=":", gid="rheobase")
 style.note(ax, 0.102, 0.18, "rheobase")
-ax.set(xlabel="Mean current (thresholds per step)", ylabel="Spikes per step")
+style.dress(ax, "Mean current (thresholds per step)", "Spikes per step")
 ax.legend()
 splt.show(
     "Firing rate against mean current for three levels of noise, which rounds the corner at the "
@@ -826,10 +828,8 @@ spk_right, mem_right = run([0.05] * 200, beta=0.9)
 spk_wrong, mem_wrong = run([0.05] * 200, step=faulty_step, beta=0.9)
 
 fig, ax = plt.subplots(figsize=(8, 3.2), layout="constrained")
-splt.trace(mem_right[:60], threshold=1.0, ax=ax)
-splt.trace(mem_wrong[:60], spk_wrong[:60], ax=ax)
-style.note(ax, 30, 0.55, "right: no spikes", color=style.BLUE)
-style.note(ax, 30, 1.6, "faulty", color=style.VERMILION)
+splt.trace(mem_right[:60], threshold=1.0, ax=ax, label="right, no spikes")
+splt.trace(mem_wrong[:60], spk_wrong[:60], ax=ax, label="faulty")
 splt.show(
     "The correct neuron levels off below threshold; the faulty one jumps from the start and spikes."
 )
@@ -952,11 +952,12 @@ fig, (ax, side) = plt.subplots(
     1, 2, figsize=(9, 4), width_ratios=[4, 1], sharey=True, layout="constrained"
 )
 splt.raster(spk_rec, ax=ax)
-ax.axhline(16.5, color=style.VERMILION, linestyle="--")
-style.note(ax, 1, 17.2, r"$(1-\beta)\,\theta = I$", color=style.VERMILION)
+limit = r"$(1-\beta)\,\theta = I$"
+ax.axhline(16.5, color=style.VERMILION, linestyle="--", gid=limit)
+style.note(ax, 1, 17.2, limit, color=style.VERMILION)
 ax.set_ylabel(r"Neuron ($\beta$ from 0.70 up to 0.99)")
 side.barh(range(50), spk_rec.sum(0), color=style.BLUE)
-side.set_xlabel("Spikes in 100 steps")
+style.dress(side, "Spikes in 100 steps")
 splt.show(
     "Raster with counts at its side: above the dashed line spikes get denser, and the first "
     "comes earlier."

@@ -68,7 +68,8 @@ x, y = disc(256, seed=0)
 fig, ax = plt.subplots(figsize=(4, 3.6), layout="constrained")
 ax.scatter(*x[y == 1].T, marker="o", s=16, color=style.BLUE, label="inside (class 1)")
 ax.scatter(*x[y == 0].T, marker="x", s=16, color=style.VERMILION, label="outside (class 0)")
-ax.set(xlabel="Input 1", ylabel="Input 2", aspect="equal")
+ax.set_aspect("equal")
+style.dress(ax, "Input 1", "Input 2")
 fig.legend(loc="outside upper center", ncols=2, frameon=False)
 splt.show("Points in a square: circles near the center are class 1, crosses outside are class 0.")
 assert 0.4 < y.float().mean() < 0.6
@@ -378,8 +379,8 @@ assert not passed
 net = disc_net(lambda x: FastSigmoid.apply(x, 5.0))
 losses = fit(net)
 fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
-ax.plot(dead_losses, color=style.VERMILION, linestyle="--")
-ax.plot(losses, color=style.BLUE)
+ax.plot(dead_losses, color=style.VERMILION, linestyle="--", label="true derivative")
+ax.plot(losses, color=style.BLUE, label="your fast sigmoid")
 style.note(ax, 40, dead_losses[0] + 0.03, "true derivative")
 style.note(ax, 40, losses[40] + 0.06, "your fast sigmoid")
 ax.set_ylim(0, 1)
@@ -467,12 +468,12 @@ slopes = loss_gradient(weights, surrogate.fast_sigmoid(slope=5))
 
 # %%
 fig, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
-ax.plot(weights, stairs, color=style.MUTED, linewidth=1.2)
+ax.plot(weights, stairs, color=style.MUTED, linewidth=1.2, label="true loss")
 for i in range(20, 700, 47):
     run = 0.02 / (1 + (slopes[i] / 150) ** 2) ** 0.5
     ends = torch.stack([-run, run])
     ax.plot(weights[i] + ends, stairs[i] + slopes[i] * ends, color=style.VERMILION, linewidth=2.5)
-style.note(ax, 0.03, 31, "gray: true loss\nthick: slope of the surrogate")
+style.note(ax, 0.03, 31, "thin: true loss\nthick: slope of the surrogate")
 style.dress(ax, "Weight w (threshold units)", "Loss (N − 5)²")
 splt.show(
     "Short slanted lines on the staircase fall left of the valley, rise right of it, are flat in "
@@ -600,7 +601,7 @@ for name, (history, first) in neurons.items():
 fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 for i, (name, (history, _)) in enumerate(neurons.items()):
     ax.plot(history, markevery=4, label=name, **style.curve(i))
-ax.axhline(5, color=style.MUTED, linewidth=0.8)
+style.level(ax, 5, "target")
 style.dress(ax, "Update", "Spikes in 20 steps")
 fig.legend(loc="outside upper center", ncols=2, frameon=False)
 splt.show("With a surrogate two neurons reach the target; the other two stay where they were.")
@@ -728,10 +729,10 @@ for ax, (name, form) in zip(axes, forms.items(), strict=False):
     for i, k in enumerate((5, 25, 100)):
         ax.plot(zoom, form(k).derivative(zoom), label=f"k = {k}", **style.curve(i) | {"marker": ""})
     ax.set_title(name, fontsize=10)
-    style.dress(ax, "Overdrive (threshold units)", "Surrogate gradient")
-    ax.legend(fontsize=8)
+    style.dress(ax, "Overdrive (threshold units)", "Surrogate gradient\n(per threshold unit)")
+    ax.legend(fontsize=style.NOTE_SIZE)
 for i, (name, values) in enumerate(integrals.items()):
-    axes[2].semilogx(ks, values, **style.curve(i))
+    axes[2].semilogx(ks, values, label=name, **style.curve(i))
     style.note(axes[2], 12, 0.22 + 0.52 * i, name)
 style.dress(axes[2], "Slope k", "Integral with test function")
 splt.show(
@@ -1172,7 +1173,7 @@ for k in (1, 5, 25):
     norms[k] = [net[0].weight.grad.norm().item() for net in nets]
 fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 for i, (k, values) in enumerate(norms.items()):
-    ax.semilogy(depths, values, **style.curve(i))
+    ax.semilogy(depths, values, label=f"k = {k}", **style.curve(i))
     style.note(ax, 5.06, values[-1], f"k = {k}", va="center")
 ax.set(xticks=depths, xlim=(1.9, 5.4))
 style.dress(ax, "Layers of neurons", "Gradient norm, first layer")
