@@ -3,7 +3,7 @@ function render({ model, el }) {
   const side = model.get("side"), step = side / 28, shown = 2.5 * side;
   const hint = "hint-" + Math.random().toString(36).slice(2);
   el.innerHTML = `<div class="draw-digit" data-lm-suppress-shortcuts="true"
-    style="max-width:${shown}px;color:inherit">
+    style="position:relative;max-width:${shown}px;color:inherit">
   <p id="${hint}" style="margin:0 0 .4em">Draw a digit here with mouse or finger.
   With keys: the arrows move the pen, Space puts it down or lifts it, Delete clears.</p>
   <div style="position:relative;line-height:0">
@@ -17,7 +17,8 @@ function render({ model, el }) {
   <p style="display:flex;gap:.8em;align-items:center;margin:.4em 0">
   <button type="button" style="font:inherit;min-height:2.2em;padding:0 1em">Clear</button>
   <output></output></p>
-  <p role="status" style="margin:0;font-weight:bold"></p></div>`;
+  <p role="status" style="position:absolute;width:1px;height:1px;margin:0;overflow:hidden;
+    clip-path:inset(50%)"></p></div>`;  // for a screen reader: the picture below says it to others
   const root = el.firstElementChild, canvas = root.querySelector("canvas");
   const [marker, pen, said] = ["span", "output", "[role=status]"].map(s => root.querySelector(s));
   const ctx = canvas.getContext("2d", { willReadFrequently: true });

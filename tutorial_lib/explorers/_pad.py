@@ -30,7 +30,7 @@ class DigitPad(anywidget.AnyWidget):
 
     Attributes:
         pixels: the ink, row by row, as :func:`packed` gives it; changes a moment after each stroke.
-        answer: a sentence that is shown below the canvas, and read out by a screen reader.
+        answer: a sentence that a screen reader reads out when it changes.
         side: pixels of the canvas in each direction.
         pen: width of a stroke in these pixels.
     """
