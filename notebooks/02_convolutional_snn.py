@@ -276,7 +276,7 @@ neuron = mem_rec[-1, 0].argmax()  # the most driven output neuron for the first 
 fig, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
 ax.plot(range(5), calls[:, 0, neuron], **splt.style.curve(1), label="without memory (5 calls)")
 ax.plot(range(10), mem_rec[:10, 0, neuron], **splt.style.curve(0), label="with memory")
-ax.set(xlabel="Time step", ylabel="Membrane potential\n(threshold = 1)")
+splt.style.dress(ax, "Time step", splt.style.MEMBRANE)
 ax.legend()
 splt.show("Without memory the membrane is a flat line; with memory it starts there and then moves.")
 
@@ -494,7 +494,7 @@ for seed, row in enumerate(rates):
 ax.set_yscale("symlog", linthresh=1e-6)
 ax.set_ylim(-2e-7, 1)
 ax.set_xticks(range(3), ["layer 1", "layer 2", "output"])
-ax.set_ylabel("Spikes per neuron and step")
+splt.style.dress(ax, ylabel="Spikes per neuron and step")
 ax.legend(ncols=2)
 splt.show("The spike rate falls from layer to layer for every seed, to silence at the output.")
 

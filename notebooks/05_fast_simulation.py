@@ -741,8 +741,9 @@ for n in (2, 5, 10, 25, 50):
 # %%
 fig, ax = plt.subplots(figsize=(5.5, 3), layout="constrained")
 for n, values in accuracy.items():
-    ax.plot([n] * 3, 100 * values, "x", color=style.MUTED)
-ax.plot(list(accuracy), [100 * values.mean() for values in accuracy.values()], **style.curve(0))
+    ax.plot([n] * 3, 100 * values, "x", color=style.MUTED, label=f"T = {n}")
+means = [100 * values.mean() for values in accuracy.values()]
+ax.plot(list(accuracy), means, label="mean", **style.curve(0))
 style.dress(ax, "Number of steps T (training and test)", "Test accuracy (%)")
 splt.show("A cross for each run, and a line through the means.")
 

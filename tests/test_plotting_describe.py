@@ -219,7 +219,9 @@ def test_many_maps_are_summed_up(spk: np.ndarray) -> None:
     maps = spk.shape[1]
     splt.feature_maps(spk, figure.subplots(3, 4))
     counts, said = spk.sum(axis=0), splt.describe(figure)
-    head = f"{maps} panels of Spikes in 4 time steps: 2 by 3 each, "
+    titles = ", titled " + ", ".join(f"map {i}" for i in range(maps))
+    titles = titles if maps <= 8 else ""  # they would be too long
+    head = f"{maps} panels of Spikes in 4 time steps{titles}: 2 by 3 each, "
     if not counts.any():
         assert said == f"{head}all 0."
         return
@@ -293,6 +295,15 @@ def test_panels_are_named_by_titles_numbers_and_shared_axes() -> None:
         "left one, Rate against Time (ms), logarithmic from 1 to 1: point 2 at 1."
     )
     assert "Panel 2, Rate: curve, 2 points, from 3 to 4. Panel 3: image of 1 by 2" in said
+
+
+def test_short_titles_of_many_panels_are_said() -> None:
+    figure = Figure()
+    for label, ax in zip([5, 0, 4, 1, 9], figure.subplots(1, 5), strict=True):
+        ax.imshow([[0, label + 1]])
+        ax.set_title(label)
+    said = "5 panels, titled 5, 0, 4, 1, 9: 1 by 2 each, highest 10 at row 0, column 1 in 9,"
+    assert splt.describe(figure).startswith(said)
 
 
 def test_panels_of_a_grid_are_named_by_column_and_row() -> None:

@@ -12,6 +12,7 @@ from ._facts import Curve, Panel
 
 LETTERS = 640  # what a whole figure may take: about 40 seconds of listening
 LEAST = 150  # what each panel may take, however many there are
+TITLES = 60  # what the titles of panels that are summed up may take; longer ones are left out
 ALONE = 4  # more panels of one kind, or more curves in a panel, are summed up
 
 
@@ -97,6 +98,9 @@ def _summary(group: Sequence[Panel]) -> str:
             parts.append(_words.several(facts, names))
     common = _common(group)
     head = f"{len(group)} panels of {common}" if common else f"{len(group)} panels"
+    titles = ", ".join(_words.plain(panel.title) for panel in group)
+    if len(titles) <= TITLES and all(panel.title for panel in group):
+        head += f", titled {titles}"
     return f"{head}: {'; '.join(parts) or 'nothing is drawn'}."
 
 
