@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from tests.sample_exercises import CHOICE, SAMPLE
-from tools import notebooks
+from tools import notebooks, tables
 from tutorial_lib import exercises
 from tutorial_lib.exercises import Exercise, Mutant, _run, right, wrong
 from tutorial_lib.exercises._run import examine
@@ -151,6 +151,16 @@ def test_an_answer_of_another_kind_gets_a_sentence(exercise: Exercise, answer: A
     assert result.status in ("failed", "untouched"), result
     assert 10 < len(result.message) < 700
     assert "Traceback" not in result.message and "_nb" not in result.message, result.message
+
+
+def test_the_published_errors_are_exercises() -> None:
+    """Inverted reset, k to infinity, class without memory, loss of the count, test protocol."""
+    spotted = [exercise.id for exercise in ALL if exercise.title.startswith(tables.SPOT)]
+    known = ["00-spot-reset", "01-delta-factor", "02-spot-memory", "03-spot-loss"]
+    assert spotted == [*known, "03-spot-protocol"]
+    page = (ROOT / "book" / "exercises.md").read_text(encoding="utf-8")
+    section = page.partition("## Spot the fault")[2].partition("\n## ")[0]
+    assert section.count("* - ") == 1 + len(spotted)
 
 
 def test_the_ids_are_unique() -> None:

@@ -35,6 +35,8 @@ _KINDS = {
     "class": "a class",
     "open": "an open task",
 }
+SPOT = "Spot the fault"
+"""How the title of an exercise begins that starts from a published error."""
 _NOTE = "<!-- Written by tools/tables.py: make notebooks. Changes made here are lost. -->"
 
 
@@ -137,7 +139,12 @@ def _exercises_page(root: Path) -> str:
             f"misconceptions that a check knows, {mistakes} in all. The tests of the course give "
             "it each of these wrong answers, and look for the words meant for it."
         ),
-        "To see how far you are, run `python -m tutorial_lib.progress notebooks/`.",
+        _prose(
+            "To see how far you are, run `python -m tutorial_lib.progress notebooks/`, or give it "
+            "the folder in which you keep your notebooks from Colab. "
+            "[Progress](api/progress.md) says what it prints."
+        ),
+        *_spot_the_fault(root),
     ]
     for source in notebooks.sources(root):
         own = [exercise for exercise in known if exercise.id[:2] == source.stem[:2]]
@@ -147,6 +154,27 @@ def _exercises_page(root: Path) -> str:
             head = ("Exercise", "What passing it shows", "Answer", "Misconceptions")
             parts.append(_table(head, rows, "36 36 14 14"))
     return "\n\n".join(parts)
+
+
+def _spot_the_fault(root: Path) -> list[str]:
+    """The exercises on published errors, with the notebooks in which they stand."""
+    rows = [
+        (exercise.title, exercise.objective, _linked(root, f"notebooks/{source.stem}.ipynb"))
+        for source in notebooks.sources(root)
+        for exercise in exercises.collected(source.stem[:2])
+        if exercise.title.startswith(SPOT)
+    ]
+    if not rows:
+        return []
+    return [
+        "## Spot the fault",
+        _prose(
+            f"Errors that have been published are where {len(rows)} of the exercises start. You "
+            "find them, and show that you have. [What has been corrected](corrections.md) lists "
+            "these and more."
+        ),
+        _table(("Task", "What passing it shows", "Notebook"), rows, "38 38 24"),
+    ]
 
 
 def _equations_page(root: Path) -> str:
@@ -188,12 +216,17 @@ _PAGES = {"exercises.md": _exercises_page, "equations.md": _equations_page}
 
 def _heading(root: Path, page: str) -> str:
     """A heading with the page's own title, linked to it."""
+    return f"## {_linked(root, page)}"
+
+
+def _linked(root: Path, page: str) -> str:
+    """A page's own title, linked to it."""
     path = root / page
     path = path.with_suffix(".py") if path.suffix == ".ipynb" else path
     mark = "# # " if path.suffix == ".py" else "# "
     title = re.search(rf"^{mark}(.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     link = page.removeprefix("book/") if page.startswith("book/") else f"../{page}"
-    return f"## [{title[1] if title else page}]({link})"
+    return f"[{title[1] if title else page}]({link})"
 
 
 def _prose(text: str) -> str:

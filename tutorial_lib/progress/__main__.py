@@ -58,7 +58,8 @@ def summary(rows: list[Row]) -> str:
     parts = [f"{count['passed']} of {total} exercises pass"]
     parts += [f"{count['failed']} not yet"] * (count["failed"] > 0)
     parts += [f"{count['untouched']} untouched"] * (count["untouched"] > 0)
-    parts += [f"{count['open']} predictions not counted"] * (count["open"] > 0)
+    noun = "prediction" if count["open"] == 1 else "predictions"
+    parts += [f"{count['open']} {noun} not counted"] * (count["open"] > 0)
     parts += [f"{count['missing']} missing"] * (count["missing"] > 0)
     return ", ".join(parts) + "."
 
