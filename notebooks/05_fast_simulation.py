@@ -203,8 +203,8 @@ exercises.check("05-hoist-share", my_share)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# The maps before pooling are 24 by 24 in the first convolution and 8 by 8 in the second. A filter of the second
-# looks at 12 input maps.
+# [Notebook 02](02_convolutional_snn.ipynb) counts the multiplications of one step: 172,800 + 1,228,800 + 10,240. Once
+# is not never.
 #
 # </details>
 #
