@@ -22,7 +22,7 @@ PIXELS = (1.0, 1.5)  # of the page for one point of the drawing: at least, so th
 PHONE = 328  # pixels of width that a phone of 360 leaves to a figure
 
 _STYLE = """\
-.explorer{margin:0;color:inherit}
+.explorer.explorer{margin:0;padding:0;color:inherit}
 .explorer [hidden],.explorer:not([data-on]) .explorer-controls{display:none}
 .explorer-view{overflow-x:auto;max-width:100%}
 .explorer svg{display:block;width:100%;height:auto;background:#fff}
