@@ -45,7 +45,7 @@ import math
 import matplotlib.pyplot as plt
 import torch
 
-from tutorial_lib import data, exercises, networks, surrogate, training, utils
+from tutorial_lib import data, exercises, explorers, networks, surrogate, training, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
 from tutorial_lib.exercises import material
@@ -287,7 +287,8 @@ with torch.no_grad():
 # %%
 fig, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
 ax.plot(current, layer1.sum(0), ".", color=splt.style.BLUE)
-ax.axvline(limit, color=splt.style.VERMILION, linestyle="--")
+ax.axvline(limit, color=splt.style.VERMILION, linestyle="--", gid="limit")
+splt.style.note(ax, limit + 0.02, 2, "from here on\na spike at every step")
 ax.set(xlabel="Current (units of the threshold)", ylabel="Spikes in 50 steps", xlim=(0, 2.5))
 splt.style.dress(ax)
 splt.show(
@@ -566,7 +567,57 @@ assert accuracy[0] < accuracy[-1] - 0.02  # one step is not
 # One step is too few: with at most one spike per class, ties and silence are common.
 #
 # </details>
+
+# %% [markdown]
+# ### One late decision, step by step
 #
+# The library has your computation as `SF.decision_step`. Use it to find an image over which the network hesitates:
+# right in the end, but settled late. `explorers.spike_player` puts all that you have seen on one time axis: the maps of
+# both layers at one step; raster, membranes and counts of the output up to it. The dotted line marks the decision. (The
+# axis counts from 0, so the line stands one step before the number printed here.)
+#
+# > **Predict.** Just before the line, another class is level with the winner. What will change in the maps of layers 1
+# > and 2 at the line?
+#
+# Press Play, or move the slider, also with the arrow keys.
+
+# %%
+settled = SF.decision_step(spk_rec)  # [N], -1 where there is no decision
+assert torch.equal(settled[decided], decision)
+late = candidates[(settled[candidates] - 20).abs().argmin()].item()
+print(f"image {late}: settled with step {settled[late]} of {num_steps}, margin {margin[late]:.0f}")
+player = explorers.spike_player(net, images[late : late + 1], num_steps, target=targets[late])
+player
+
+# %%
+journey = player.compute(step=num_steps - 1).journey  # the whole run
+at = journey.decision
+for layer in journey.layers:
+    spikes = layer.spikes.reshape(num_steps, -1).sum(axis=1)
+    before, after = spikes[at - 8 : at].mean(), spikes[at : at + 8].mean()
+    print(f"{layer.title}: {before:.0f} spikes per step before the line, {after:.0f} after it")
+    assert abs(after / before - 1) < 0.2
+
+# %%
+assert at == settled[late] - 1 and 8 <= at <= num_steps - 8
+before, now = player.compute(step=at - 1), player.compute(step=at)
+assert before.leader != now.leader == journey.answer == targets[late]
+rivals = before.counts[-1] == before.counts[-1].max()
+rivals[journey.answer] = False
+assert rivals.any() and (journey.membranes[at][rivals] <= threshold).all()
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Nothing. Both layers flicker on, with as many spikes after the line as before. At the line the winner fires and its
+# rival does not: look at the rival's membrane, which stays below the threshold at that step. One spike makes the
+# difference, and no later one takes it back. That a step was the decision, only hindsight tells.
+#
+# </details>
+#
+# > **Take-away.** A decision is no event inside the network. It is what a count makes of many small ones.
+
+# %% [markdown]
 # ### Why so early?
 #
 # Two reasons. First, the whole image is there at step 1, and in this library a spike passes through all
@@ -1013,6 +1064,50 @@ exercises.check("04-which-loss", my_diagnosis)
 # ```
 #
 # </details>
+
+# %% [markdown]
+# ## Draw a digit
+#
+# All images so far came from a file. Now draw one yourself, with mouse, finger or keys. The network of this notebook
+# answers with its spikes. Where no kernel runs, as in the online book, choose from some drawings instead.
+#
+# The network knows only images that were all prepared in one way: scaled to one size, and centered. So your drawing is
+# prepared like them before the network sees it. Compare the two pictures.
+#
+# > **Predict.** A class, a tie or silence: what will the network answer to something between a 4 and a 9, to a cross,
+# > and to an empty canvas?
+
+# %%
+drawing = explorers.draw_digit(net, num_steps, source=digits.source)
+drawing
+
+# %%
+for name in ("between 4 and 9", "a cross, no digit", "nothing"):
+    print(f"{name}: {drawing.compute(drawn=name).sentence}")
+
+names = [f"an {i}" if i == 8 else f"a {i}" for i in range(10)]
+read = [drawing.compute(drawn=name).journey.answer for name in names]
+hits = sum(answer == i for i, answer in enumerate(read))
+print(f"{hits} of ten digits drawn by a program are read rightly")
+
+# %%
+assert hits >= (8 if digits.source == "mnist" else 5)
+assert drawing.compute(drawn="a cross, no digit").counts.any()
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The cross makes output neurons fire as a digit does, and it may well win a class with 50 spikes. The network has ten
+# neurons for ten digits, and none for "this is no digit": it has never seen one. When we tried it on MNIST, the drawing
+# between 4 and 9 made both neurons fire at all 50 steps: a tie, as above for two neurons that are stuck.
+#
+# An empty canvas is no current but that of the biases. If these are too small to drive the output, there is silence,
+# the only honest answer; but no loss has asked for it.
+#
+# </details>
+#
+# > **Try it.** Draw a digit that you find clear and the network does not read. Then mend it stroke by stroke: at which
+# > one does the answer change?
 
 # %% [markdown]
 # ## Summary
