@@ -152,7 +152,7 @@ def settled(page: Page, seconds: float) -> None:
 
 def prompt(cell: Locator) -> str:
     """What stands in the brackets beside a cell."""
-    return cell.locator(".jp-InputPrompt").first.inner_text().strip("[]: \n")
+    return cell.locator(".jp-InputPrompt").first.text_content().strip("[]: \n")
 
 
 def faults(page: Page) -> list[str]:

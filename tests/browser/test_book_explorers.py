@@ -51,7 +51,8 @@ def shown(figure: Locator) -> tuple[str, str]:
 
 
 def test_every_explorer_of_the_library_stands_in_the_book(book: str) -> None:
-    assert len({title for _, title, _ in PIECES}) >= len(explorers.__all__), PIECES
+    functions = [name for name in explorers.__all__ if name.islower()]
+    assert len({title for _, title, _ in PIECES}) >= len(functions), PIECES
 
 
 def test_each_control_moves_the_drawing_and_its_description(explorer: Locator) -> None:

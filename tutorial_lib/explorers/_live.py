@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["POSITIONS", "picture", "view"]
 
+LONG = 24  # characters of a label from which on labels are as wide as their text, not all alike
+
 POSITIONS: dict[str, dict[str, Any]] = {}
 """Where the reader left each explorer, so that running its cell again does not lose the place."""
 
@@ -45,7 +47,8 @@ def view(explorer: Explorer) -> ipywidgets.VBox:
     import ipywidgets as widgets
 
     place = POSITIONS.setdefault(explorer.name, {})
-    width = f"{max((len(c.label) for c in explorer.controls), default=0) + 1}ch"
+    longest = max((len(c.label) for c in explorer.controls), default=0)
+    width = f"{longest + 1}ch" if longest < LONG else "initial"
     fields = {c.name: _field(c, place.get(c.name, c.start), width) for c in explorer.controls}
     image = widgets.HTML(layout={"width": "100%"})
 
@@ -69,13 +72,17 @@ def _field(control: Control, value: Any, width: str) -> ipywidgets.Widget:
 
     options = [(control.words(option), i) for i, option in enumerate(control.options)]
     start = control.options.index(value if value in control.options else control.start)
-    kind = widgets.SelectionSlider if control.kind == "slider" else widgets.Dropdown
+    # No Dropdown: JupyterLab takes the arrow keys before the list gets them.
+    kind = widgets.SelectionSlider if control.kind == "slider" else widgets.ToggleButtons
+    style = {"description_width": width}
+    if control.kind == "choice":
+        style["button_width"] = "auto"
     return kind(
         options=options,
         index=start,
         description=control.label,
-        style={"description_width": width},
-        layout={"width": "auto", "max_width": "38em"},
+        style=style,
+        layout={"width": "auto", "height": "auto", "max_width": "46em", "flex_flow": "row wrap"},
     )
 
 
@@ -88,12 +95,12 @@ def _play(slider: ipywidgets.SelectionSlider) -> ipywidgets.HBox:
         min=0, max=len(slider.options) - 1, value=slider.index, interval=SPEEDS["normal"]
     )
     link((play, "value"), (slider, "index"))
-    speed = widgets.Dropdown(
+    speed = widgets.ToggleButtons(
         options=list(SPEEDS.items()),
         value=SPEEDS["normal"],
         description="Speed",
-        style={"description_width": "initial"},
-        layout={"width": "10em"},
+        style={"description_width": "initial", "button_width": "auto"},
+        layout={"width": "auto"},
     )
     link((speed, "value"), (play, "interval"))
     return widgets.HBox([play, speed])
