@@ -547,7 +547,8 @@ exercises.check("05-layer-ready", MyReady)
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained", sharey=True)
 names = list(ladder)
-for ax, column, label in zip(axes, (0, 1), ("Times as fast as naive", "MB kept"), strict=True):
+labels = "Times as fast as naive", "Memory kept (MB)"
+for ax, column, label in zip(axes, (0, 1), labels, strict=True):
     values = [ladder[name][column] for name in names]
     bars = ax.barh(names, values, color=style.CURVES[column])
     ax.bar_label(bars, fmt="%.2f" if column == 0 else "%.0f", padding=3)
@@ -615,7 +616,7 @@ for i, (schedule, name) in enumerate({"step": "step by step", "layer": "layer by
     axes[0].plot(lengths, [s / unit for s in seconds], **style.curve(i), label=name)
     axes[1].plot(lengths, memory, **style.curve(i), label=name)
 style.dress(axes[0], "Number of steps T", "Time (5 naive steps = 1)")
-style.dress(axes[1], "Number of steps T", "MB kept")
+style.dress(axes[1], "Number of steps T", "Memory kept (MB)")
 axes[0].legend()
 splt.show(
     "Cost of a training step for two schedules: layer by layer lies below step by step in both."

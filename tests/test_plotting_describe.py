@@ -139,9 +139,11 @@ def test_bars_say_the_highest(heights: list[int], level: bool) -> None:
     ax = figure.subplots()
     names = [f"class {i}" for i in range(len(heights))]
     (ax.barh if level else ax.bar)(names, heights)
-    top = heights.index(max(heights))
+    order = sorted(range(len(heights)), key=lambda i: -heights[i])
     zeros = f", {heights.count(0)} of them 0" if 0 in heights else ""
-    said = f"{len(heights)} bars{zeros}, the highest {heights[top]} at class {top}."
+    said = f"{len(heights)} bars{zeros}, the highest {heights[order[0]]} at class {order[0]}"
+    rest = [f"{heights[i]} at class {i}" for i in order[1:] if heights[i]]
+    said += f", then {', '.join(rest)}." if 0 < len(rest) < 6 else "."
     assert splt.describe(figure) == said
 
 

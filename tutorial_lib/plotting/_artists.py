@@ -22,6 +22,8 @@ from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from ._facts import Band, Bars, Cloud, Curve, Fact, Level, Panel, Picture, Place, Raster, Strokes
 
+FEW_BARS = 6  # so many bars above 0 are read out one by one
+
 
 def panels(figure: Any) -> list[Panel]:
     """Return the visible panels of a figure; a color bar's label goes to the panels with images."""
@@ -209,11 +211,18 @@ def _bars(ax: Axes) -> Iterator[Bars]:
         else:
             values = np.array([bar.get_height() for bar in group.patches])
             middles = [bar.get_x() + bar.get_width() / 2 for bar in group.patches]
-        top = int(values.argmax())
-        place = _place(round(middles[top], 9), names)
-        if isinstance(place, str) and re.fullmatch(r"\d+", place):
-            place = f"{_short(_label(ax, 'y' if level else 'x'), '')} {place}".strip()
-        yield Bars(_name(group), len(values), (float(values[top]), place), int((values == 0).sum()))
+        order = sorted(range(len(values)), key=lambda i: (-values[i], i))
+        row = _short(_label(ax, "y" if level else "x"), "")
+        bars = [(float(values[i]), _bar(round(middles[i], 9), names, row)) for i in order]
+        rest = tuple(bar for bar in bars[1:] if bar[0] > 0)
+        few = rest if len(rest) < FEW_BARS else ()
+        yield Bars(_name(group), len(values), bars[0], few, int((values == 0).sum()))
+
+
+def _bar(middle: float, names: dict[float, str], row: str) -> Place:
+    """Return what stands below a bar: class 3 where the axis is named so, else its label."""
+    place = _place(middle, names)
+    return f"{row} {place}".strip() if re.fullmatch(r"\d+", str(place)) else place
 
 
 def _pictures(ax: Axes) -> Iterator[Picture]:

@@ -81,6 +81,7 @@ class Bars:
     name: str
     count: int
     high: tuple[float, Place]
+    then: tuple[tuple[float, Place], ...]  # the other bars above 0, falling, if they are few
     zeros: int
 
 

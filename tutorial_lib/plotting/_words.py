@@ -57,7 +57,9 @@ def one(fact: Fact, *, points: bool = True) -> str:
             return _strokes(fact, name)
         case Bars():
             zeros = f", {fact.zeros} of them 0" if fact.zeros else ""
-            return f"{fact.count} {name or 'bars'}{zeros}, the highest {_at(fact.high)}"
+            then = ", ".join(_at(bar) for bar in fact.then)
+            text = f"{fact.count} {name or 'bars'}{zeros}, the highest {_at(fact.high)}"
+            return f"{text}, then {then}" if then else text
         case Picture():
             return _picture(fact, name or "image")
         case Cloud():
