@@ -1097,9 +1097,9 @@ assert drawing.compute(drawn="a cross, no digit").counts.any()
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The cross makes output neurons fire as a digit does, and it may well win a class with 50 spikes. The network has ten
-# neurons for ten digits, and none for "this is no digit": it has never seen one. When we tried it on MNIST, the drawing
-# between 4 and 9 made both neurons fire at all 50 steps: a tie, as above for two neurons that are stuck.
+# The cross makes output neurons fire as a digit does, and it may well win a class by far. The network has ten neurons
+# for ten digits, and none for "this is no digit": it has never seen one. When we tried it on MNIST, the drawing between
+# 4 and 9 made both neurons fire at most steps; in one training of two at all 50, a tie.
 #
 # An empty canvas is no current but that of the biases. If these are too small to drive the output, there is silence,
 # the only honest answer; but no loss has asked for it.
