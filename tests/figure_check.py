@@ -37,7 +37,7 @@ def check(figure: Any, text: str) -> None:
     """Raise AssertionError unless ``text`` holds the numbers of the artists of ``figure``."""
     for what, values, of_all in expected(figure):
         wanted = values if len(values) <= FEW else [of_all(values)]
-        for value in wanted:
+        for value in filter(None, wanted):  # of none, no number is said
             assert said(value, text), f"{what}: {value:.4g} is not in the description: {text}"
     assert numbers(text).size, f"There is no number in the description: {text}"
     assert len(text) <= LONGEST, f"Too long to listen to, {len(text)} letters: {text}"
@@ -58,8 +58,8 @@ def expected(figure: Any) -> list[tuple[str, list[float], Callable[[Sequence[flo
     brightest = [array.max() for array in images if array.ndim == 2 and np.ma.count(array)]
     peaks = [peak for ax in axes for peak in [highest(ax)] if peak is not None]
     return [
-        ("spikes of a raster", [n for n in rasters if n], sum),
-        ("spikes above a membrane", [n for n in strokes if n], sum),
+        ("spikes of a raster", rasters, sum),
+        ("spikes above a membrane", strokes, sum),
         ("highest bar", lengths, max),
         ("largest value of an image", brightest, max),
         ("highest point of the curves", peaks, max),

@@ -274,13 +274,21 @@ def test_a_description_is_never_long(panels: int, curves: int, steps: int) -> No
     assert len(splt.describe(figure)) <= 900
 
 
-def test_what_does_not_fit_is_counted() -> None:
+def test_what_does_not_fit_is_summed_up_or_counted() -> None:
     figure = Figure()
-    for ax in figure.subplots(1, 4):
-        for name in ("first", "second", "third", "fourth"):
-            ax.plot([0.111, 0.555, 0.333], label=f"the {name} of the curves with long names")
+    for i, ax in enumerate(figure.subplots(1, 4)):
+        for j, name in enumerate(("first", "second", "third", "fourth")):
+            ax.plot(
+                [0.111, 0.5 + i + j / 8, 0.333], label=f"the {name} of the curves of this panel"
+            )
+        for height in (0.2, 0.3):
+            ax.axhline(height, label="a line across with a long name, which is not said")
     said = splt.describe(figure)
-    assert said.count("and 3 more curves.") == 4 and said.count("the first of") == 4
+    for i in range(4):
+        assert (
+            f"4 curves, highest {_words.number(0.875 + i)} at 1 in the fourth of the curves" in said
+        )
+    assert said.count("; and 2 lines across.") == 4 and "not said" not in said
 
 
 def test_panels_are_named_by_titles_numbers_and_shared_axes() -> None:

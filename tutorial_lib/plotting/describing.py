@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure, SubFigure
 
 from . import _artists, _words
-from ._facts import Curve, Panel
+from ._facts import Band, Curve, Level, Panel
 
 LETTERS = 640  # what a whole figure may take: about 40 seconds of listening
 LEAST = 150  # what each panel may take, however many there are
@@ -62,26 +62,26 @@ def describe(fig: Figure | SubFigure) -> str:
 
 
 def _sentence(head: str, panel: Panel, room: int) -> str:
-    """Describe one panel; what does not fit into the room is counted."""
-    used, said, left = len(head), [], []
+    """Describe one panel; facts of one kind that are many or find no room are summed up."""
+    used, said = len(head), []
     for kind, (single, plural) in _words.NOUNS.items():
         facts = [fact for fact in panel.facts if isinstance(fact, kind)]
+        if not facts:
+            continue
         points = {fact.points for fact in facts if isinstance(fact, Curve)}
         alike = len(facts) > 1 and len(points) == 1 and 1 not in points
-        texts = [_words.one(fact, points=not alike) for fact in facts]
+        text = "; ".join(_words.one(fact, points=not alike) for fact in facts)
         if alike:
-            texts[0] = f"{len(facts)} {plural} of {points.pop()} points: {texts[0]}"
-        if len(facts) > ALONE:
+            text = f"{len(facts)} {plural} of {points.pop()} points: {text}"
+        full = used + len(text) > room and bool(said or len(facts) > 1)
+        if full and kind in (Level, Band):
+            text = f"and {len(facts)} {plural if len(facts) > 1 else single}"
+        elif len(facts) > ALONE or (full and len(facts) > 1):
             names = [_words.plain(fact.name) for fact in facts]
-            texts = [f"{len(facts)} {plural}, {_words.several(facts, names)}"]
-        fit = 0
-        while fit < len(texts) and (not said or used + len(texts[fit]) <= room):
-            said.append(texts[fit])
-            used += len(texts[fit]) + 2
-            fit += 1
-        if more := len(texts) - fit:
-            left.append(f"and {more} more {plural if more > 1 else single}")
-    body = "; ".join(said + left) or "nothing is drawn"
+            text = f"{len(facts)} {plural}, {_words.several(facts, names)}"
+        said.append(text)
+        used += len(text) + 2
+    body = "; ".join(said) or "nothing is drawn"
     return f"{head}: {body}." if head else f"{body[0].upper()}{body[1:]}."
 
 
