@@ -23,6 +23,7 @@ PANELS = (1.45, 1.35, 1.35)  # raster, membranes, counts
 SPACE = 0.16
 MARK = 0.2  # above the raster, for the decision
 NAMED = 5  # curves of the counts that are named
+NOW = {"marker": "o", "markersize": 3, "markevery": [-1]}  # a dot at the step that is looked at
 GREY = "#8c8c8c"  # the curves of the other neurons
 
 
@@ -150,7 +151,7 @@ def _membranes(ax: Axes, now: Moment) -> None:
     for neuron in range(len(journey.labels)):
         ax.plot(
             now.membranes[:, neuron], gid=f"membrane-{neuron}", label=f"_{neuron}",
-            **look(journey, neuron),
+            **look(journey, neuron) | NOW,
         )  # fmt: skip
     low, high = float(journey.membranes.min()), float(journey.membranes.max())
     if journey.threshold is not None:
@@ -172,7 +173,7 @@ def _counts(ax: Axes, now: Moment) -> None:
     for neuron in range(classes):
         ax.plot(
             now.counts[:, neuron], gid=f"count-{neuron}", label=f"_{neuron}",
-            **look(journey, neuron),
+            **look(journey, neuron) | NOW,
         )  # fmt: skip
     ax.plot([0, steps - 1], [1, steps], color=style.MUTED, linestyle=":", linewidth=1, zorder=1)
     style.note(ax, 0.02, 0.97, "dotted: a spike at each step", transform=ax.transAxes, va="top")
