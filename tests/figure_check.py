@@ -69,7 +69,8 @@ def expected(figure: Any) -> list[tuple[str, list[float], Callable[[Sequence[flo
 def highest(ax: Any) -> float | None:
     """Return the largest value that a curve of ``ax`` reaches inside the limits of the axes."""
     (left, right), (low, high) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
-    words = [label.get_text() for label in ax.get_yticklabels()]
+    family = ax.get_shared_y_axes().get_siblings(ax)  # one of them may carry the labels for all
+    words = [label.get_text() for member in family for label in member.get_yticklabels()]
     named = any(re.search("[A-Za-z]", word) for word in words)  # the values then stand across
     best = []
     for line in ax.lines:
@@ -95,7 +96,11 @@ def watch() -> None:
         assert alt.endswith(computed) and len(alt) > len(computed) + 10, (
             f"No sentence says what the figure is to show: {alt}"
         )
-        check(figure, alt)
+        try:
+            check(figure, alt)
+        except AssertionError:
+            plt.close(figure)  # or it would be shown at the end of the cell, another error
+            raise
         return made
 
     def watched_player(anim: Any, **options: Any) -> Any:
