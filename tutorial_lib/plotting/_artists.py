@@ -108,7 +108,7 @@ def _inside(ax: Axes, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _lines(ax: Axes) -> Iterator[Fact]:
     for line in ax.lines:
-        if not line.get_visible():
+        if not line.get_visible() or line.get_gid() == "decoration":
             continue
         across = _level(ax, line)
         if across is not None:

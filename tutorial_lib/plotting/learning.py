@@ -155,7 +155,7 @@ def confusion_matrix(
     ax.set_yticks(np.arange(num_classes - 1) + 0.5, minor=True)
     ax.grid(which="minor", color=style.PALE, linewidth=0.5)
     ax.tick_params(which="minor", length=0)
-    ax.axvline(num_classes - 0.5, color=style.INK, linewidth=1)
+    ax.axvline(num_classes - 0.5, color=style.INK, linewidth=1, gid="decoration")
     style.dress(ax, "Predicted class", "True class")
     ax.spines[["top", "right"]].set_visible(True)
     return ax, matrix
