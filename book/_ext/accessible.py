@@ -4,7 +4,8 @@ Done in the finished pages, since some of it is written by the theme's templates
 
 - the arrow that folds a part of the table of contents has no name;
 - a signature over several lines is a ``<dl>`` that has no ``<dt>``;
-- the bibliography is called a list, but what it holds is no list item.
+- the bibliography is called a list, but what it holds is no list item;
+- the index of source code has lists directly inside lists.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sphinx.application import Sphinx
 ARROW = re.compile(r"(<a [^>]*>([^<]*)</a><details[^>]*><summary)(?=>)")
 SIGNATURE = re.compile(r'<dl>\s*((?:<dd><em class="sig-param">.*?</dd>\s*)+)</dl>', re.DOTALL)
 BIBLIOGRAPHY = re.compile(r'<div role="list" class="citation-list">')
+SOURCES = "<h1>All modules for which code is available</h1>"
 
 
 def mend(page: str) -> str:
@@ -31,6 +33,9 @@ def mend(page: str) -> str:
         ),
         page,
     )
+    if SOURCES in page:
+        page = re.sub(r"</li>\s*<ul>", "<ul>", page)
+        page = re.sub(r"</ul>\s*(?=<li>|</ul>)", "</ul></li>", page)
     return BIBLIOGRAPHY.sub('<div class="citation-list">', page)
 
 

@@ -125,4 +125,8 @@ def test_equations_are_numbered_and_works_are_cited(tab: tuple[Page, Watch], boo
     page.goto(f"{book}/notebooks/{NOTEBOOKS[1]}.html")
     numbers = [e.inner_text() for e in page.locator(".eqno").all()]
     assert len(numbers) >= 3 and len(set(numbers)) == len(numbers)
-    assert page.locator("a.reference[href*='bibliography.html#']").count() > 0
+    page.goto(f"{book}/book/index.html")
+    works = page.locator("a.reference[href*='bibliography.html#']")
+    assert works.count() >= 5
+    works.first.click()
+    assert page.locator(".citation:target").is_visible()
