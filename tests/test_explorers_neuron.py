@@ -119,6 +119,23 @@ def test_the_spikes_in_words() -> None:
     assert when(type(one)(**{**vars(one), "spk": spk})) == "1 spike, at step 4"
 
 
+def test_gaps_in_words_are_those_of_the_spikes(views: list[NeuronView]) -> None:
+    kinds = set()
+    for view in views:
+        gaps = set(np.diff(np.flatnonzero(view.spk)).tolist())
+        if not gaps:
+            continue
+        end = when(view).split(", then ")[1]
+        if gaps == {1}:
+            assert end == "at every step"
+        elif len(gaps) == 1:
+            assert end == f"every {min(gaps)} steps"
+        else:
+            assert end == f"{min(gaps)} to {max(gaps)} steps apart"
+        kinds.add((1 in gaps, len(gaps) > 1))
+    assert len(kinds) == 4
+
+
 def test_every_description_has_the_numbers(views: list[NeuronView]) -> None:
     for view in views:
         text = describe(view)
