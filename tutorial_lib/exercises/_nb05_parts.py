@@ -94,12 +94,15 @@ class _Descent:
 
     def __init__(self, weights: list[nn.Parameter]) -> None:
         self.weights, self.steps = weights, 0
+        self.param_groups = [{"params": weights, "lr": 1.0}]  # where torch's have their weights
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         for weight in self.weights:
             weight.grad = None if set_to_none else torch.zeros_like(weight)
 
-    def step(self) -> None:
+    def step(self, closure: Callable[[], Any] | None = None) -> None:
+        if closure is not None:
+            closure()
         self.steps += 1
         with torch.no_grad():
             for weight in self.weights:
