@@ -281,6 +281,9 @@ print("same for both orders:    ", [name for name in names if together[name] == 
 # membrane. `ce_rate_loss` can, by a little: it compares the neurons step by step. `ce_temporal_loss` differs
 # most, since the first spike of the right class comes 25 steps later.
 #
+# As for the floors, `ce_rate_loss` alone has one that you can see. The other cross entropies come nearer to 0
+# than four digits show, and never reach it. `ce_max_membrane_loss` needs an ever higher membrane for that.
+#
 # </details>
 
 # %%
@@ -292,10 +295,18 @@ assert perfect_one["ce_rate_loss"] == round(math.log(1 + 9 / math.e), 4)  # at i
 assert together["ce_count_loss"] == apart["ce_count_loss"]
 assert together["ce_rate_loss"] < apart["ce_rate_loss"]
 assert together["ce_temporal_loss"] < apart["ce_temporal_loss"] - 20
+assert perfect_one["mse_count_loss(0.8, 0.2)"] == ((50 - 40) ** 2 + 9 * 10**2) / 50 / 10
 
 # %% [markdown]
 # > **Try it.** Set the right current to 1.6 and choose `mse_count_loss(0.8, 0.2)`. Why does it push the silent
 # > neurons up, and the right one down?
+#
+# <details><summary>Answer</summary>
+#
+# It wants 40 spikes of the right class and 10 of every other. It got 50 and 0: ten too many here, ten too few
+# there. To this loss a perfect record is no better than many others.
+#
+# </details>
 
 # %% [markdown]
 # ## Accuracy, and whether there was a decision

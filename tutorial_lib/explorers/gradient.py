@@ -296,4 +296,5 @@ def gradient() -> Explorer:
         draw=draw,
         describe=describe,
         size=(4.5, 5.1),
+        play="weight",
     )
