@@ -545,10 +545,11 @@ assert state.gradient < 0 and right.spikes < state.spikes and right.loss > state
 assert (state.place_downhill == -1).sum() == 2 and (state.place_downhill == 1).sum() == 9
 
 # %% [markdown]
-# A little more current moves the last spike of the first neuron one step forward. There it meets a second
+# A little more current makes the last spike of the first neuron come one step earlier. There it meets a second
 # neuron that has not yet recovered from its own spike, and that neuron now misses its threshold by 0.011.
-# More input, one spike fewer. The surrogate cannot know: all weights are positive, so to it more input
-# always means more spikes. It is right about the hillside, and here wrong about the next tread.
+# More input, one spike fewer. The surrogate cannot know: all weights are positive, and the backward pass
+# leaves the reset out (more on that below), so to it more input always means more spikes. It is right about
+# the hillside, and here wrong about the next tread.
 #
 # > **Take-away.** The slope $k$ changes what the backward pass says, never what the network does. Large $k$
 # > and many layers together make it say very little.
