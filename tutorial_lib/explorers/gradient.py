@@ -222,7 +222,8 @@ def _draw_hill(ax: Axes, result: GradientResult) -> None:
             y += [result.place_losses[i] - rise, result.place_losses[i]]
             y += [result.place_losses[i] + rise, np.nan]
         ax.plot(
-            x, y, linewidth=2.2, markersize=5, markevery=slice(1, None, 4), label=label,
+            x, y, linewidth=2.2, markersize=8 if kind == -1 else 5.5, label=label,
+            markevery=slice(1, None, 4), markeredgecolor="white", markeredgewidth=0.6,
             gid=f"tangents {label}", solid_capstyle="butt", **look,
         )  # fmt: skip
     ax.plot(
