@@ -83,14 +83,14 @@ book: $(INSTALLED)
 		--path-output book -W --keep-going
 	@echo "The book: book/_build/html/index.html"
 
-# Two workers, each with a browser; which tests stay together is said by their xdist_group.
+# Two workers: one looks at the pages, the other plays with the explorers meanwhile.
 browser: $(INSTALLED)
 	@echo "[1/4] a Chromium"
 	@$(PY) -m tests.browser.install
 	@echo "[2/4] the book"
 	@test -f book/_build/html/index.html || $(MAKE) --no-print-directory book
 	@echo "[3/4] its pages, and the notebooks in JupyterLab"
-	@BROWSER_TESTS=required $(QUICK) $(PY) -m pytest tests/browser -n 2 --dist loadgroup --durations=10
+	@BROWSER_TESTS=required $(QUICK) $(PY) -m pytest tests/browser -n 2 --dist loadfile --durations=10
 	@echo "[4/4] what a first visit of each page takes"
 	@$(PY) -m tests.browser.sizes
 

@@ -13,7 +13,6 @@ from tests.browser import audits, chromium, site
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
-pytestmark = pytest.mark.xdist_group("audits")
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
 SOUND = f"""<!doctype html><html lang="en"><head><title>A page</title></head><body><main><article>
 <h1>One</h1><p>Text with <a href="#two">a link</a>.</p><h2 id="two">Two</h2>

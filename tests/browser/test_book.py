@@ -15,10 +15,7 @@ from tools import address as addresses
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
-PAGES = [  # half of them for each of two workers
-    pytest.param(name, marks=pytest.mark.xdist_group(f"pages {i % 2}"))
-    for i, name in enumerate(site.pages() or ["index.html"])
-]
+PAGES = site.pages() or ["index.html"]
 NOTEBOOKS = sorted(path.stem for path in (site.ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}
@@ -99,7 +96,6 @@ def test_nothing_is_asked_of_another_host_and_nothing_fails(visit: Visit) -> Non
 # What only some pages have
 
 
-@pytest.mark.xdist_group("pages 0")
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_each_notebook_opens_in_colab(tab: tuple[Page, Watch], book: str, name: str) -> None:
     page, _ = tab
@@ -109,7 +105,6 @@ def test_each_notebook_opens_in_colab(tab: tuple[Page, Watch], book: str, name: 
     assert target in [link.get_attribute("href") for link in links if link.is_visible()]
 
 
-@pytest.mark.xdist_group("pages 0")
 def test_the_search_finds_something(tab: tuple[Page, Watch], book: str) -> None:
     page, watch = tab
     page.set_viewport_size(DESKTOP)
@@ -125,7 +120,6 @@ def test_the_search_finds_something(tab: tuple[Page, Watch], book: str) -> None:
     assert watch.foreign(book) == [] and watch.errors == []
 
 
-@pytest.mark.xdist_group("pages 0")
 def test_equations_are_numbered_and_works_are_cited(tab: tuple[Page, Watch], book: str) -> None:
     page, _ = tab
     page.goto(f"{book}/notebooks/{NOTEBOOKS[1]}.html")

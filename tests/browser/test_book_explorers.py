@@ -15,7 +15,6 @@ from tutorial_lib import explorers
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page
 
-pytestmark = pytest.mark.xdist_group("explorers")
 TITLE = re.compile(r'<figure class="explorer" role="group" aria-label="([^"]*)"')
 PIECES = [
     (name, title, place)

@@ -17,7 +17,6 @@ from tutorial_lib import explorers
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page
 
-pytestmark = pytest.mark.xdist_group("live")
 NOTEBOOK = "00_spiking_neuron.ipynb"
 BADGE = "/assets/colab-badge.svg"  # its alt text does without a network
 EACH = "each_explorer.ipynb"
