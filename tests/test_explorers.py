@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from tutorial_lib import _surface, explorers
 from tutorial_lib.explorers import _live, _svg
 from tutorial_lib.explorers._core import SPEEDS, Control, Explorer
+from tutorial_lib.plotting import style
 
 # What ipywidgets 7.7 has and an explorer may need. No Output: it stacks pictures in Colab.
 OLD_WIDGETS = {
@@ -207,6 +208,20 @@ def test_session_settings_neither_change_a_drawing_nor_are_changed() -> None:
         assert _svg.draw(explorer, result) == plain
         assert dict(matplotlib.rcParams) == before
     assert 'fixed &lt; &amp; "quoted"' in plain  # text stays text
+
+
+def test_a_text_with_a_white_rim_stays_text() -> None:
+    def draw(fig: Figure, result: Any) -> None:
+        ax = fig.add_axes((0, 0, 1, 1))
+        style.note(ax, 0.5, 0.5, "two\nlines", gid="note")
+        ax.text(0.1, 0.1, "plain")
+
+    drawn = _svg.draw(power_explorer(draw=draw), None)
+    rims = re.findall(r'<text style="paint-order:stroke;stroke:#fff[^>]*>([^<]*)<', drawn)
+    assert rims == ["two", "lines"] and ">plain<" in drawn
+    for explorer in EXPLORERS.values():
+        letters = {"DejaVuSans-" in _svg.draw(explorer, explorer.compute(**explorer.start()))}
+        assert letters == {False}  # no outline of a letter
 
 
 groups = st.recursive(

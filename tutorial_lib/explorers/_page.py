@@ -54,6 +54,9 @@ const wake = async root => {
   const slider = root.querySelector("[data-play]"), [play, speed] = slider ?
     root.querySelectorAll("button, select[data-speed]") : [];
   let timer = null, later = null;
+  const view = svg.parentElement;  // where it scrolls, the keyboard must get there
+  new ResizeObserver(() => { if (view.scrollWidth > view.clientWidth) Object.assign(view,
+    {tabIndex: 0, role: "region", ariaLabel: "Figure, scrolls sideways"}); }).observe(view);
   const show = () => {
     const state = controls.reduce((k, c, i) => k * words[i].length + +c.value, 0);
     slots.forEach((slot, i) => {

@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ._core import Explorer
 
@@ -16,6 +17,8 @@ __all__ = ["Table", "clean", "draw", "tabulate"]
 
 DECIMALS = 2  # of a coordinate in points: 0.01 is a hundredth of a pixel
 _FONTS = "'DejaVu Sans', 'Verdana', sans-serif"
+_RIMMED = " with a rim"
+_RIM = "paint-order:stroke;stroke:#fff;stroke-width:3px"
 _NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 _NUMBER = re.compile(rf"-?\d+\.\d{{{DECIMALS + 1},}}")
 _TAG = re.compile(r"<[^>]*>")
@@ -40,6 +43,7 @@ def draw(explorer: Explorer, result: Any) -> str:
         matplotlib.rcParams.update(look)
         figure = Figure(figsize=explorer.size, dpi=72, facecolor="white")
         explorer.draw(figure, result)
+        _mark_rims(figure)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata=_NO_METADATA)
     return _shorten(file.getvalue())
@@ -50,6 +54,25 @@ def clean(svg: str) -> str:
     return re.sub(r'<g id="[^"]*"(/?)>', lambda tag: "<g></g>" if tag[1] else "<g>", svg)
 
 
+def _mark_rims(figure: Figure) -> None:
+    """Take the white rims of texts away, which would turn them into outlines of letters.
+
+    The names of their groups say that a rim belongs there; :func:`_with_rims` draws it.
+    """
+    for text in figure.findobj(Text):
+        if text.get_path_effects():
+            text.set_path_effects([])
+            text.set_gid(f"{text.get_gid() or 'text'}{_RIMMED}")
+
+
+def _with_rims(svg: str) -> str:
+    first, *groups = svg.split('<g id="')
+    for i, group in enumerate(groups):
+        if group.split('"')[0].endswith(_RIMMED):
+            groups[i] = group.replace('<text style="', f'<text style="{_RIM};')
+    return '<g id="'.join([first, *groups])
+
+
 def _shorten(svg: str) -> str:
     """Drop what a page does not need, and round the coordinates; text stays as it is."""
     svg = svg[svg.index("<svg") :]
@@ -58,6 +81,7 @@ def _shorten(svg: str) -> str:
     svg = re.sub(r">\s*\n\s*<", "><", svg)
     svg = re.sub(r"\s*\n\s*", " ", svg).strip()
     svg = _TAG.sub(lambda tag: _shorter(tag.group()), svg)
+    svg = _with_rims(svg)
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
     assert box is not None
     head = (
