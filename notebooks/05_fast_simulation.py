@@ -230,7 +230,7 @@ exercises.check("05-hoist-share", my_share)
 #
 # > **Exercise 2: fold and unfold.** Write a function that calls `layer`, which takes a batch `[N, ...]`, exactly once
 # > for all steps of all samples. `x` is `[T, B, ...]`; so is the result, with the shape that the layer makes of the
-# > rest.
+# > rest. Gradients have to flow back through it: the ladder times training steps.
 
 
 # %% tags=["exercise"]

@@ -71,7 +71,8 @@ WRAPPINGS = {
     "talkative": talkative,
     "without gradient": torch.no_grad(),
 }
-NEED_GRADIENTS = ("05-way-back", "05-micro-batch")  # a right answer may ask autograd
+# A right answer may ask autograd, or must let gradients through.
+NEED_GRADIENTS = ("05-fold-time", "05-way-back", "05-micro-batch")
 
 
 def each(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:

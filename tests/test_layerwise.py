@@ -466,6 +466,12 @@ class FlattensAll(Base):
         self.fold = nn.Unflatten(0, (5, 3))
 
 
+@variant(r"flatten\(-1\) counts from the last axis")
+class FlattensFromTheEnd(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(self.fc(x)).flatten(-1)))
+
+
 @variant(r"the layer 'lif' has an explicit state")
 class Explicit(Base):
     def setup(self) -> None:

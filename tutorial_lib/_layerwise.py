@@ -262,6 +262,8 @@ def _flatten_obstacle(node: fx.Node, flattens: bool) -> str | None:
     if not flattens:
         return None
     start = node.kwargs.get("start_dim", node.args[1] if len(node.args) > 1 else 0)
+    if isinstance(start, int) and start < 0:
+        return f"flatten({start}) counts from the last axis, and may reach the batch axis"
     return None if isinstance(start, int) and start >= 1 else "flatten() includes the batch axis"
 
 

@@ -61,6 +61,7 @@ FOLD = Exercise(
             ("once for all", "All steps are alike.", "Is every step of every sample"),
             ("not folded", "A layer takes any shape.", "Is every step of every sample"),
             ("input shape", "A layer keeps the shape.", "leave the shape of the rest"),
+            ("cut off", "Only numbers count.", "no gradient flows back"),
         )
     ),
     variants=tuple(folding.other_folding(s) for s in ("view", "batch first", "cat")),
@@ -126,6 +127,8 @@ READY = Exercise(
             ("explicit", "A state may start at each call.", "Which argument of Leaky"),
             ("both return membranes", "output=True belongs to all.", "Which layer alone needs"),
             ("all flat", "The batch axis is an axis.", "Which axes may be flattened"),
+            ("from the end", "Axes may be counted from the end.", "counts from the last axis"),
+            ("not flat", "A linear layer takes an image.", "one row of numbers"),
             ("one for both", "One neuron serves two layers.", "What does each layer of neurons"),
             ("no output", "Spikes are all we need.", "What does each layer of neurons"),
             ("other decay", "Betas are alike.", "Are both decays as they were"),

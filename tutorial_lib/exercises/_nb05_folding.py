@@ -57,6 +57,7 @@ def wrong_folding(slip: str) -> Callable[[], Function]:
             "once for all": lambda: torch.stack([layer(x[0])] * steps),
             "not folded": lambda: layer(x),
             "input shape": lambda: folded_once().reshape(x.shape),
+            "cut off": lambda: folded_once().unflatten(0, (steps, samples)).detach(),
         }
         return wrong[slip]()
 
@@ -79,7 +80,6 @@ class _Watched:
 
 
 @judge
-@torch.no_grad()
 def time_in_batch(answer: Callable[..., Any]) -> str:
     torch.manual_seed(0)
     cases = (
@@ -97,7 +97,13 @@ def time_in_batch(answer: Callable[..., Any]) -> str:
             _explain_shapes(watched, x, name, error)
             raise
         _expect_one_call(watched, x, name)
-        _expect_same(out, expected, x, name)
+        _expect_same(out, expected.detach(), x, name)
+        if expected.requires_grad and not out.requires_grad:
+            raise Mistake(
+                f"The numbers of {name} are right, but no gradient flows back through them; "
+                "expected one, since the network is to be trained. Is it cut by detach() or "
+                "no_grad()?"
+            )
     return (
         "One call of the layer for all steps of all samples, and each result is back in its place. "
         "Any layer without memory can be run this way. The next rung runs on your function."
@@ -155,6 +161,7 @@ def _expect_same(out: Any, expected: Tensor, x: Tensor, name: str) -> None:
             f"{case}, your result has the shape {list(out.shape)}; expected "
             f"{list(expected.shape)}. {question}"
         )
+    out = out.detach()
     if torch.allclose(out.to(expected.dtype), expected, atol=1e-5):
         return
     step, sample = (out.to(expected.dtype) - expected).abs().flatten(2).amax(-1).nonzero()[0]

@@ -217,7 +217,17 @@ def unready(slip: str) -> Callable[[], type[nn.Module]]:
         def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
             return self.lif2(self.fc2(self.lif1(self.fc1(x.flatten().view(-1, 20)))))
 
+    class FromTheEnd(Wrong):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.lif2(self.fc2(self.lif1(self.fc1(x.flatten(-2)))))
+
+    class NotFlat(Wrong):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.lif2(self.fc2(self.lif1(self.fc1(x))))
+
     kinds = {
+        "from the end": FromTheEnd,
+        "not flat": NotFlat,
         "as given": AsGiven,
         "state on self": OnOwn,
         "view": WithView,
@@ -243,7 +253,7 @@ def ready(answer: type[nn.Module]) -> str:
         expected, _ = simulation.forward_pass(given, STEPS, images, schedule="step")
         try:
             by_layer, _ = simulation.forward_pass(net, STEPS, images, schedule="layer")
-        except (TypeError, ValueError) as refusal:
+        except (TypeError, ValueError, RuntimeError) as refusal:
             _explain_refusal(net, images, refusal)
         stepped, _ = simulation.forward_pass(net, STEPS, images, schedule="step")
     if not torch.equal(stepped, expected):
@@ -283,9 +293,11 @@ def _explain_refusal(net: nn.Module, images: Tensor, refusal: Exception) -> None
     try:
         simulation.forward_pass(net, 2, images, schedule="step")
     except (TypeError, ValueError, RuntimeError) as error:
+        question = "What does each layer of neurons return, and what does forward() make of it?"
+        if "cannot be multiplied" in str(error):
+            question = "Does each image reach fc1 as one row of numbers?"
         raise Mistake(
-            f"Not even one step after the other does it run: {str(error).rstrip('.')}. What does "
-            "each layer of neurons return, and what does forward() make of it?"
+            f"Not even one step after the other does it run: {str(error).rstrip('.')}. {question}"
         ) from refusal
     reason = str(refusal).partition(": ")[2].partition(". Use ")[0] or str(refusal)
     questions = {
@@ -294,6 +306,7 @@ def _explain_refusal(net: nn.Module, images: Tensor, refusal: Exception) -> None
         "explicit state": "Which argument of Leaky lets the layer keep its membrane itself?",
         "getattr": "Which method or layer flattens all but the first axis?",
         "view": "Which method or layer flattens all but the first axis?",
+        "last axis": "Which number has the first axis of one image, counted from the left?",
         "batch axis": "Which axes may be flattened, when time is folded into the first one?",
         "returns its membrane": "Which layer alone needs output=True?",
         "two places": "How many membranes does a network with two layers of neurons need?",
