@@ -31,6 +31,8 @@ SHARE = Exercise(
         Mutant("one channel", "A filter is 5 by 5.", lambda: 59.33, "How many input channels"),
         Mutant("no fc", "Only convolutions count.", lambda: 12.08, "Where is the fully connected"),
         Mutant("fraction", "A share is below 1.", lambda: 0.12, "how many percent"),
+        Mutant("of the rest", "What is left is all.", lambda: 13.63, "or of what is left"),
+        Mutant("remaining", "Saved is what remains.", lambda: 88.0, "which share falls away"),
         Mutant("guess", "It must be a lot.", lambda: 50, "Which layer multiplies how often"),
     ),
     variants=(
@@ -85,6 +87,7 @@ BACK = Exercise(
             ("no memory", "A spike is all there is.", "the membrane at the next step hand"),
             ("forward", "Time runs forward only.", "which step must be done first"),
             ("no surrogate", "A spike passes all on.", "where is the surrogate"),
+            ("no loss", "A slope is a gradient.", "where is grad_spk"),
             ("no overdrive", "The slope is one of U.", "taken at U - threshold"),
             ("attached", "A reset has a slope.", "Is the reset attached"),
             ("summed", "A layer has one gradient.", "Is something summed"),

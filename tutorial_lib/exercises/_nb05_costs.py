@@ -56,6 +56,8 @@ def _shares() -> tuple[float, dict[float, str]]:
         ),
         saved / sum(before): "That is a share of one: how many percent is it?",
         100 * first / (second + last): "A share of all, or of the rest?",
+        100 * saved / sum(after): "A share of what it was, or of what is left?",
+        100 * sum(after) / sum(before): "That is what remains: which share falls away?",
     }
     return 100 * saved / sum(before), slips
 

@@ -77,6 +77,8 @@ def wrong_way_back(slip: str) -> Callable[[], Function]:
             grad = grad_spk.mul_(slope)
         elif slip == "no surrogate":
             grad = grad_spk.clone()
+        elif slip == "no loss":
+            grad = slope.clone()
         else:
             grad = slope * grad_spk
         if slip == "no memory":
@@ -164,6 +166,8 @@ def _explain_recursion(
         raise Mistake(said + _question(answer))
     if torch.isclose(got[t, neuron], grad_spk[t, neuron]):
         raise Mistake(said + "The last step has one source, its spike: where is the surrogate?")
+    if torch.isclose(got[t, neuron], SPIKE_GRAD.derivative(mem_rec[t, neuron] - threshold)):
+        raise Mistake(said + "The loss asks something of each spike: where is grad_spk?")
     raise Mistake(
         said + "The last step has one source, its spike. Is the slope taken at U - threshold?"
     )
@@ -187,7 +191,7 @@ def _question(answer: Function) -> str:
         "It has the spike's part only. What does the membrane at the next step hand back?": (
             torch.zeros_like(fired)
         ),
-        "Is the reset attached? Here it is detached: R is a number, without a slope.": (
+        "Is the reset attached? Here it is detached: its S[t] is a number, without a slope.": (
             beta * (1 - fired) - beta * mem_rec * slope
         ),
     }
