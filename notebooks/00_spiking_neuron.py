@@ -1015,7 +1015,7 @@ assert {values.shape for values in inputs.values()} == {(50, 1, 1, 28, 28)}
 
 # %%
 widths = {"width_ratios": [1, 1.6, 1.6, 1.6]}
-fig, axes = plt.subplots(1, 4, figsize=(10, 2.9), gridspec_kw=widths, layout="constrained")
+fig, axes = plt.subplots(1, 4, figsize=(9, 2.9), gridspec_kw=widths, layout="constrained")
 look = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "none"}
 axes[0].imshow(image[0, 0], **look)
 axes[0].axhspan(13.5, 14.5, facecolor="none", edgecolor=style.ORANGE, linewidth=2)
@@ -1041,7 +1041,7 @@ views = {
     "rate, mean of 50 steps": inputs["rate"].mean(0),
     "latency, sum": inputs["latency"].sum(0),
 }
-fig, axes = plt.subplots(1, 4, figsize=(10, 2.7), layout="constrained")
+fig, axes = plt.subplots(1, 4, figsize=(9, 2.7), layout="constrained")
 for ax, (name, view) in zip(axes, views.items(), strict=True):
     ax.imshow(view[0, 0], cmap="gray", vmin=0, vmax=1)
     ax.set_title(name, fontsize=10)
@@ -1117,7 +1117,7 @@ assert counts["latency"].sum() == 0 and respond(inputs["latency"])[1].max() < 0.
 
 # %%
 responses["latency"], _ = respond(inputs["latency"], gain=6.0)
-fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 3, figsize=(9, 3.4), sharey=True, layout="constrained")
 for ax, (name, spk_rec) in zip(axes, responses.items(), strict=True):
     splt.raster(spk_rec, ax=ax)
     factor = " (weights x 6)" if name == "latency" else ""

@@ -724,7 +724,7 @@ for name, values in integrals.items():
     print(f"{name:<24}", " ".join(f"{value:6.3f}" for value in values))
 
 # %%
-fig, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
+fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
 zoom = torch.linspace(-0.2, 0.2, 401)
 for ax, (name, form) in zip(axes, forms.items(), strict=False):
     for i, k in enumerate((5, 25, 100)):
@@ -1267,7 +1267,7 @@ for start, extra_bias in starts.items():
         scores[start, name] = torch.tensor([share_right(net) for net in nets])
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
 for ax, start in zip(axes, starts, strict=True):
     for row, name in enumerate(candidates):
         values = 100 * scores[start, name]

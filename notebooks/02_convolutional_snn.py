@@ -71,7 +71,7 @@ assert images.shape == (128, 1, 28, 28)
 assert images.min() >= 0 and images.max() <= 1
 
 # %%
-fig, axes = plt.subplots(1, 10, figsize=(10, 1.4), layout="constrained")
+fig, axes = plt.subplots(1, 10, figsize=(9, 1.4), layout="constrained")
 for ax, image, target in zip(axes, images, targets, strict=False):
     ax.imshow(image[0], cmap="gray", vmin=0, vmax=1)
     ax.set_title(int(target), fontsize=11)

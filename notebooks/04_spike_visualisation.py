@@ -315,7 +315,7 @@ threshold = net[-1].threshold.item()
 assert torch.equal(spk_rec, (mem_rec > threshold).float())  # a spike is a membrane above threshold
 
 # %%
-fig = plt.figure(figsize=(10, 4.4), layout="constrained")
+fig = plt.figure(figsize=(9, 4.4), layout="constrained")
 titles = [f"class {i}" for i in range(10)]
 splt.traces(
     mem_rec[:, idx], spk_rec[:, idx], dim=(2, 5), titles=titles, threshold=threshold, fig=fig
@@ -447,7 +447,7 @@ player = splt.to_html(
 player
 
 # %%
-fig, axes = plt.subplots(1, 8, figsize=(10, 1.7), layout="constrained")
+fig, axes = plt.subplots(1, 8, figsize=(9, 1.7), layout="constrained")
 for step, ax in enumerate(axes):
     ax.imshow(frames[step], cmap=splt.style.CMAP, vmin=0, vmax=1)
     ax.set_title(f"step {step}: {frames[step].sum():.0f}", fontsize=10)
@@ -818,7 +818,7 @@ def verdict(i):
 
 
 # %%
-fig, axes = plt.subplots(2, 3, figsize=(10, 6), width_ratios=[1, 2, 2], layout="constrained")
+fig, axes = plt.subplots(2, 3, figsize=(9, 6), width_ratios=[1, 2, 2], layout="constrained")
 for row, i in zip(axes, (confident, closest), strict=True):
     row[0].imshow(images[i, 0], cmap="gray", vmin=0, vmax=1)
     row[0].set_title(f"a {targets[i]}, {verdict(i)}")
@@ -974,7 +974,7 @@ charts = {
 # %%
 generator = torch.Generator().manual_seed(0)
 chosen = [torch.randperm(size, generator=generator)[:100] for size in (1728, 1024, 10)]
-fig, axes = plt.subplots(3, 3, figsize=(10, 6.4), sharex=True, layout="constrained")
+fig, axes = plt.subplots(3, 3, figsize=(9, 6.4), sharex=True, layout="constrained")
 for column, (name, chart) in enumerate(charts.items()):
     for layer, ax in enumerate(axes[::-1, column]):
         splt.raster(chart[layer][:, chosen[layer].sort().values], ax)
@@ -1028,7 +1028,7 @@ assert sums["C"][0] > 0 and sums["C"][1] < 10 and sums["C"][2] == 0
 
 # %%
 records, labels = material.mystery_records()
-fig, axes = plt.subplots(2, 3, figsize=(10, 5), sharex=True, layout="constrained")
+fig, axes = plt.subplots(2, 3, figsize=(9, 5), sharex=True, layout="constrained")
 for row, i in zip(axes, (3, 12), strict=True):
     for ax, (name, outputs) in zip(row, records.items(), strict=True):
         splt.raster(outputs[:, i], ax)

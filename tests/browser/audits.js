@@ -61,6 +61,16 @@ window.audits = {
     return problems.slice(0, 10);
   },
 
+  cut() {
+    const problems = [];
+    for (const e of document.querySelectorAll(".cell_output img, .cell_output svg")) {
+      const box = e.getBoundingClientRect(), cell = e.closest(".cell_output").getBoundingClientRect();
+      if (seen(e) && box.right > cell.right + 1)
+        problems.push(`${Math.round(box.width)} px wide in ${Math.round(cell.width)}: ${say(e)}`);
+    }
+    return problems;
+  },
+
   pictures() {
     const problems = [];
     for (const e of document.querySelectorAll("img, svg[role=img], [role=img]")) {

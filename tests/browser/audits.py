@@ -48,6 +48,11 @@ def overflow(page: Page) -> list[str]:
     return _asked(page, "overflow")
 
 
+def cut(page: Page) -> list[str]:
+    """Figures of cells that are wider than their column, so that a reader has to scroll."""
+    return _asked(page, "cut")
+
+
 def pictures(page: Page) -> list[str]:
     """Pictures without an alt text of their own, or that did not load."""
     return _asked(page, "pictures")

@@ -19,7 +19,7 @@ SOUND = f"""<!doctype html><html lang="en"><head><title>A page</title></head><bo
 <details><summary>More</summary><p>And <a href="#one">another link</a>.</p></details>
 <label>Step <input type="range"></label><button>Play</button>
 <span class="math"><mjx-container><svg width="9" height="9"></svg></mjx-container></span>
-<img alt="A dot" src="{PIXEL}"><h3>Three</h3>
+<div class="cell_output"><img alt="A dot" src="{PIXEL}"></div><h3>Three</h3>
 <div style="overflow-x: auto" tabindex="0" role="region" aria-label="wide">
 <pre style="width: 3000px">wide</pre></div></article></main></body></html>"""
 AUDITS = [
@@ -30,6 +30,7 @@ AUDITS = [
     audits.keyboard,
     audits.folds,
     audits.overflow,
+    audits.cut,
 ]
 LINK = '<a href="#two">a link</a>'
 FAULTS = [
@@ -59,6 +60,7 @@ FAULTS = [
         "does not fold: More",
     ),
     (audits.overflow, "overflow-x: auto", "", "px wide in a window of"),
+    (audits.cut, 'alt="A dot"', 'alt="A dot" style="width: 4000px"', "4000 px wide in"),
     (audits.overflow, "overflow-x: auto", "overflow-x: clip", "reaches to"),
 ]
 

@@ -87,6 +87,11 @@ def test_a_phone_shows_the_page_within_its_width(visit: Visit) -> None:
         visit.page.set_viewport_size(DESKTOP)
 
 
+def test_a_laptop_shows_every_figure_whole(visit: Visit) -> None:
+    """At 1280 pixels, with both sidebars. On a phone, wide figures scroll."""
+    assert audits.cut(visit.page) == []
+
+
 def test_nothing_is_asked_of_another_host_and_nothing_fails(visit: Visit) -> None:
     assert visit.watch.foreign(visit.book) == []
     assert visit.watch.errors == []

@@ -55,7 +55,7 @@ def training_curves(
                 f"{y_acc.min():g} to {y_acc.max():g}. Divide percentages by 100."
             )
     if axes is None:
-        flat = style.own_axes(4.5 * count + 0.5, 3.3, 1, count).ravel()
+        flat = style.own_axes(4.4 * count + 0.2, 3.3, 1, count).ravel()
     else:
         flat = _inputs.axes_list(axes, count)[:count]
 

@@ -47,7 +47,7 @@ def feature_maps(
     columns = min(columns, channels)
     if axes is None:
         rows = math.ceil(channels / columns)
-        panel = min(1.15, 8.5 / columns)
+        panel = min(1.15, 7.6 / columns)  # a page of the book is 9 inches wide
         flat = style.own_axes(
             panel * columns + 1.3, (panel * height / width + 0.25) * rows + 0.2, rows, columns
         ).ravel()
