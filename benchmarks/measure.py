@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 
 import torch
 
+from tutorial_lib import utils
+
 from . import contenders
 
 
@@ -99,6 +101,7 @@ def _peak() -> float:
 
 def _one_process(name: str, mode: str, batch: int, steps: int, micro_batch: int) -> float:
     """Two runs in this process; returns how far the peak rose above what was there before."""
+    utils.keep_freed_memory()
     contender = contenders.make(name)
     data, targets = contenders.batch(batch)
     small = contenders.batch(2)

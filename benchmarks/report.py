@@ -13,7 +13,7 @@ def write(found: dict[str, Any], path: Path) -> None:
     parts = [
         f"Measured with `{found['command']}` at commit {found['commit']}, seed {found['seed']}, on "
         f"{machine['threads']} threads of {machine['processor']}; Python {machine['python']}, "
-        f"{versions}.",
+        f"{versions}. For all alike, the process keeps freed memory (`utils.keep_freed_memory`).",
         _speed(found),
     ]
     if "note" in found:

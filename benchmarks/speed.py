@@ -14,6 +14,8 @@ from pathlib import Path
 
 import torch
 
+from tutorial_lib import utils
+
 from . import contenders, measure, report
 
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "speed.json"
@@ -27,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=RESULTS, help="JSON file to write")
     parser.add_argument("--short", action="store_true", help="speed and memory only")
     args = parser.parse_args(argv)
+    utils.keep_freed_memory()  # for all contenders alike, as tutorial_lib.train does
     start = time.perf_counter()
     found: dict[str, object] = {
         "command": "make bench" + _arguments(args),

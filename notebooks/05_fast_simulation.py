@@ -432,13 +432,17 @@ print(f"{int(spk_rec.sum())} spikes; the gradients of {currents.numel()} current
 # ## Rung 4: the library
 #
 # `simulation.forward_pass` does all of this. It traces the network, finds out what is stateless and what depends
-# on time, and refuses when a network cannot be run layer by layer. Two more things help on a CPU: the batch is
-# taken 16 images at a time, so that what 50 steps of them need stays in the cache; and the channels lie last in
-# memory, as the convolution likes them best. Its max-pooling keeps only where each maximum stood, not the whole
-# input, and there memory falls once more.
+# on time, and refuses when a network cannot be run layer by layer. Two more things help on a CPU: what lies between
+# two layers of neurons runs on a few hundred frames at a time, so that the pooling finds the convolution's result
+# still in the cache; and the channels lie last in memory, as the convolution likes them best. Its max-pooling keeps
+# only where each maximum stood, not the whole input, and there memory falls once more.
 
 # %%
-climb("library", lambda images: simulation.forward_pass(net, num_steps, images)[0], one_function)
+def library(images):
+    return simulation.forward_pass(net, num_steps, images)[0]
+
+
+climb("library", library, one_function)
 assert ladder["library"][1] < 0.7 * ladder["one function"][1]
 
 # %% [markdown]
@@ -564,6 +568,42 @@ splt.show("Five rungs of the ladder: speed, and memory kept for the backward pas
 # > memory needs a loop.
 
 # %% [markdown]
+# ## Memory that stays
+#
+# A training step asks for some hundred megabytes and frees them again. On Linux, the C library may hand them back to
+# the system at once. The next step asks anew, and the system clears page after page of 4 kB before it gives them out.
+# `utils.keep_freed_memory()` ends that: what this process has had, it keeps for its next step.
+
+# %%
+try:
+    import resource  # Windows has none
+except ImportError:
+    resource = None
+
+
+def new_pages(steps=5):
+    training_step(library)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(steps):
+        training_step(library)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / steps
+
+
+# %%
+pages_before = new_pages() if resource else 0
+changed = utils.keep_freed_memory()
+print("The C library keeps freed memory now." if changed else "This system decides by itself.")
+if resource:
+    pages_after = new_pages()
+    print(f"New pages in a training step: {pages_before:.0f} before, {pages_after:.0f} after")
+    assert pages_after < 1000 or not changed
+
+# %% [markdown]
+# How much time a page takes depends on the machine; on a virtual one, a fifth of the training was measured. How many
+# there were before depends on what happened to lie where in memory, so your number is another one. The results are
+# the same either way. `python -m tutorial_lib.train` makes this call for you; a notebook has to make it itself.
+
+# %% [markdown]
 # ## Lower precision
 #
 # Convolutions can be done in bfloat16, with 8 bits of mantissa instead of 24, where the processor has units for it.
@@ -576,7 +616,7 @@ def bfloat16(images):
         return simulation.forward_pass(net, num_steps, images)[0].float()
 
 
-full, _ = training_step(lambda images: simulation.forward_pass(net, num_steps, images)[0])
+full, _ = training_step(library)
 half, _ = training_step(bfloat16)
 changed = (full != half).float().mean().item()
 print(f"{changed:.2%} of the output spikes differ")

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from tutorial_lib import Leaky, simulation, surrogate, utils
+from tutorial_lib import Leaky, _layerwise, simulation, surrogate, utils
 from tutorial_lib import functional as SF
 from tutorial_lib.simulation import CHUNK, Simulation, forward_pass, record_spikes
 
@@ -816,3 +816,44 @@ def test_the_size_of_a_part_changes_nothing(size: int, part: int) -> None:
     assert torch.equal(found[0], expected[0])
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
+
+
+class InPlaceRelu(Base):
+    """ReLU in place on spikes, as nets from elsewhere have it; the spikes go another way too."""
+
+    def setup(self) -> None:
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.lif(self.fc(x))
+        return self.out(self.fc2(self.relu(h)) + h)
+
+
+@pytest.mark.parametrize("time_varying", [False, True], ids=["constant", "time_varying"])
+@pytest.mark.parametrize("make", [*RUNS, InPlaceRelu])
+@given(size=st.integers(1, 9), block=st.integers(1, 400))
+def test_the_size_of_a_block_changes_nothing(
+    make: Callable[[], nn.Module], time_varying: bool, size: int, block: int
+) -> None:
+    net = make().double()
+    shape = (size, 3, 4, 4) if make is maps else (size, 3)
+    data = 3 * torch.randn((STEPS, *shape) if time_varying else shape, dtype=torch.float64)
+    run = {"schedule": "layer", "time_varying": time_varying}
+    expected = everything(net, data, **run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_layerwise, "BLOCK", block)
+        found = everything(net, data, **run)
+    assert torch.equal(found[0], expected[0])
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
+
+
+def test_a_block_holds_as_many_rows_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each operation sees blocks of the size meant for it, the last one shorter."""
+    net, sizes = Base().double(), []
+    monkeypatch.setattr(_layerwise, "BLOCK", 3 * 4 + 2)
+    original = nn.Linear.forward
+    monkeypatch.setattr(nn.Linear, "forward", lambda m, x: sizes.append(len(x)) or original(m, x))
+    forward_pass(net, STEPS, torch.randn(3, 3, dtype=torch.float64), schedule="layer")
+    rows = 3 * STEPS
+    assert sizes == [3, *[4] * (rows // 4), *([rows % 4] if rows % 4 else [])]

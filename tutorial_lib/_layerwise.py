@@ -9,7 +9,7 @@ with the reason.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -43,6 +43,9 @@ _FUNCTIONS = frozenset({
     torch.add, torch.sub, torch.mul, torch.flatten,
 })  # fmt: skip
 _METHODS = frozenset({"relu", "sigmoid", "tanh", "flatten", "add", "sub", "mul", "contiguous"})
+
+
+BLOCK = 2**20  # numbers of a stage's widest input handled at a time on a CPU: 4 MiB in float32
 
 
 class NotLayerwise(Exception):
@@ -82,6 +85,24 @@ class Plan:
         for node in self.graph.nodes:
             if reason := _obstacle(node, self.modules, self.output):
                 raise NotLayerwise(reason)
+        self.stages = self._find_stages()
+
+    def _find_stages(self) -> list[list[fx.Node]]:
+        """Operations in order: each layer of neurons alone, others in runs of the same kind.
+
+        All operations of such a run either change over time or do not.
+        """
+        stages: list[list[fx.Node]] = []
+        kind = None
+        for node in self.graph.nodes:
+            if node.op in ("placeholder", "output") or _is_item(node):
+                continue
+            alone = _is_neurons(node, self.modules)
+            if alone or kind != (node in self.over_time):
+                stages.append([])
+            stages[-1].append(node)
+            kind = None if alone else node in self.over_time
+        return stages
 
     def run(
         self, num_steps: int, data: Tensor, watch: Callable[[str, Tensor], None] | None = None
@@ -93,46 +114,77 @@ class Plan:
             data: ``[B, ...]``, or ``[T, B, ...]`` if the plan was made for changing input.
             watch: called with the name and the spikes ``[T, B, ...]`` of each layer of neurons.
         """
-        values: dict[fx.Node, Any] = {}
+        start = next(node for node in self.graph.nodes if node.op == "placeholder")
+        frames = data.flatten(0, 1) if start in self.over_time else data
+        values: dict[fx.Node, Any] = {start: frames}
         last: dict[Leaky, Tensor] = {}
-        for node in self.graph.nodes:
-            if node.op == "placeholder":
-                values[node] = data.flatten(0, 1) if node in self.over_time else data
-            elif _is_neurons(node, self.modules):
+        for stage in self.stages:
+            node = stage[0]
+            if node not in self.over_time:
+                values |= self._run_stateless(stage, values)
+            elif not _is_neurons(node, self.modules):
+                values |= self._run_in_blocks(stage, values, num_steps)
+            else:
                 layer, cur = self.modules[node.target], _channels_last(values[node.args[0]])
                 constant = node.args[0] not in self.over_time
                 if not constant:
                     cur = cur.unflatten(0, (num_steps, -1))
                 spk, mem = _run_neurons(layer, cur, num_steps, constant, node is self.output)
                 last[layer] = (mem[-1] if node is self.output else mem).detach()
+                values[node] = spk.flatten(0, 1)
                 if watch is not None:
                     watch(node.target, spk)
                 if node is self.output:
                     spk_rec, mem_rec = spk, mem
-                else:
-                    values[node] = spk.flatten(0, 1)
-            elif node.op != "output" and not _is_item(node):
-                values[node] = self._run_stateless(node, values, num_steps)
         return spk_rec, mem_rec, last
 
-    def _run_stateless(self, node: fx.Node, values: dict[fx.Node, Any], num_steps: int) -> Any:
-        def value(argument: fx.Node) -> Any:
-            found = values[argument]
-            fixed = argument not in self.over_time and isinstance(found, Tensor)
-            if fixed and node in self.over_time:
-                return found.expand(num_steps, *found.shape).flatten(0, 1)
-            return found
+    def _run_in_blocks(
+        self, stage: list[fx.Node], values: dict[fx.Node, Any], num_steps: int
+    ) -> dict[fx.Node, Tensor]:
+        """Run a stage for all steps, on a block of rows at a time.
 
-        args = fx.node.map_arg(node.args, value)
-        kwargs = fx.node.map_arg(node.kwargs, value)
-        if node.op == "call_module":
-            module = self.modules[node.target]
-            if type(module) is nn.MaxPool2d and not kwargs:
-                return max_pool2d(*args, module)
-            return module(*args, **kwargs)
-        if node.op == "call_method":
-            return getattr(args[0], node.target)(*args[1:], **kwargs)
-        return node.target(*args, **kwargs)
+        A row is one sample at one step. What a block needs stays in the cache on both passes.
+        """
+        given = {node: None for op in stage for node in op.all_input_nodes if node not in stage}
+        inputs = {node: values[node] for node in given}
+        for node, value in inputs.items():
+            if node not in self.over_time and isinstance(value, Tensor):
+                inputs[node] = value.expand(num_steps, *value.shape).flatten(0, 1)
+        rows = {node: value for node, value in inputs.items() if isinstance(value, Tensor)}
+        results = [op for op in stage if not op.users.keys() <= set(stage)]
+        found: list[list[Tensor]] = [[] for _ in results]
+        for blocks in self._split(stage, list(rows.values())):
+            done = self._run_stateless(stage, {**inputs, **dict(zip(rows, blocks, strict=True))})
+            for parts, op in zip(found, results, strict=True):
+                parts.append(done[op])
+        joined = (torch.cat(parts) if len(parts) > 1 else parts[0] for parts in found)
+        return dict(zip(results, joined, strict=True))
+
+    def _split(self, stage: list[fx.Node], rows: list[Tensor]) -> Iterable[Sequence[Tensor]]:
+        """Blocks of rows: on a CPU as long as its cache holds them, on a GPU all."""
+        size = max(1, BLOCK // max(value[0].numel() for value in rows))
+        modules = [self.modules[op.target] for op in stage if op.op == "call_module"]
+        in_place = any(getattr(module, "inplace", False) for module in modules)  # not on a view
+        if len(rows[0]) <= size or in_place or rows[0].device.type != "cpu":
+            return [rows]
+        return zip(*(value.split(size) for value in rows), strict=True)
+
+    def _run_stateless(
+        self, stage: list[fx.Node], values: dict[fx.Node, Any]
+    ) -> dict[fx.Node, Any]:
+        """Run operations of a stage on what their inputs are, and return their results."""
+        found = dict(values)
+        for node in stage:
+            args, kwargs = fx.node.map_arg((node.args, node.kwargs), found.__getitem__)
+            if node.op == "call_module":
+                module = self.modules[node.target]
+                pools = type(module) is nn.MaxPool2d and not kwargs
+                found[node] = max_pool2d(*args, module) if pools else module(*args, **kwargs)
+            elif node.op == "call_method":
+                found[node] = getattr(args[0], node.target)(*args[1:], **kwargs)
+            else:
+                found[node] = node.target(*args, **kwargs)
+        return {node: found[node] for node in stage}
 
 
 def _channels_last(cur: Tensor) -> Tensor:

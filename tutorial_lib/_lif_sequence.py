@@ -121,7 +121,7 @@ class _LifSequence(torch.autograd.Function):
                 attached = grad * scale * spike_grad.derivative(before - threshold)
                 grad_threshold += _sum_to(attached, threshold)
             if want_cur and constant:
-                grad_cur += grad.sum(0)
+                _add_up(grad_cur, grad)
             elif want_cur:
                 grad_cur[steps] = grad
         return (
@@ -140,6 +140,12 @@ def _blocks(record: Tensor) -> list[slice]:
 def _room_for_currents(mem: Tensor, dtype: torch.dtype, constant: bool) -> Tensor:
     """What takes the gradient of the currents; of a constant one, zeros to add up in."""
     return torch.zeros_like(mem[0]) if constant else torch.empty_like(mem, dtype=dtype)
+
+
+def _add_up(total: Tensor, grad: Tensor) -> None:
+    """Add the sum over time; on a CPU step by step, each still in the cache."""
+    for part in [grad.sum(0)] if grad.is_cuda else grad.unbind(0):
+        total += part
 
 
 def _shifted(mem: Tensor, steps: slice) -> Tensor:

@@ -26,7 +26,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from . import data, networks, surrogate, training
+from . import data, networks, surrogate, training, utils
 from . import functional as SF
 from .simulation import Simulation
 
@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> training.History:
 
 
 def _run(args: argparse.Namespace, rank: int, world: int) -> training.History:
+    utils.keep_freed_memory()
     device = _device(args.device)
     digits = data.load(args.data, seed=args.seed, verbose=rank == 0)
     training.seed_everything(args.seed)

@@ -1,0 +1,52 @@
+"""Whether a process keeps the memory that it frees."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tutorial_lib import utils
+
+ROUNDS = """
+import resource
+import torch
+{first}
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def round():
+    return [torch.ones(5 * 2**20) for _ in range(10)]  # 20 MiB each
+round(), round()
+before = faults()
+for _ in range(5):
+    round()
+print(faults() - before)
+"""
+KEEP = "from tutorial_lib import utils\nassert utils.keep_freed_memory()"
+
+
+def page_faults(first: str) -> int:
+    command = [sys.executable, "-c", ROUNDS.format(first=first)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
+def test_what_was_freed_is_not_asked_for_again() -> None:
+    """Pages that have to be cleared anew, over five rounds of 200 MiB."""
+    kept, given_back = page_faults(KEEP), page_faults("")
+    if given_back < 1000:
+        pytest.skip("this system's allocator keeps its memory without being told")
+    assert kept < given_back / 20
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_elsewhere_it_does_nothing(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert utils.keep_freed_memory() is False
+
+
+def test_another_c_library_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(utils.ctypes, "CDLL", lambda _: object())
+    assert utils.keep_freed_memory() is False
