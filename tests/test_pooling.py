@@ -69,15 +69,17 @@ def saved_bytes(run: object, x: Tensor) -> int:
     return sum(t.numel() * t.element_size() for t in kept)
 
 
-def test_keeps_two_bytes_an_output() -> None:
-    pool, x = nn.MaxPool2d(2), torch.randn(5, 3, 8, 8, requires_grad=True)
-    assert saved_bytes(lambda x: max_pool2d(x, pool), x) == 2 * 5 * 3 * 4 * 4
-    assert saved_bytes(pool, x) >= 4 * x.numel() + 8 * 5 * 3 * 4 * 4
+@pytest.mark.parametrize(("side", "size"), [(8, 1), (16, 1), (18, 2), (180, 2), (182, 4)])
+def test_keeps_few_bytes_an_output(side: int, size: int) -> None:
+    pool, x = nn.MaxPool2d(2), torch.randn(2, 1, side, side, requires_grad=True)
+    outputs = x.numel() // 4
+    assert saved_bytes(lambda x: max_pool2d(x, pool), x) == size * outputs
+    assert saved_bytes(pool, x) >= 4 * x.numel() + 8 * outputs
 
 
-@pytest.mark.parametrize("side", [181, 182, 400])
-def test_large_maps(side: int) -> None:
-    """181 x 181 pixels are the last whose positions fit into 16 bits."""
+@pytest.mark.parametrize("side", [16, 17, 181, 182, 400])
+def test_the_last_position(side: int) -> None:
+    """16 x 16 pixels are the last whose positions fit into 8 bits, 181 x 181 into 16."""
     x = torch.zeros(1, 1, side, side, requires_grad=True)
     with torch.no_grad():
         x[..., -1, -1] = 1
@@ -92,3 +94,19 @@ def test_without_a_gradient_it_is_the_module_itself() -> None:
     with torch.no_grad():
         assert not max_pool2d(x, nn.MaxPool2d(2)).requires_grad
     assert max_pool2d(x[0], nn.MaxPool2d(2)).shape == (3, 2, 2)
+
+
+@pytest.mark.parametrize("memory_format", FORMATS)
+def test_deterministic_algorithms_suffice(memory_format: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    x, pool = torch.randn(3, 2, 8, 8).contiguous(memory_format=memory_format), nn.MaxPool2d(2)
+    grads = []
+    for strict in (False, True):
+        leaf = x.clone(memory_format=torch.preserve_format).requires_grad_()
+        torch.use_deterministic_algorithms(strict)
+        try:
+            max_pool2d(leaf, pool).square().sum().backward()
+        finally:
+            torch.use_deterministic_algorithms(False)
+        grads.append(leaf.grad)
+    assert torch.equal(*grads) and grads[0].any()

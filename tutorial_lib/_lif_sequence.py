@@ -18,7 +18,7 @@ from .surrogate import Surrogate
 
 __all__ = ["lif_sequence"]
 
-BLOCK = 2**18  # membranes handled at a time on a CPU, whose cache holds them: one MiB
+BLOCK = 2**19  # membranes handled at a time on a CPU, whose cache holds them: two MiB
 
 
 def lif_sequence(

@@ -14,8 +14,8 @@ def max_pool2d(x: Tensor, pool: nn.MaxPool2d) -> Tensor:
     """Return ``pool(x)``, equal in value and gradient, in less memory.
 
     PyTorch keeps the whole input and a 64-bit position per output. The backward pass reads the
-    input's shape alone, and a position fits into 16 bits for maps of up to 32,767 pixels. With all
-    time steps in one batch, that is half of what training keeps.
+    input's shape alone, and a position fits into 8 bits for maps of up to 256 pixels, into 16 for
+    up to 32,768. With all time steps in one batch, that is half of what training keeps.
 
     Args:
         x: ``[N, C, H, W]``.
@@ -30,10 +30,10 @@ def max_pool2d(x: Tensor, pool: nn.MaxPool2d) -> Tensor:
 class _MaxPool2d(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, settings: tuple) -> Tensor:
-        ctx.options = [_pair(value) for value in settings]
+        ctx.options = kernel, stride, _, dilation, _ = [_pair(value) for value in settings]
+        ctx.apart = dilation == [1, 1] and kernel[0] <= stride[0] and kernel[1] <= stride[1]
         out, positions = torch.ops.aten.max_pool2d_with_indices(x, *ctx.options)
-        pixels = x.shape[-2] * x.shape[-1]
-        ctx.save_for_backward(positions.to(torch.int16 if pixels < 2**15 else torch.int32))
+        ctx.save_for_backward(positions.to(_smallest(x.shape[-2] * x.shape[-1])))
         ctx.like = (x.shape, x.dtype, x.device)
         ctx.layout = _layout(x)
         return out
@@ -43,12 +43,23 @@ class _MaxPool2d(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (where,) = ctx.saved_tensors
         shape, dtype, device = ctx.like
+        # No two windows share a pixel: each gradient goes to a place of its own, none are added.
+        # For the general case of it, torch says that it is not deterministic.
+        if ctx.apart and not torch.are_deterministic_algorithms_enabled():
+            return torch.ops.aten.max_unpool2d(grad, where.long(), shape[-2:]), None
         x = torch.empty(shape, dtype=dtype, device=device, memory_format=ctx.layout)
         # The input itself is not read, only its shape and layout: the result takes its place.
         torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
             grad, x, *ctx.options, where.long(), grad_input=x
         )
         return x, None
+
+
+def _smallest(count: int) -> torch.dtype:
+    """The smallest integer type that holds all numbers below ``count``."""
+    if count <= 2**8:
+        return torch.uint8
+    return torch.int16 if count <= 2**15 else torch.int32
 
 
 def _layout(x: Tensor) -> torch.memory_format:
