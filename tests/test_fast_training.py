@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from tutorial_lib import Leaky, data, networks, surrogate, training
 from tutorial_lib import functional as SF
 from tutorial_lib._lif_sequence import lif_sequence
-from tutorial_lib.simulation import AUTOCAST_CHUNK, forward_pass
+from tutorial_lib.simulation import AUTOCAST_FRAMES, forward_pass
 
 G = surrogate.fast_sigmoid(5)
 BF16 = torch.bfloat16
@@ -119,7 +119,7 @@ def test_close_to_full_precision_in_both_schedules(seed: int, mechanism: str) ->
         nn.Linear(12, 8),
         Leaky(0.8, 50.0, G, init_hidden=True, output=True, reset_mechanism=mechanism),
     )
-    data = torch.randn(AUTOCAST_CHUNK + 3, 12)
+    data = torch.randn(AUTOCAST_FRAMES // 8 + 3, 12)
     _, full = forward_pass(net, 8, data)
     expected = torch.autograd.grad(full.square().mean(), list(net.parameters()))
     results = []

@@ -6,7 +6,7 @@ import itertools
 import math
 import random
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,10 +20,19 @@ from torch import Tensor, nn
 
 from tutorial_lib import Leaky, _layerwise, simulation, surrogate, utils
 from tutorial_lib import functional as SF
-from tutorial_lib.simulation import CHUNK, Simulation, forward_pass, record_spikes
+from tutorial_lib.simulation import LEAST_SAMPLES, Simulation, forward_pass, record_spikes
 
 G = surrogate.fast_sigmoid(5)
 STEPS = 6
+CHUNK = LEAST_SAMPLES + 4  # samples in a part, in this file
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_parts() -> Iterator[None]:
+    """Parts so small that a test's batch takes several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulation, "FRAMES", CHUNK * STEPS)
+        yield
 
 
 def neurons(output: bool = False, **kwargs: Any) -> Leaky:
@@ -801,18 +810,28 @@ def test_frozen_parameters_get_no_gradient_and_change_no_other() -> None:
     torch.testing.assert_close(part[start], whole[start + index], rtol=1e-12, atol=1e-12)
 
 
-@given(st.integers(1, 3 * CHUNK), st.sampled_from([1, 2, CHUNK, 1000]))
-def test_the_size_of_a_part_changes_nothing(size: int, part: int) -> None:
-    net = maps().double()
-    data = 3 * torch.randn(size, 3, 4, 4, dtype=torch.float64)
-    expected = everything(net, data, schedule="layer")
+@given(
+    size=st.integers(1, 3 * CHUNK),
+    part=st.sampled_from([1, 2, CHUNK, 1000]),
+    least=st.sampled_from([1, LEAST_SAMPLES]),
+    time_varying=st.booleans(),
+)
+def test_the_size_of_a_part_changes_nothing(
+    size: int, part: int, least: int, time_varying: bool
+) -> None:
+    net, run = maps().double(), {"schedule": "layer", "time_varying": time_varying}
+    shape = (STEPS, size, 3, 4, 4) if time_varying else (size, 3, 4, 4)
+    data = 3 * torch.randn(shape, dtype=torch.float64)
+    expected = everything(net, data, **run)
     sizes = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulation, "CHUNK", part)
+        patch.setattr(simulation, "FRAMES", part * STEPS + 1)
+        patch.setattr(simulation, "LEAST_SAMPLES", least)
         original = nn.Linear.forward
         patch.setattr(nn.Linear, "forward", lambda m, x: sizes.append(len(x)) or original(m, x))
-        found = everything(net, data, schedule="layer")
-    assert max(sizes) == STEPS * min(part, size) and sum(sizes) == STEPS * size
+        found = everything(net, data, **run)
+    assert max(sizes) == STEPS * min(max(part, least), size)
+    assert sum(sizes) == STEPS * size
     assert torch.equal(found[0], expected[0])
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)

@@ -14,9 +14,10 @@ from .neurons import Leaky
 __all__ = ["Schedule", "Simulation", "forward_pass", "record_spikes"]
 
 Schedule = Literal["auto", "step", "layer"]
-# Samples at a time on a CPU, measured for 50 steps of the course's network: more of them are hardly
-# faster and take more memory; in half precision they take less of it.
-CHUNK, AUTOCAST_CHUNK = 48, 128
+# Frames (samples times steps) at a time on a CPU, measured on the course's network: more of them
+# are hardly faster and take more memory, of which half precision needs less. With fewer samples
+# than the least, the work on each step would be small against the cost of calling for it.
+FRAMES, AUTOCAST_FRAMES, LEAST_SAMPLES = 2400, 6400, 12
 
 
 def forward_pass(
@@ -112,8 +113,7 @@ def record_spikes(
     utils.reset(net)
     try:
         if plan is not None and plan.neurons == layers.keys():
-            parts = data.split(_part_size(data))
-            runs = [_layerwise_spikes(plan, num_steps, part) for part in parts]
+            runs = [_layerwise_spikes(plan, num_steps, part) for part in _parts(data, num_steps)]
             return {name: torch.cat([spikes[name] for spikes in runs], dim=1) for name in layers}
         return _stepwise_spikes(net, layers, num_steps, data)
     finally:
@@ -170,11 +170,12 @@ def _plan(net: nn.Module, schedule: Schedule, time_varying: bool) -> Plan | None
         ) from reason
 
 
-def _part_size(data: Tensor, axis: int = 0) -> int:
-    """How many samples to run at once: on a CPU, what its cache holds; on a GPU, all."""
+def _parts(data: Tensor, num_steps: int, axis: int = 0) -> tuple[Tensor, ...]:
+    """The batch in parts to run at once: on a CPU of so many frames, on a GPU all."""
     if data.device.type != "cpu":
-        return max(1, data.shape[axis])
-    return AUTOCAST_CHUNK if torch.is_autocast_enabled("cpu") else CHUNK
+        return (data,)
+    frames = AUTOCAST_FRAMES if torch.is_autocast_enabled("cpu") else FRAMES
+    return data.split(max(LEAST_SAMPLES, frames // num_steps), dim=axis)
 
 
 def _run_layerwise(
@@ -182,7 +183,7 @@ def _run_layerwise(
 ) -> tuple[Tensor, Tensor]:
     """Run a plan over parts of the batch that stay in the cache, and join the records."""
     axis = int(time_varying)
-    runs = [plan.run(num_steps, part) for part in data.split(_part_size(data, axis), dim=axis)]
+    runs = [plan.run(num_steps, part) for part in _parts(data, num_steps, axis)]
     spk_rec, mem_rec, last = zip(*runs, strict=True)
     for layer in last[0]:
         layer.mem = torch.cat([states[layer] for states in last])
