@@ -243,8 +243,10 @@ assert treads == 12 and flat > 0.97
 #
 # Keep the true step on the forward pass. On the backward pass, use the slope of a smooth function instead.
 #
-# $$ \text{forward:}\quad S = \Theta(x), \qquad\qquad
-#    \text{backward:}\quad \frac{\mathrm dS}{\mathrm dx} \;\longrightarrow\; \tilde S'(x), \qquad\qquad x = U - \theta $$
+# $$ \begin{aligned}
+#      \text{forward:}\quad & S = \Theta(x), \qquad x = U - \theta \\[1ex]
+#      \text{backward:}\quad & \frac{\mathrm dS}{\mathrm dx} \;\longrightarrow\; \tilde S'(x)
+#    \end{aligned} $$
 #
 # $x$ is the **overdrive**: how far the membrane is above threshold. $\tilde S'$ is the **surrogate
 # gradient**. [Tutorial 6](https://snntorch.readthedocs.io/en/latest/tutorials/tutorial_6.html) of snnTorch
@@ -528,7 +530,7 @@ chains = explorers.gradient()
 for k in (1, 25, 100):
     ends = [chains.compute(slope=k, depth=depth, weight=0.32) for depth in (1, 4)]
     sizes = "   ".join(f"depth {e.depth}: {e.own_sizes[e.depth - 1]:9.6f}" for e in ends)
-    print(f"k = {k:>3}   median size of the gradient at {sizes}")
+    print(f"k = {k:>3}   median gradient at {sizes}")
     assert all(end.true_slope == 0 and end.gradient < 0 for end in ends)
     assert (ends[0].own_sizes[0] > ends[1].own_sizes[3]) == (k > 1)
 
@@ -705,8 +707,10 @@ exercises.check("01-delta-factor", my_factor)
 # $\int \delta(x)\,\varphi(x)\,\mathrm dx = \varphi(0)$. So take $\varphi(x) = e^{-x^2}$, with
 # $\varphi(0) = 1$, and see what the surrogates do: the tutorial's form, and the one that is scaled to area 1.
 #
-# $$ \tilde S'_\text{tutorial}(x) = \frac{1}{(1 + k|x|)^2}, \qquad
-#    \tilde S'_\text{normalized}(x) = \frac{k/2}{(1 + k|x|)^2} $$
+# $$ \begin{aligned}
+#      \tilde S'_\text{tutorial}(x) &= \frac{1}{(1 + k|x|)^2} \\[1ex]
+#      \tilde S'_\text{normalized}(x) &= \frac{k/2}{(1 + k|x|)^2}
+#    \end{aligned} $$
 
 # %%
 line = torch.linspace(-6, 6, 240_001, dtype=torch.float64)
@@ -902,13 +906,18 @@ assert all(after < before < 0.02 or after == before == 0 for before, after in at
 # The neuron carries its membrane from step to step, so a weight acts on the loss by way of all later steps.
 # Autograd unrolls the loop. Do it once yourself, for one neuron with input $x[t]$ and one weight $w$:
 #
-# $$ U[t] = \beta\,U[t-1] + w\,x[t] - \theta\,R[t], \qquad R[t] = \Theta\big(U[t-1] - \theta\big), \qquad
-#    S[t] = \Theta\big(U[t] - \theta\big) $$ (eq:01-neuron)
+# $$ \begin{aligned}
+#      U[t] &= \beta\,U[t-1] + w\,x[t] - \theta\,R[t] \\
+#      R[t] &= \Theta\big(U[t-1] - \theta\big) \\
+#      S[t] &= \Theta\big(U[t] - \theta\big)
+#    \end{aligned} $$ (eq:01-neuron)
 #
 # Write $g[t] = \tilde S'(U[t] - \theta)$ for the surrogate's slope at step $t$. The chain rule gives
 #
-# $$ \frac{\mathrm dL}{\mathrm dw} = \sum_t \frac{\partial L}{\partial S[t]}\; g[t]\; \frac{\mathrm dU[t]}{\mathrm dw}, \qquad
-#    \frac{\mathrm dU[t]}{\mathrm dw} = \frac{\partial U[t]}{\partial U[t-1]}\,\frac{\mathrm dU[t-1]}{\mathrm dw} + x[t] $$ (eq:01-bptt)
+# $$ \begin{aligned}
+#      \frac{\mathrm dL}{\mathrm dw} &= \sum_t \frac{\partial L}{\partial S[t]}\; g[t]\; \frac{\mathrm dU[t]}{\mathrm dw} \\[1ex]
+#      \frac{\mathrm dU[t]}{\mathrm dw} &= \frac{\partial U[t]}{\partial U[t-1]}\,\frac{\mathrm dU[t-1]}{\mathrm dw} + x[t]
+#    \end{aligned} $$ (eq:01-bptt)
 #
 # What is the factor from one step to the next? $U[t-1]$ enters $U[t]$ twice: through the leak, and through
 # the reset $R[t]$. The reset is a spike, so it has a surrogate slope as well.
@@ -1284,7 +1293,7 @@ splt.show("Each row is a surrogate, each dot a seed, the stroke their mean; one 
 # %%
 for (start, name), values in scores.items():
     low, middle, high = (f"{v:6.1%}" for v in (values.min(), values.mean(), values.max()))
-    print(f"{start:<13} {name:<29} mean {middle}   worst {low}   best {high}")
+    print(f"{start:<13} {name:<27} mean {middle}  worst {low}  best {high}")
 
 # %% [markdown]
 # A dot is a seed, the bar is their mean. Results below 50 % come about because an undecided point counts as

@@ -15,12 +15,12 @@ from . import _scrolling
 _PAGE = """\
 <figure id="{uid}" data-lm-suppress-shortcuts="true" style="margin:0;max-width:{width}px">
 {image}
-<div hidden data-bar style="gap:.5em;align-items:center">
+<div hidden data-bar style="gap:.5em;align-items:center;flex-wrap:wrap">
 <button type="button" aria-label="Play" style="min-width:4.5em">Play</button>
 <button type="button" aria-label="Previous frame">Back</button>
 <button type="button" aria-label="Next frame">Next</button>
 <input type="range" min="0" max="{end}" value="{end}" step="1" aria-label="Frame"
-  style="flex:1;min-width:4em">
+  style="flex:1 1 8em;min-width:4em">
 <output style="min-width:5.5em;text-align:right;font-variant-numeric:tabular-nums"></output>
 </div></figure>
 <script>(() => {{
