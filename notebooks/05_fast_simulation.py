@@ -570,9 +570,10 @@ splt.show("Five rungs of the ladder: speed, and memory kept for the backward pas
 # %% [markdown]
 # ## Memory that stays
 #
-# A training step asks for some hundred megabytes and frees them again. On Linux, the C library may hand them back to
-# the system at once. The next step asks anew, and the system clears page after page of 4 kB before it gives them out.
-# `utils.keep_freed_memory()` ends that: what this process has had, it keeps for its next step.
+# A training step asks for memory and frees it again. On Linux, the C library may hand it back to the system at once.
+# The next step asks anew, and the system clears page after page of 4 kB before it gives them out.
+# `utils.keep_freed_memory()` ends that: what this process has had, it keeps for its next step. The price is that it
+# stays as large as it once was.
 
 # %%
 try:
@@ -581,27 +582,29 @@ except ImportError:
     resource = None
 
 
-def new_pages(steps=5):
-    training_step(library)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def new_pages(steps=9):
+    counts = []
     for _ in range(steps):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         training_step(library)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / steps
+        counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    return sorted(counts)[steps // 2]
 
 
 # %%
 pages_before = new_pages() if resource else 0
-changed = utils.keep_freed_memory()
-print("The C library keeps freed memory now." if changed else "This system decides by itself.")
+keeps = utils.keep_freed_memory()
+print("The C library keeps freed memory now." if keeps else "Nothing to set: this system decides.")
 if resource:
     pages_after = new_pages()
-    print(f"New pages in a training step: {pages_before:.0f} before, {pages_after:.0f} after")
-    assert pages_after < 1000 or not changed
+    print(f"New pages in a training step: {pages_before} before, {pages_after} after (medians)")
+    assert pages_after < 1000 or not keeps
 
 # %% [markdown]
-# How much time a page takes depends on the machine; on a virtual one, a fifth of the training was measured. How many
-# there were before depends on what happened to lie where in memory, so your number is another one. The results are
-# the same either way. `python -m tutorial_lib.train` makes this call for you; a notebook has to make it itself.
+# How many pages there were before depends on what happened to lie where in memory, so your number is another one; it
+# is 0 if you run the cells again, as the setting holds until the kernel ends. How much time a page takes depends on
+# the machine: between a tenth and a fifth of the training time, where we measured. `python -m tutorial_lib.train`
+# makes this call for you; a notebook has to make it itself.
 
 # %% [markdown]
 # ## Lower precision

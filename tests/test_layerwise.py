@@ -428,6 +428,29 @@ class InPlace(Base):
         return self.out(self.fc2(self.elu(h)) + h)
 
 
+@variant(r"ReLU 'relu' changes its input in place")
+class ReluSeenAgain(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.fc2(self.lif(self.fc(x)))
+        return self.out(F.relu(h, inplace=True) + h)
+
+
+@variant(r"ReLU 'relu' changes its input in place")
+class ReluOnAnAlias(Base):
+    """What the output layer gets was changed meanwhile, behind a layer of neurons."""
+
+    def setup(self) -> None:
+        self.lif2, self.fc3 = neurons(), nn.Linear(3, 3)
+        self.same, self.relu = nn.Identity(), nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        a = self.fc2(self.lif(self.fc(x)))
+        b = self.same(a)
+        c = self.lif2(b)
+        self.relu(b)
+        return self.out(self.fc3(c) + a)
+
+
 @variant(r"changes values in place, with \+=")
 class AddsInPlace(Base):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -838,14 +861,14 @@ def test_the_size_of_a_part_changes_nothing(
 
 
 class InPlaceRelu(Base):
-    """ReLU in place on spikes, as nets from elsewhere have it; the spikes go another way too."""
+    """ReLU in place where nobody else sees its input, as nets from elsewhere have it."""
 
     def setup(self) -> None:
-        self.relu = nn.ReLU(inplace=True)
+        self.fc3, self.lif2, self.relu = nn.Linear(3, 3), neurons(), nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        h = self.lif(self.fc(x))
-        return self.out(self.fc2(self.relu(h)) + h)
+        h = F.relu(self.fc2(self.lif(self.relu(self.fc(x)))), inplace=True)
+        return self.out(self.fc3(self.relu(self.lif2(h))))
 
 
 @pytest.mark.parametrize("time_varying", [False, True], ids=["constant", "time_varying"])
@@ -876,3 +899,34 @@ def test_a_block_holds_as_many_rows_as_fit(monkeypatch: pytest.MonkeyPatch) -> N
     forward_pass(net, STEPS, torch.randn(3, 3, dtype=torch.float64), schedule="layer")
     rows = 3 * STEPS
     assert sizes == [3, *[4] * (rows // 4), *([rows % 4] if rows % 4 else [])]
+
+
+@pytest.mark.parametrize("first", [nn.Flatten(), nn.Dropout(), None])
+def test_data_that_would_be_changed_in_place_is_refused(first: nn.Module | None) -> None:
+    layers = [nn.ReLU(inplace=True), nn.Linear(6, 3), neurons(output=True)]
+    net = nn.Sequential(*filter(None, [first]), *layers).eval()
+    with pytest.raises(ValueError, match=r"ReLU '_\d' changes its input in place"):
+        forward_pass(net, STEPS, torch.randn(5, 6), schedule="layer")
+
+
+def test_parts_of_large_frames_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many numbers at a time as of the course's images, but the least number of samples."""
+    net, sizes = nn.Sequential(nn.Flatten(), nn.Linear(4 * 784, 2), neurons(output=True)), []
+    original = nn.Linear.forward
+    monkeypatch.setattr(nn.Linear, "forward", lambda m, x: sizes.append(len(x)) or original(m, x))
+    for frames, first in ((80 * STEPS, 20), (0, LEAST_SAMPLES)):
+        monkeypatch.setattr(simulation, "FRAMES", frames)
+        sizes.clear()
+        with torch.no_grad():
+            forward_pass(net, STEPS, torch.randn(50, 4, 28, 28), schedule="layer")
+        assert sizes[0] == first and sum(sizes) == 50
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_an_empty_layer_of_neurons_is_no_obstacle() -> None:
+    net = nn.Sequential(nn.Linear(3, 0), neurons(), nn.Linear(0, 2), neurons(output=True))
+    data = torch.randn(4, 3)
+    by_step, by_layer = (forward_pass(net, STEPS, data, schedule=s) for s in ("step", "layer"))
+    assert torch.equal(by_step[0], by_layer[0]) and torch.equal(by_step[1], by_layer[1])
+    by_layer[1].sum().backward()
+    assert net[2].bias.grad.any()

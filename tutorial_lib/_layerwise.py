@@ -1,9 +1,9 @@
 """The layer-by-layer schedule: every layer sees all time steps before the next one runs.
 
-A network is traced once (:mod:`torch.fx`) into a list of operations. What is stateless runs for all
-steps at once, with time folded into the batch; what does not depend on time runs once; a layer
-of neurons runs its recurrence in one function. What cannot be run that way is recognized here,
-with the reason.
+A network is traced once (:mod:`torch.fx`) into a list of operations. What is stateless runs with
+time folded into the batch, in blocks that the cache holds; what does not depend on time runs once;
+a layer of neurons runs its recurrence in one function. What cannot be run that way is recognized
+here, with the reason.
 """
 
 from __future__ import annotations
@@ -32,20 +32,22 @@ _STATELESS = (
     nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Softplus,
     nn.LayerNorm, nn.GroupNorm, nn.ZeroPad2d, nn.Upsample, nn.PixelShuffle,
 )  # fmt: skip
-_EVALUATING = (
-    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout,
-    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d,
-)  # fmt: skip
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+_EVALUATING = (*_DROPOUTS, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _FUNCTIONS = frozenset({
     F.conv1d, F.conv2d, F.max_pool1d, F.max_pool2d, F.avg_pool1d, F.avg_pool2d,
     F.adaptive_avg_pool2d, F.relu, torch.relu, torch.sigmoid, torch.tanh,
     operator.add, operator.sub, operator.mul, operator.truediv, operator.neg,
     torch.add, torch.sub, torch.mul, torch.flatten,
 })  # fmt: skip
+# What may return its input itself, or a view of it.
+_ALIASES = (nn.Identity, nn.Flatten, *_DROPOUTS, torch.flatten, "flatten", "contiguous")
 _METHODS = frozenset({"relu", "sigmoid", "tanh", "flatten", "add", "sub", "mul", "contiguous"})
 
 
-BLOCK = 2**20  # numbers of a stage's widest input handled at a time on a CPU: 4 MiB in float32
+# Numbers of a stage's widest input handled at a time on a CPU. What the stage makes of them, a few
+# times as much, stays in the cache until the next operation reads it.
+BLOCK = 2**20
 
 
 class NotLayerwise(Exception):
@@ -146,28 +148,18 @@ class Plan:
         A row is one sample at one step. What a block needs stays in the cache on both passes.
         """
         given = {node: None for op in stage for node in op.all_input_nodes if node not in stage}
-        inputs = {node: values[node] for node in given}
-        for node, value in inputs.items():
-            if node not in self.over_time and isinstance(value, Tensor):
-                inputs[node] = value.expand(num_steps, *value.shape).flatten(0, 1)
-        rows = {node: value for node, value in inputs.items() if isinstance(value, Tensor)}
+        inputs = [values[node] for node in given]
+        for i, node in enumerate(given):
+            if node not in self.over_time:
+                inputs[i] = inputs[i].expand(num_steps, *inputs[i].shape).flatten(0, 1)
         results = [op for op in stage if not op.users.keys() <= set(stage)]
-        found: list[list[Tensor]] = [[] for _ in results]
-        for blocks in self._split(stage, list(rows.values())):
-            done = self._run_stateless(stage, {**inputs, **dict(zip(rows, blocks, strict=True))})
-            for parts, op in zip(found, results, strict=True):
-                parts.append(done[op])
-        joined = (torch.cat(parts) if len(parts) > 1 else parts[0] for parts in found)
+        parts: list[list[Tensor]] = [[] for _ in results]
+        for blocks in _split(inputs):
+            done = self._run_stateless(stage, dict(zip(given, blocks, strict=True)))
+            for part, op in zip(parts, results, strict=True):
+                part.append(done[op])
+        joined = (torch.cat(part) if len(part) > 1 else part[0] for part in parts)
         return dict(zip(results, joined, strict=True))
-
-    def _split(self, stage: list[fx.Node], rows: list[Tensor]) -> Iterable[Sequence[Tensor]]:
-        """Blocks of rows: on a CPU as long as its cache holds them, on a GPU all."""
-        size = max(1, BLOCK // max(value[0].numel() for value in rows))
-        modules = [self.modules[op.target] for op in stage if op.op == "call_module"]
-        in_place = any(getattr(module, "inplace", False) for module in modules)  # not on a view
-        if len(rows[0]) <= size or in_place or rows[0].device.type != "cpu":
-            return [rows]
-        return zip(*(value.split(size) for value in rows), strict=True)
 
     def _run_stateless(
         self, stage: list[fx.Node], values: dict[fx.Node, Any]
@@ -176,7 +168,9 @@ class Plan:
         found = dict(values)
         for node in stage:
             args, kwargs = fx.node.map_arg((node.args, node.kwargs), found.__getitem__)
-            if node.op == "call_module":
+            if _is_in_place(node, self.modules):  # nobody else sees its input: see _obstacle
+                found[node] = torch.relu(args[0])
+            elif node.op == "call_module":
                 module = self.modules[node.target]
                 pools = type(module) is nn.MaxPool2d and not kwargs
                 found[node] = max_pool2d(*args, module) if pools else module(*args, **kwargs)
@@ -185,6 +179,14 @@ class Plan:
             else:
                 found[node] = node.target(*args, **kwargs)
         return {node: found[node] for node in stage}
+
+
+def _split(inputs: list[Tensor]) -> Iterable[Sequence[Tensor]]:
+    """Blocks of rows: on a CPU as long as its cache holds them, on a GPU all."""
+    size = max(1, BLOCK // max(1, *(value[0].numel() for value in inputs)))
+    if len(inputs[0]) <= size or inputs[0].device.type != "cpu":
+        return [inputs]
+    return zip(*(value.split(size) for value in inputs), strict=True)
 
 
 def _channels_last(cur: Tensor) -> Tensor:
@@ -274,14 +276,29 @@ def _is_neurons(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     return node.op == "call_module" and isinstance(modules[node.target], Leaky)
 
 
+def _is_in_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    if node.op == "call_module":
+        return getattr(modules[node.target], "inplace", False)
+    given = node.kwargs.get("inplace", node.args[1] if len(node.args) > 1 else False)
+    return node.target is F.relu and bool(given)
+
+
+def _is_seen_elsewhere(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether a change of this result in place could be seen by anyone but its one user."""
+    made_by = type(modules[node.target]) if node.op == "call_module" else node.target
+    return node.op == "placeholder" or len(node.users) > 1 or made_by in _ALIASES
+
+
 def _obstacle(node: fx.Node, modules: dict[str, nn.Module], output: fx.Node) -> str | None:
     """Why this operation cannot be run for all steps at once; None if it can."""
+    if _is_in_place(node, modules):
+        module = modules[node.target] if node.op == "call_module" else nn.ReLU()
+        if type(module) is not nn.ReLU or _is_seen_elsewhere(node.all_input_nodes[0], modules):
+            return f"{type(module).__name__} {node.name!r} changes its input in place"
     if node.op == "call_module":
         module = modules[node.target]
         if isinstance(module, Leaky):
             return _neurons_obstacle(node, module, output)
-        if getattr(module, "inplace", False) and type(module) is not nn.ReLU:
-            return f"{type(module).__name__} {node.target!r} changes its input in place"
         if type(module) in _STATELESS or type(module) in _EVALUATING and not module.training:
             return None
         if type(module) is nn.Flatten:

@@ -131,9 +131,9 @@ class _LifSequence(torch.autograd.Function):
 
 def _blocks(record: Tensor) -> list[slice]:
     """Time in blocks, from the last one down: on a CPU as long as its cache holds, else all."""
-    steps = len(record)
-    size = steps if _kernels(record) or record.is_cuda else BLOCK // record[0].numel()
-    size = min(max(size, 1), steps)
+    steps = size = len(record)
+    if record.device.type == "cpu" and not _kernels(record):
+        size = min(max(BLOCK // max(record[0].numel(), 1), 1), steps)
     return [slice(max(end - size, 0), end) for end in range(steps, 0, -size)]
 
 
@@ -144,7 +144,7 @@ def _room_for_currents(mem: Tensor, dtype: torch.dtype, constant: bool) -> Tenso
 
 def _add_up(total: Tensor, grad: Tensor) -> None:
     """Add the sum over time; on a CPU step by step, each still in the cache."""
-    for part in [grad.sum(0)] if grad.is_cuda else grad.unbind(0):
+    for part in grad.unbind(0) if grad.device.type == "cpu" else [grad.sum(0)]:
         total += part
 
 

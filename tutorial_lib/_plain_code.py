@@ -69,7 +69,7 @@ class _Reader:
         forward = inspect.getattr_static(cls, "forward")
         if forward is nn.Sequential.forward:
             return None
-        if getattr(forward, "__module__", "").startswith("torch."):
+        if (getattr(forward, "__module__", None) or "").startswith("torch."):
             return "is a variant of one of torch's layers"
         return self._function_obstacle("forward", forward)
 

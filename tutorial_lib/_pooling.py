@@ -13,9 +13,9 @@ __all__ = ["max_pool2d"]
 def max_pool2d(x: Tensor, pool: nn.MaxPool2d) -> Tensor:
     """Return ``pool(x)``, equal in value and gradient, in less memory.
 
-    PyTorch keeps the whole input and a 64-bit position per output. The backward pass reads the
-    input's shape alone, and a position fits into 8 bits for maps of up to 256 pixels, into 16 for
-    up to 32,768. With all time steps in one batch, that is half of what training keeps.
+    PyTorch keeps the whole input and a 64-bit position per output: with all time steps in one
+    batch, most of what training keeps. The backward pass reads the input's shape alone, and a
+    position fits into 8 bits for maps of up to 256 pixels, into 16 for up to 32,768.
 
     Args:
         x: ``[N, C, H, W]``.
@@ -23,14 +23,14 @@ def max_pool2d(x: Tensor, pool: nn.MaxPool2d) -> Tensor:
     """
     if pool.return_indices or not (torch.is_grad_enabled() and x.requires_grad and x.ndim == 4):
         return pool(x)
-    settings = (pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode)
-    return _MaxPool2d.apply(x, settings)
+    pairs = map(_pair, (pool.kernel_size, pool.stride, pool.padding, pool.dilation))
+    return _MaxPool2d.apply(x, (*pairs, pool.ceil_mode))
 
 
 class _MaxPool2d(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, settings: tuple) -> Tensor:
-        ctx.options = kernel, stride, _, dilation, _ = [_pair(value) for value in settings]
+        ctx.options = kernel, stride, _, dilation, _ = settings
         ctx.apart = dilation == [1, 1] and kernel[0] <= stride[0] and kernel[1] <= stride[1]
         out, positions = torch.ops.aten.max_pool2d_with_indices(x, *ctx.options)
         ctx.save_for_backward(positions.to(_smallest(x.shape[-2] * x.shape[-1])))
@@ -44,8 +44,9 @@ class _MaxPool2d(torch.autograd.Function):
         (where,) = ctx.saved_tensors
         shape, dtype, device = ctx.like
         # No two windows share a pixel: each gradient goes to a place of its own, none are added.
-        # For the general case of it, torch says that it is not deterministic.
+        # In general max_unpool2d may meet a place twice, so torch refuses it in deterministic mode.
         if ctx.apart and not torch.are_deterministic_algorithms_enabled():
+            grad = grad.contiguous(memory_format=ctx.layout)
             return torch.ops.aten.max_unpool2d(grad, where.long(), shape[-2:]), None
         x = torch.empty(shape, dtype=dtype, device=device, memory_format=ctx.layout)
         # The input itself is not read, only its shape and layout: the result takes its place.
@@ -67,5 +68,7 @@ def _layout(x: Tensor) -> torch.memory_format:
     return torch.channels_last if last else torch.contiguous_format
 
 
-def _pair(value: Any) -> Any:
-    return [value, value] if type(value) is int else value
+def _pair(value: Any) -> list[int]:
+    """A setting for both axes, as torch reads it: a number, or a sequence of one or two."""
+    numbers = [int(n) for n in (value if isinstance(value, (tuple, list)) else [value])]
+    return numbers * 2 if len(numbers) == 1 else numbers

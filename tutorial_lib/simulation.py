@@ -15,9 +15,10 @@ __all__ = ["Schedule", "Simulation", "forward_pass", "record_spikes"]
 
 Schedule = Literal["auto", "step", "layer"]
 # Frames (samples times steps) at a time on a CPU, measured on the course's network: more of them
-# are hardly faster and take more memory, of which half precision needs less. With fewer samples
-# than the least, the work on each step would be small against the cost of calling for it.
-FRAMES, AUTOCAST_FRAMES, LEAST_SAMPLES = 2400, 6400, 12
+# are hardly faster and take more memory, of which half precision needs less. Of frames larger than
+# this network's, so many fewer. With fewer samples than the least, the work on each step would be
+# small against the cost of calling for it.
+FRAMES, AUTOCAST_FRAMES, PIXELS, LEAST_SAMPLES = 2400, 6400, 28 * 28, 12
 
 
 def forward_pass(
@@ -175,7 +176,9 @@ def _parts(data: Tensor, num_steps: int, axis: int = 0) -> tuple[Tensor, ...]:
     if data.device.type != "cpu":
         return (data,)
     frames = AUTOCAST_FRAMES if torch.is_autocast_enabled("cpu") else FRAMES
-    return data.split(max(LEAST_SAMPLES, frames // num_steps), dim=axis)
+    pixels = max(PIXELS, data.shape[axis + 1 :].numel())
+    samples = frames * PIXELS // (pixels * num_steps)
+    return data.split(max(LEAST_SAMPLES, samples), dim=axis)
 
 
 def _run_layerwise(

@@ -10,7 +10,7 @@ from torch import nn
 __all__ = ["keep_freed_memory", "reset"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of mallopt(3)
-_LARGEST = 2**25  # bytes: no larger threshold for mmap is accepted
+_TRIM_BYTES, _MMAP_BYTES = 2**31 - 1, 2**25  # the largest that it accepts
 
 
 def reset(net: nn.Module) -> None:
@@ -39,12 +39,26 @@ def keep_freed_memory() -> bool:
     process starts, this does while it runs; it holds until the process ends.
 
     Returns:
-        Whether it could be set: with the GNU C library, so on most Linux systems; not on macOS and
-        Windows, where nothing happens.
+        Whether it could be set: with the GNU C library and its own allocator, so on most Linux
+        systems. On macOS and Windows, and with another allocator preloaded, nothing happens.
 
     Source: mallopt(3), the manual of the GNU C library's allocator.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is None:
+    library = _gnu_c_library()
+    if library is None:
         return False
-    return bool(mallopt(_TRIM_THRESHOLD, 2**31 - 1) and mallopt(_MMAP_THRESHOLD, _LARGEST))
+    settings = ((_TRIM_THRESHOLD, _TRIM_BYTES), (_MMAP_THRESHOLD, _MMAP_BYTES))
+    return all([library.mallopt(*setting) for setting in settings])
+
+
+def _gnu_c_library() -> ctypes.CDLL | None:
+    """The GNU C library, if it is what this process allocates with."""
+    if sys.platform != "linux":
+        return None
+    try:
+        library = ctypes.CDLL("libc.so.6")
+        own, used = library.malloc, ctypes.CDLL(None).malloc
+    except (OSError, AttributeError):
+        return None
+    same = ctypes.cast(own, ctypes.c_void_p).value == ctypes.cast(used, ctypes.c_void_p).value
+    return library if same and hasattr(library, "mallopt") else None
