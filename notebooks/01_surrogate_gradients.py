@@ -920,11 +920,12 @@ assert all(after < before < 0.02 or after == before == 0 for before, after in at
 #    \end{aligned} $$ (eq:01-bptt)
 #
 # What is the factor from one step to the next? $U[t-1]$ enters $U[t]$ twice: through the leak, and through
-# the reset $R[t]$. The reset is a spike, so it has a surrogate slope as well.
+# the reset $R[t]$. The reset is a spike, so it has a surrogate slope as well. One can let the gradient through it
+# (**attached**), or count $R[t]$ as a constant (**detached**).
 #
 # $$ \frac{\partial U[t]}{\partial U[t-1]} = \begin{cases}
-#      \beta & \text{reset detached: } R[t] \text{ counts as a constant} \\
-#      \beta - \theta\,g[t-1] & \text{reset attached}
+#      \beta & \text{detached} \\
+#      \beta - \theta\,g[t-1] & \text{attached}
 #    \end{cases} $$ (eq:01-factor)
 #
 # For three steps with a detached reset this is short enough to write out:
