@@ -10,7 +10,7 @@ from torch import nn
 __all__ = ["keep_freed_memory", "reset"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of mallopt(3)
-_TRIM_BYTES, _MMAP_BYTES = 2**31 - 1, 2**25  # the largest that it accepts
+_TRIM_BYTES, _MMAP_BYTES = -1, 2**25  # never trim; the largest that it accepts
 
 
 def reset(net: nn.Module) -> None:
