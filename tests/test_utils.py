@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
 
@@ -31,7 +32,7 @@ def page_faults(first: str) -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
+@pytest.mark.skipif(utils._gnu_c_library() is None, reason="not with the GNU C library's malloc")
 def test_what_was_freed_is_not_asked_for_again() -> None:
     """Pages that have to be cleared anew, over five rounds of 200 MiB."""
     kept, given_back = page_faults(KEEP), page_faults("")
@@ -43,6 +44,21 @@ def test_what_was_freed_is_not_asked_for_again() -> None:
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
 def test_elsewhere_it_does_nothing(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
     monkeypatch.setattr(sys, "platform", platform)
+    assert utils.keep_freed_memory() is False
+
+
+def test_a_preloaded_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As jemalloc and tcmalloc are: mallopt is there, and means nothing to them."""
+
+    class Library:
+        def __init__(self, name: str | None) -> None:
+            self.malloc = ctypes.CFUNCTYPE(None)(lambda: None)
+
+        def mallopt(self, *_: int) -> int:
+            raise AssertionError("not this process's allocator")
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(utils.ctypes, "CDLL", Library)
     assert utils.keep_freed_memory() is False
 
 

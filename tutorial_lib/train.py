@@ -54,7 +54,6 @@ def main(argv: Sequence[str] | None = None) -> training.History:
 
 
 def _run(args: argparse.Namespace, rank: int, world: int) -> training.History:
-    utils.keep_freed_memory()
     device = _device(args.device)
     digits = data.load(args.data, seed=args.seed, verbose=rank == 0)
     training.seed_everything(args.seed)
@@ -271,4 +270,5 @@ def _log_lines(history: training.History) -> list[str]:
 
 
 if __name__ == "__main__":
+    utils.keep_freed_memory()  # the process is this command's own
     main()
