@@ -1294,7 +1294,7 @@ splt.show("Each row is a surrogate, each dot a seed, the stroke their mean; one 
 # %%
 for (start, name), values in scores.items():
     low, middle, high = (f"{v:6.1%}" for v in (values.min(), values.mean(), values.max()))
-    print(f"{start:<13} {name:<29} mean {middle}, from {low} to {high}")
+    print(f"{start.split()[0]:<6} {name:<29} mean {middle}, from {low} to {high}")
 
 # %% [markdown]
 # A dot is a seed, the bar is their mean. Results below 50 % come about because an undecided point counts as
