@@ -13,7 +13,7 @@ from base64 import b64encode
 from . import _scrolling
 
 _PAGE = """\
-<figure id="{uid}" data-lm-suppress-shortcuts="true" style="margin:0;max-width:{width}px">
+<figure id="{uid}" data-lm-suppress-shortcuts="true" style="margin:0;max-width:max({width}px,24em)">
 {image}
 <div hidden data-bar style="gap:.5em;align-items:center;flex-wrap:wrap">
 <button type="button" aria-label="Play" style="min-width:4.5em">Play</button>
