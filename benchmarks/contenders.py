@@ -32,7 +32,7 @@ class Contender:
         """One training step: forward, loss per step, backward, Adam."""
         from tutorial_lib import functional as SF
 
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast is not None):
+        with self._precision(data):
             spikes = self.run(data, steps)
             loss = SF.ce_rate_loss()(spikes, targets)
         self.optimizer.zero_grad()
@@ -44,8 +44,12 @@ class Contender:
         """One evaluation batch: forward and accuracy."""
         from tutorial_lib import functional as SF
 
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast is not None):
+        with self._precision(data):
             SF.accuracy_rate(self.run(data, steps).float(), targets)
+
+    def _precision(self, data: Tensor) -> torch.autocast:
+        enabled = self.autocast is not None
+        return torch.autocast(data.device.type, self.autocast, enabled=enabled)
 
 
 class Floor(Contender):
@@ -71,8 +75,8 @@ class Floor(Contender):
         inputs = self.inputs.setdefault(
             rows,
             (
-                torch.zeros(rows, 12, 12, 12).contiguous(memory_format=torch.channels_last),
-                torch.zeros(rows, 1024),
+                data.new_zeros(rows, 12, 12, 12).contiguous(memory_format=torch.channels_last),
+                data.new_zeros(rows, 1024),
             ),
         )
         return [(self.net[0], data), (self.net[3], inputs[0]), (self.net[7], inputs[1])]
@@ -151,6 +155,22 @@ def ours(schedule: str, autocast: torch.dtype | None = None, name: str | None = 
     return Contender(name or f"ours, {schedule}", net, run, autocast)
 
 
+def graphed(autocast: torch.dtype | None = None, name: str = "ours, CUDA graph") -> Contender:
+    """tutorial_lib layer by layer, a training step's work recorded once: for GPUs only."""
+    from tutorial_lib import cuda_graph, networks, surrogate
+
+    net = networks.conv_net(BETA, surrogate.fast_sigmoid(slope=SLOPE))
+    graphs: dict[int, cuda_graph.CudaGraph] = {}
+
+    def run(data: Tensor, steps: int) -> Tensor:
+        if steps not in graphs:
+            graphs.clear()  # an older recording holds memory
+            graphs[steps] = cuda_graph.CudaGraph(net, steps, "layer")
+        return graphs[steps](data)[0]
+
+    return Contender(name, net, run, autocast)
+
+
 def floor() -> Contender:
     """See :class:`Floor`."""
     net = _network(nn.Identity, nn.Identity).to(memory_format=torch.channels_last)
@@ -165,30 +185,40 @@ MAKERS: dict[str, Callable[[], Contender]] = {
     "ours, bf16": lambda: ours("layer", torch.bfloat16, "ours, bf16"),
     "floor": floor,
 }
+GPU_MAKERS: dict[str, Callable[[], Contender]] = {
+    "ours, CUDA graph": graphed,
+    "ours, bf16, CUDA graph": lambda: graphed(torch.bfloat16, "ours, bf16, CUDA graph"),
+}
 
 
-def make(name: str) -> Contender:
-    """Make a contender with the weights that all share.
+def names(device: str) -> list[str]:
+    """The contenders on a device."""
+    return [*MAKERS, *(GPU_MAKERS if device != "cpu" else ())]
+
+
+def make(name: str, device: str = "cpu") -> Contender:
+    """Make a contender, on ``device``, with the weights that all share.
 
     They are PyTorch's default weights times three, so that every layer fires, as after training.
     """
-    contender = MAKERS[name]()
+    contender = (MAKERS | GPU_MAKERS)[name]()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for p in contender.net.parameters():
             bound = 3 / (p[0].numel() if p.ndim > 1 else 100) ** 0.5
             # Drawn in one memory layout, so that the weights are equal whatever layout a net has.
             p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=generator))
+    contender.net.to(device)  # the parameters stay the ones that the optimizer knows
     return contender
 
 
-def batch(size: int) -> tuple[Tensor, Tensor]:
+def batch(size: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
     """A batch of the embedded digits (repeated if there are too few) and its targets."""
     from tutorial_lib import data
 
     images, targets = data.load("digits", verbose=False).train.tensors
     index = torch.arange(size) % len(images)
-    return images[index], targets[index]
+    return images[index].to(device), targets[index].to(device)
 
 
 def _network(lif: Callable[[], nn.Module], last: Callable[[], nn.Module]) -> nn.Sequential:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import platform
@@ -20,16 +21,24 @@ from tutorial_lib import utils
 from . import contenders
 
 
-def interleaved(tasks: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each task, over ``rounds`` rounds that run all in turn, after one warm-up."""
-    for task in tasks.values():
-        task()
+def interleaved(
+    tasks: Mapping[str, Callable[[], None]], rounds: int, device: str = "cpu"
+) -> dict[str, list[float]]:
+    """Seconds of each task, over ``rounds`` rounds that run all in turn, after a warm-up.
+
+    On a GPU a task ends when the GPU is done, and the warm-up is longer: kernels are compiled and
+    chosen in the first runs.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
-    for _ in range(rounds):
+    warm_up = 1 if device == "cpu" else 5
+    for done in range(-warm_up, rounds):
         for name, task in tasks.items():
             start = time.perf_counter()
             task()
-            seconds[name].append(time.perf_counter() - start)
+            if device != "cpu":
+                torch.cuda.synchronize()
+            if done >= 0:
+                seconds[name].append(time.perf_counter() - start)
     return seconds
 
 
@@ -39,16 +48,24 @@ def ratio(seconds: Mapping[str, list[float]], slow: str, fast: str) -> float:
     return statistics.median(a / b for a, b in pairs)
 
 
-def peak_memory(name: str, mode: str, batch: int, steps: int, micro_batch: int = 0) -> float:
-    """Peak memory in MiB of one training step or evaluation batch, over what the imports took."""
+def peak_memory(
+    name: str, mode: str, batch: int, steps: int, micro_batch: int = 0, device: str = "cpu"
+) -> float:
+    """Peak memory in MiB of one training step or evaluation batch.
+
+    On a CPU that of a process of its own, over what the imports took. On a GPU what PyTorch holds
+    there at most, which needs no process of its own.
+    """
+    if device != "cpu":
+        return _one_process(name, mode, device, batch, steps, micro_batch)
     command = [sys.executable, "-m", "benchmarks.measure", name, mode]
     command += [str(batch), str(steps), str(micro_batch)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def machine() -> dict[str, object]:
-    """Versions, threads and processor of this run."""
+def machine(device: str = "cpu") -> dict[str, object]:
+    """Versions, threads and processor of this run; the GPU, where it ran on one."""
     import importlib.metadata as metadata
 
     names = ("torch", "snntorch", "spikingjelly", "tutorial-lib")
@@ -58,6 +75,7 @@ def machine() -> dict[str, object]:
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
         "processor": _processor(),
+        **({} if device == "cpu" else {"gpu": torch.cuda.get_device_name(device)}),
     }
 
 
@@ -78,18 +96,24 @@ def _processor() -> str:
         return platform.processor()
 
 
-def _forget_peak() -> None:
-    """Let the peak start anew from what is resident now, where the system can (Linux)."""
+def _forget_peak(device: str) -> None:
+    """Let the peak start anew from what is there now, where the system can (Linux, and a GPU)."""
+    if device != "cpu":
+        gc.collect()
+        torch.cuda.reset_peak_memory_stats()
+        return
     with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
         file.write("5")
 
 
-def _peak() -> float:
-    """Peak resident memory of this process in MiB.
+def _peak(device: str) -> float:
+    """Peak resident memory of this process in MiB; on a GPU, of PyTorch's tensors there.
 
     Not from getrusage where /proc has it: that figure starts at the peak of the parent process,
     which here is the benchmark itself with all contenders in memory.
     """
+    if device != "cpu":
+        return torch.cuda.max_memory_allocated() / 2**20
     try:
         with open("/proc/self/status", encoding="ascii") as status:
             (line,) = [line for line in status if line.startswith("VmHWM:")]
@@ -99,21 +123,23 @@ def _peak() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def _one_process(name: str, mode: str, batch: int, steps: int, micro_batch: int) -> float:
-    """Two runs in this process; returns how far the peak rose above what was there before."""
+def _one_process(
+    name: str, mode: str, device: str, batch: int, steps: int, micro_batch: int
+) -> float:
+    """Two runs in this process; return how far the peak rose above what was there before, MiB."""
     utils.keep_freed_memory()
-    contender = contenders.make(name)
-    data, targets = contenders.batch(batch)
-    small = contenders.batch(2)
+    contender = contenders.make(name, device)
+    data, targets = contenders.batch(batch, device)
+    small = contenders.batch(2, device)
     getattr(contender, mode)(*small, 2)  # libraries load and threads start before the count
-    _forget_peak()
-    before = _peak()
+    _forget_peak(device)
+    before = _peak(device)
     for _ in range(2):
         if micro_batch:
             _train_in_parts(contender, data, targets, steps, micro_batch)
         else:
             getattr(contender, mode)(data, targets, steps)
-    return _peak() - before
+    return _peak(device) - before
 
 
 def _train_in_parts(
@@ -140,4 +166,4 @@ def _train_in_parts(
 
 if __name__ == "__main__":
     name, mode, *numbers = sys.argv[1:]
-    print(json.dumps(_one_process(name, mode, *map(int, numbers))))
+    print(json.dumps(_one_process(name, mode, "cpu", *map(int, numbers))))

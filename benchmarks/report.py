@@ -10,10 +10,12 @@ def write(found: dict[str, Any], path: Path) -> None:
     """Write the tables of one run to ``path``; of a shorter one, what it has."""
     machine = found["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    where = f"{machine['threads']} threads of {machine['processor']}"
+    where = f"one {machine['gpu']}, with {where}" if "gpu" in machine else where
+    kept = " For all alike, the process keeps freed memory (`utils.keep_freed_memory`)."
     parts = [
         f"Measured with `{found['command']}` at commit {found['commit']}, seed {found['seed']}, on "
-        f"{machine['threads']} threads of {machine['processor']}; Python {machine['python']}, "
-        f"{versions}. For all alike, the process keeps freed memory (`utils.keep_freed_memory`).",
+        f"{where}; Python {machine['python']}, {versions}." + ("" if "gpu" in machine else kept),
         _speed(found),
     ]
     if "note" in found:
@@ -54,7 +56,7 @@ def _memory(found: dict[str, Any]) -> str:
         [name, *(f"{row[mode]:.0f}" if mode in row else "" for mode in ("train", "evaluate"))]
         for name, row in found["memory"].items()
     ]
-    title = "**Peak memory over the imports, MiB**"
+    title = "**Peak memory, MiB**"
     return f"{title}\n\n" + _table(["", "training", "evaluation"], rows)
 
 

@@ -1,7 +1,7 @@
 """Speed and memory of the course's network: ``make bench``, or ``make bench ARGS=--quick``.
 
-Prints tables and writes results/speed.json and speed.md. Compare ratios within one run only, and
-run it with nothing else on the machine.
+Prints tables and writes results/speed.json and speed.md; with ``--device cuda`` speed_cuda.json and
+speed_cuda.md. Compare ratios within one run only, and run it with nothing else on the machine.
 """
 
 from __future__ import annotations
@@ -26,48 +26,56 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the first table only, few rounds")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="JSON file to write")
+    parser.add_argument("--output", type=Path, help=f"JSON file to write (results/{RESULTS.name})")
     parser.add_argument("--short", action="store_true", help="speed and memory only")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to run")
     args = parser.parse_args(argv)
+    if args.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda needs a GPU that PyTorch can use; leave it out for the CPU")
+    default = RESULTS if args.device == "cpu" else RESULTS.with_stem("speed_cuda")
+    output = args.output or default
     utils.keep_freed_memory()  # for all contenders alike, as tutorial_lib.train does
     start = time.perf_counter()
     found: dict[str, object] = {
         "command": "make bench" + _arguments(args),
         "commit": measure.commit(),
-        "machine": measure.machine(),
+        "machine": measure.machine(args.device),
         "seed": 0,
         "batch": BATCH,
         "steps": STEPS,
     }
-    found["speed"] = speed(rounds=3 if args.quick else 11)
+    found["speed"] = speed(3 if args.quick else 11, args.device)
     if not args.quick:
-        found["memory"] = memory()
+        found["memory"] = memory(args.device)
     if not (args.quick or args.short):
-        found["over_steps"] = growth("T", [(BATCH, steps) for steps in (10, 25, 50, 100, 200, 400)])
-        found["over_batch"] = growth("B", [(size, STEPS) for size in (16, 32, 64, 128, 256, 512)])
-        found["to_95"] = time_to_accuracy()
+        steps = [(BATCH, steps) for steps in (10, 25, 50, 100, 200, 400)]
+        found["over_steps"] = growth("T", steps, args.device)
+        sizes = [(size, STEPS) for size in (16, 32, 64, 128, 256, 512)]
+        found["over_batch"] = growth("B", sizes, args.device)
+        found["to_95"] = time_to_accuracy(args.device)
     found["seconds"] = round(time.perf_counter() - start)
-    if args.quick and args.output == RESULTS:
+    if args.quick and output == default:
         print("(--quick writes no file)")
         return
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    report.write(found, args.output.with_suffix(".md"))
-    print(f"written to {args.output} and {args.output.with_suffix('.md').name}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    report.write(found, output.with_suffix(".md"))
+    print(f"written to {output} and {output.with_suffix('.md').name}")
 
 
 def _arguments(args: argparse.Namespace) -> str:
     flags = [f"--{name}" for name in ("quick", "short") if getattr(args, name)]
+    flags += [f"--device {args.device}"] if args.device != "cpu" else []
     return f' ARGS="{" ".join(flags)}"' if flags else ""
 
 
-def speed(rounds: int) -> dict[str, dict[str, float]]:
+def speed(rounds: int, device: str) -> dict[str, dict[str, float]]:
     """One training step and one evaluation batch of every contender."""
     print(f"One batch of {BATCH} images over {STEPS} steps; {rounds} interleaved rounds")
-    print(f"{'':<14}{'training':>10}{'x snnTorch':>12}{'x floor':>9}", end="")
+    print(f"{'':<24}{'training':>10}{'x snnTorch':>12}{'x floor':>9}", end="")
     print(f"{'evaluation':>13}{'x snnTorch':>12}")
-    data, targets = contenders.batch(BATCH)
-    everyone = {name: contenders.make(name) for name in contenders.MAKERS}
+    data, targets = contenders.batch(BATCH, device)
+    everyone = {name: contenders.make(name, device) for name in contenders.names(device)}
     seconds = {
         mode: measure.interleaved(
             {
@@ -75,6 +83,7 @@ def speed(rounds: int) -> dict[str, dict[str, float]]:
                 for name, c in everyone.items()
             },
             rounds,
+            device,
         )
         for mode in ("train", "evaluate")
     }
@@ -87,41 +96,45 @@ def speed(rounds: int) -> dict[str, dict[str, float]]:
             "evaluate_seconds": sorted(seconds["evaluate"][name])[rounds // 2],
             "evaluate_over_snntorch": measure.ratio(seconds["evaluate"], "snnTorch", name),
         }
-        print(f"{name:<14}{row['train_seconds']:>8.3f} s", end="")
+        print(f"{name:<24}{row['train_seconds']:>8.4f} s", end="")
         print(f"{row['train_over_snntorch']:>12.2f}", end="")
-        print(f"{row['train_time_over_floor']:>9.2f}{row['evaluate_seconds']:>11.3f} s", end="")
+        print(f"{row['train_time_over_floor']:>9.2f}{row['evaluate_seconds']:>11.4f} s", end="")
         print(f"{row['evaluate_over_snntorch']:>12.2f}", flush=True)
     return table
 
 
-def memory() -> dict[str, dict[str, float]]:
-    """Peak memory of each contender, each in a process of its own."""
-    print("\nPeak memory over the imports, MiB")
+def memory(device: str) -> dict[str, dict[str, float]]:
+    """Peak memory of each contender; on a CPU each in a process of its own."""
+    print("\nPeak memory, MiB")
     table = {}
-    for name in contenders.MAKERS:
-        table[name] = {m: measure.peak_memory(name, m, BATCH, STEPS) for m in ("train", "evaluate")}
-        print(f"{name:<14}{table[name]['train']:>9.0f} training", end="")
+    for name in contenders.names(device):
+        table[name] = {
+            mode: measure.peak_memory(name, mode, BATCH, STEPS, device=device)
+            for mode in ("train", "evaluate")
+        }
+        print(f"{name:<24}{table[name]['train']:>9.0f} training", end="")
         print(f"{table[name]['evaluate']:>9.0f} evaluation", flush=True)
-    long = measure.peak_memory("ours, layer", "train", BATCH, 400, micro_batch=16)
+    long = measure.peak_memory("ours, layer", "train", BATCH, 400, micro_batch=16, device=device)
     table["ours, layer, T = 400 in micro-batches of 16"] = {"train": long}
     print(f"T = 400, batch {BATCH}, micro-batches of 16: {long:.0f} MiB", flush=True)
     return table
 
 
-def growth(axis: str, sizes: list[tuple[int, int]]) -> list[dict[str, float]]:
+def growth(axis: str, sizes: list[tuple[int, int]], device: str) -> list[dict[str, float]]:
     """Training step of ours and of snnTorch, as one of batch and steps grows."""
     print(f"\nTraining step over {axis}: seconds of ours (layer) and snnTorch, and their ratio")
     rows = []
     names = ("ours, layer", "snnTorch")
-    everyone = {name: contenders.make(name) for name in names}
+    everyone = {name: contenders.make(name, device) for name in names}
     for size, steps in sizes:
-        data, targets = contenders.batch(size)
+        data, targets = contenders.batch(size, device)
         seconds = measure.interleaved(
             {
                 name: lambda c=c, d=data, t=targets, n=steps: c.train(d, t, n)
                 for name, c in everyone.items()
             },
             rounds=3,
+            device=device,
         )
         row = {
             "batch": size,
@@ -131,12 +144,14 @@ def growth(axis: str, sizes: list[tuple[int, int]]) -> list[dict[str, float]]:
             "ratio": measure.ratio(seconds, "snnTorch", "ours, layer"),
         }
         rows.append(row)
-        print(f"B {size:>4}  T {steps:>4}{row['ours']:>9.2f}{row['snntorch']:>9.2f}", end="")
+        print(f"B {size:>4}  T {steps:>4}{row['ours']:>9.4f}{row['snntorch']:>9.4f}", end="")
         print(f"{row['ratio']:>8.2f}", flush=True)
     return rows
 
 
-def time_to_accuracy(goal: float = 0.95, every: int = 10, limit: int = 300) -> dict[str, object]:
+def time_to_accuracy(
+    device: str, goal: float = 0.95, every: int = 10, limit: int = 300
+) -> dict[str, object]:
     """Seconds of training until the accuracy on 1,000 test images reaches ``goal``.
 
     The evaluations that look are not counted. MNIST if it is at hand, else the embedded digits.
@@ -145,18 +160,21 @@ def time_to_accuracy(goal: float = 0.95, every: int = 10, limit: int = 300) -> d
 
     digits = data.load()
     print(f"\nSeconds of training to {goal:.0%} on 1,000 test images of {digits.source}")
-    test = data.subset(digits.test, min(1000, len(digits.test))).tensors
+    test = [x.to(device) for x in data.subset(digits.test, min(1000, len(digits.test))).tensors]
     found: dict[str, object] = {"source": digits.source, "goal": goal}
     for name in ("snnTorch", "ours, layer"):
         training.seed_everything(0)
         contender = contenders.MAKERS[name]()
+        contender.net.to(device)
         loader = data.loaders(digits, BATCH, seed=0).train
         seconds, iteration = 0.0, 0
         accuracy = 0.0
         while accuracy < goal and iteration < limit:
             for images, targets in loader:
                 start = time.perf_counter()
-                contender.train(images, targets, STEPS)
+                contender.train(images.to(device), targets.to(device), STEPS)
+                if device != "cpu":
+                    torch.cuda.synchronize()
                 seconds += time.perf_counter() - start
                 iteration += 1
                 if iteration % every == 0:

@@ -155,7 +155,7 @@ def test_a_ratio_above_one_means_faster() -> None:
 def fake_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each contender takes a fixed time: snnTorch 6 (evaluating 3), the floor 2 (1), others 3."""
 
-    def interleaved(tasks: dict, rounds: int) -> dict[str, list[float]]:
+    def interleaved(tasks: dict, rounds: int, device: str) -> dict[str, list[float]]:
         training = len(calls) % 2 == 0
         calls.append(tasks)
         times = {"snnTorch": 6.0, "floor": 2.0} if training else {"snnTorch": 3.0, "floor": 1.0}
@@ -165,7 +165,7 @@ def fake_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "interleaved", interleaved)
     monkeypatch.setattr(measure, "commit", lambda: "0123abc")
     versions = {"versions": {"torch": "1"}, "python": "3", "threads": 2, "cores": 2}
-    monkeypatch.setattr(measure, "machine", lambda: {**versions, "processor": "a processor"})
+    monkeypatch.setattr(measure, "machine", lambda device: {**versions, "processor": "a processor"})
     kept = {name: make for name, make in contenders.MAKERS.items() if name != "SpikingJelly"}
     monkeypatch.setattr(contenders, "MAKERS", kept)
 

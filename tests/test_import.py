@@ -24,6 +24,7 @@ FLOORS = {
     "utils": 2,
     "networks": 3,
     "simulation": 3,
+    "cuda_graph": 4,
     "training": 4,
     "plotting": 4,
     "explorers": 5,

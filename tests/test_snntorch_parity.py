@@ -57,7 +57,7 @@ def results(net: nn.Sequential, run: Callable, steps: int, data: Tensor) -> list
     """Spikes, membranes, loss, gradients by the data and each parameter, by name."""
     data = data.clone().requires_grad_()
     spk_rec, mem_rec = run(net, steps, data)
-    targets = torch.arange(spk_rec.shape[1]) % 3
+    targets = torch.arange(spk_rec.shape[1], device=data.device) % 3
     loss = SF.ce_rate_loss()(spk_rec, targets) + SF.ce_max_membrane_loss()(mem_rec, targets)
     parameters = dict(sorted(net.named_parameters())).values()
     return [spk_rec, mem_rec, loss, *torch.autograd.grad(loss, [data, *parameters])]

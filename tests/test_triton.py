@@ -1,4 +1,4 @@
-"""The GPU kernels where there is no GPU: run in Triton's interpreter, and compiled for one.
+"""The GPU kernels: run in Triton's interpreter, compiled for a GPU, and run where there is one.
 
 Triton comes with PyTorch's CUDA builds; elsewhere `make triton` installs it and runs this.
 """
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import tutorial_lib
 
@@ -58,11 +59,14 @@ def python(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_in_the_interpreter() -> None:
+@pytest.mark.parametrize("interpret", ["1", "0"])
+def test_equal_to_the_plain_loop(interpret: str) -> None:
     """In a process of its own: Triton decides at its import whether it interprets."""
+    if interpret == "0" and not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
     options = ["-q", "-x", "-p", "no:cacheprovider"]
     file = str(HERE / "triton_kernels.py")
-    done = python("-m", "pytest", *options, file, TRITON_INTERPRET="1")
+    done = python("-m", "pytest", *options, file, TRITON_INTERPRET=interpret)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "12 passed" in done.stdout
 

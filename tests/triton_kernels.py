@@ -1,12 +1,13 @@
-"""The Triton kernels against the plain loop. Run by test_triton.py, in Triton's interpreter."""
+"""The Triton kernels against the plain loop. Run by test_triton.py: interpreted, or on a GPU."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from tutorial_lib.simulation import forward_pass
 
 MECHANISMS = ["subtract", "zero", "none"]
 G = surrogate.fast_sigmoid(5)
+DEVICE = "cpu" if os.environ["TRITON_INTERPRET"] == "1" else "cuda"
 
 
 def with_kernels(run: Any, wanted: bool) -> Any:
@@ -58,6 +60,7 @@ def laid_out(cur: Tensor, layout: str) -> Tensor:
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
+@settings(max_examples=30 if DEVICE == "cpu" else 10)  # each variant is compiled there
 @given(
     steps=st.integers(1, 6),
     # The last shape is more than one block of 256 neurons.
@@ -93,16 +96,18 @@ def test_equal_to_the_loop(  # noqa: PLR0913
     channels = (shape[1], *[1] * (len(shape) - 2))
     sizes = {"one": (), "channel": channels, "all": shape[1:]}
     of_beta, of_threshold = per_neuron[0], per_neuron[0] if per_neuron[1] else "one"
-    beta = torch.empty(sizes[of_beta], dtype=dtype).uniform_(0, 1).requires_grad_()
-    threshold = torch.empty(sizes[of_threshold], dtype=dtype).uniform_(0.2, 1).requires_grad_()
-    cur = laid_out(torch.randn(shape if constant else (steps, *shape)).to(cur_dtype), layout)
+    options = {"dtype": dtype, "device": DEVICE}
+    beta = torch.empty(sizes[of_beta], **options).uniform_(0, 1).requires_grad_()
+    threshold = torch.empty(sizes[of_threshold], **options).uniform_(0.2, 1).requires_grad_()
+    shape = shape if constant else (steps, *shape)
+    cur = laid_out(torch.randn(shape, device=DEVICE).to(cur_dtype), layout)
     cur.requires_grad_()
 
     def run() -> list[Tensor]:
         spk, mem = _lif_sequence.lif_sequence(
             cur, steps, beta, threshold, G, mechanism, detach, constant=constant, keep_mem=keep_mem
         )
-        weight = torch.linspace(-1, 1, spk.numel(), dtype=dtype).view(spk.shape)
+        weight = torch.linspace(-1, 1, spk.numel(), **options).view(spk.shape)
         loss = (weight * spk).sum()
         if keep_mem:
             loss = loss + (weight.flip(0) * mem).sum()
@@ -115,11 +120,12 @@ def test_equal_to_the_loop(  # noqa: PLR0913
 @pytest.mark.parametrize("constant", [False, True])
 def test_without_a_gradient(mechanism: str, constant: bool) -> None:
     """The membrane of the last step alone is kept."""
-    cur = torch.randn((3, 5) if constant else (4, 3, 5))
+    cur = torch.randn((3, 5) if constant else (4, 3, 5), device=DEVICE)
+    beta, threshold = torch.tensor(0.8, device=DEVICE), torch.tensor(0.5, device=DEVICE)
 
     def run() -> tuple[Tensor, Tensor]:
         return _lif_sequence.lif_sequence(
-            cur, 4, torch.tensor(0.8), torch.tensor(0.5), G, mechanism, True,
+            cur, 4, beta, threshold, G, mechanism, True,
             constant=constant, keep_mem=False,
         )  # fmt: skip
 
@@ -130,7 +136,7 @@ def test_without_a_gradient(mechanism: str, constant: bool) -> None:
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_the_course_network(mechanism: str) -> None:
     net = networks.conv_net(0.9, G, threshold=0.3, reset_mechanism=mechanism, detach_reset=False)
-    data = torch.rand(2, 1, 28, 28)
+    net, data = net.to(DEVICE), torch.rand(2, 1, 28, 28, device=DEVICE)
 
     def run() -> list[Tensor]:
         spk_rec, mem_rec = forward_pass(net, 3, data, schedule="layer")

@@ -110,7 +110,7 @@ def labels(targets: Tensor, batch: int, num_classes: int) -> Tensor:
             f"targets must have the shape [B] = [{batch}] to match the record, got "
             f"{list(targets.shape)}. Is the record [T, B, C], with time first?"
         )
-    low, high = int(targets.min()), int(targets.max())
+    low, high = torch.stack(targets.aminmax()).tolist()  # at once: a GPU is waited for here
     if low < 0 or high >= num_classes:
         raise ValueError(
             f"targets must lie between 0 and {num_classes - 1} for {num_classes} classes, "

@@ -81,10 +81,13 @@ class _LifSequence(torch.autograd.Function):
             ctx.settings = (spike_grad, reset_mechanism, detach_reset, constant)
             ctx.cur_dtype = cur.dtype
         ctx.mark_non_differentiable(last)
+        ctx.set_materialize_grads(False)
         return spk, mem if keep_mem else None, last
 
     @staticmethod
-    def backward(ctx: Any, grad_spk: Tensor, grad_mem: Tensor | None, _last: Tensor):  # noqa: ANN205
+    def backward(  # noqa: ANN205
+        ctx: Any, grad_spk: Tensor | None, grad_mem: Tensor | None, _last: None
+    ):
         if torch.is_grad_enabled():  # once_differentiable would leave paths around this function
             raise RuntimeError(
                 "The layer-by-layer schedule has first derivatives only. For create_graph=True, "
@@ -95,13 +98,16 @@ class _LifSequence(torch.autograd.Function):
         want_cur, want_beta, want_threshold = ctx.needs_input_grad[:3]
         grad_beta = torch.zeros_like(beta) if want_beta else None
         grad_threshold = torch.zeros_like(threshold) if want_threshold else None
-        grad_cur = _room_for_currents(mem, ctx.cur_dtype, constant) if want_cur else None
-        later = None
+        grad_cur = later = None
         for steps in _blocks(mem):
             u = mem[steps]
             # grad[t] becomes dL/dU[t]: what arrives at step t, plus what step t + 1 hands back.
             slope = spike_grad.derivative(u - threshold)
-            grad = torch.mul(slope, grad_spk[steps], out=torch.empty_like(u))  # laid out as mem is
+            grad = torch.empty_like(u)  # laid out as mem is
+            if grad_spk is None:
+                grad.zero_()
+            else:
+                torch.mul(slope, grad_spk[steps], out=grad)
             if want_threshold:
                 grad_threshold -= _sum_to(grad, threshold)
             if grad_mem is not None:
@@ -121,8 +127,12 @@ class _LifSequence(torch.autograd.Function):
                 attached = grad * scale * spike_grad.derivative(before - threshold)
                 grad_threshold += _sum_to(attached, threshold)
             if want_cur and constant:
-                _add_up(grad_cur, grad)
+                grad_cur = _add_up(grad_cur, grad)
+            elif want_cur and len(grad) == len(mem):
+                grad_cur = grad
             elif want_cur:
+                if grad_cur is None:
+                    grad_cur = torch.empty_like(mem, dtype=ctx.cur_dtype)
                 grad_cur[steps] = grad
         return (
             grad_cur.to(ctx.cur_dtype) if want_cur else None, grad_beta, grad_threshold, *[None] * 6
@@ -137,15 +147,15 @@ def _blocks(record: Tensor) -> list[slice]:
     return [slice(max(end - size, 0), end) for end in range(steps, 0, -size)]
 
 
-def _room_for_currents(mem: Tensor, dtype: torch.dtype, constant: bool) -> Tensor:
-    """What takes the gradient of the currents; of a constant one, zeros to add up in."""
-    return torch.zeros_like(mem[0]) if constant else torch.empty_like(mem, dtype=dtype)
-
-
-def _add_up(total: Tensor, grad: Tensor) -> None:
-    """Add the sum over time; on a CPU step by step, each still in the cache."""
-    for part in grad.unbind(0) if grad.device.type == "cpu" else [grad.sum(0)]:
+def _add_up(total: Tensor | None, grad: Tensor) -> Tensor:
+    """Add the sum over time to ``total``; on a CPU step by step, each still in the cache."""
+    if grad.device.type != "cpu":
+        return grad.sum(0) if total is None else total + grad.sum(0)
+    if total is None:
+        total = torch.zeros_like(grad[0])
+    for part in grad.unbind(0):
         total += part
+    return total
 
 
 def _shifted(mem: Tensor, steps: slice) -> Tensor:

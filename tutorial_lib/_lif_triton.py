@@ -81,7 +81,7 @@ def _per_neuron(value: Tensor, step: Tensor) -> Tensor:
     return value if value.numel() == 1 else torch.empty_like(step).copy_(value.expand_as(step))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["steps"])
 def _charge(
     cur, mem, spk, decay, level, size, steps, cur_step, mem_step,
     MECHANISM: tl.constexpr, ONE_DECAY: tl.constexpr, ONE_LEVEL: tl.constexpr, BLOCK: tl.constexpr,
@@ -108,7 +108,7 @@ def _charge(
         spk += size
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["steps"])
 def _hand_back(
     grad, mem, slope, decay, level, size, steps, end,
     MECHANISM: tl.constexpr, DETACHED: tl.constexpr,

@@ -66,6 +66,35 @@ def trace(net: nn.Module) -> fx.Graph:
             raise NotLayerwise(f"module {name!r} has hooks, which expect one call per step")
     if reason := _plain_code.obstacle(net):
         raise NotLayerwise(reason)
+    return _chain(net) or _trace(net)
+
+
+def _chain(net: nn.Module) -> fx.Graph | None:
+    """What a trace of nn.Sequential finds, nested ones included, at a tenth of the cost.
+
+    None for other networks.
+    """
+    names = {module: name for name, module in net.named_modules()}
+    graph = fx.Graph()
+
+    def append(module: nn.Module, value: fx.Node) -> fx.Node | None:
+        if type(module) is nn.Sequential:
+            for child in module:
+                value = value and append(child, value)
+            return value
+        if isinstance(module, (nn.Sequential, nn.ModuleList, nn.ModuleDict)):
+            return None
+        if isinstance(module, Leaky) or type(module).__module__.startswith("torch.nn."):
+            return graph.call_module(names[module], (value,))
+        return None
+
+    if type(net) is nn.Sequential and (result := append(net, graph.placeholder("input"))):
+        graph.output(result)
+        return graph
+    return None
+
+
+def _trace(net: nn.Module) -> fx.Graph:
     before = torch.get_rng_state()
     try:
         graph = _Tracer().trace(net)

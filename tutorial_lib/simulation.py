@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
@@ -56,7 +57,7 @@ def forward_pass(
         ValueError: if ``num_steps`` is below 1, ``data`` is empty, contains NaN or has another
             number of steps, the schedule is unknown, or "layer" is impossible (with the reason).
     """
-    _check_run(net, num_steps, data, time_varying)
+    check_run(net, num_steps, data, time_varying)
     plan = _plan(net, schedule, time_varying)
     utils.reset(net)
     if plan is not None:
@@ -105,7 +106,7 @@ def record_spikes(
         TypeError, ValueError: as :func:`forward_pass`; ValueError if ``net`` has no Leaky layer, or
             does not call each of them once per step.
     """
-    _check_run(net, num_steps, data)
+    check_run(net, num_steps, data)
     layers = {name: module for name, module in net.named_modules() if isinstance(module, Leaky)}
     if not layers:
         raise ValueError(
@@ -190,11 +191,15 @@ def _run_layerwise(
     runs = [plan.run(num_steps, part) for part in _parts(data, num_steps, axis)]
     spk_rec, mem_rec, last = zip(*runs, strict=True)
     for layer in last[0]:
-        layer.mem = torch.cat([states[layer] for states in last])
-    return torch.cat(spk_rec, dim=1), torch.cat(mem_rec, dim=1)
+        layer.mem = _joined([states[layer] for states in last], dim=0)
+    return _joined(spk_rec, dim=1), _joined(mem_rec, dim=1)
 
 
-def _check_run(
+def _joined(parts: Sequence[Tensor], dim: int) -> Tensor:
+    return torch.cat(parts, dim) if len(parts) > 1 else parts[0]
+
+
+def check_run(
     net: nn.Module, num_steps: int, data: Tensor, time_varying: bool = False
 ) -> None:
     if not isinstance(net, nn.Module):
@@ -216,7 +221,9 @@ def _check_run(
             f"Time-varying data must have the shape [T, B, ...] with T = num_steps = {num_steps}, "
             f"got {list(data.shape)}. Constant images [B, ...] go without time_varying=True."
         )
-    if bool(torch.isnan(data).any()):
+    # While a CUDA graph is recorded nothing is computed yet, so the data cannot be looked at.
+    recording = data.is_cuda and torch.cuda.is_current_stream_capturing()
+    if not recording and bool(torch.isnan(data).any()):
         raise ValueError("data contains NaN: clean it first, for instance with torch.nan_to_num.")
 
 

@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from . import data, networks, surrogate, training, utils
 from . import functional as SF
+from .cuda_graph import CudaGraph
 from .simulation import Simulation
 
 __all__ = ["global_batches", "main"]
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> training.History:
                 f"--batch-size {args.batch_size} cannot be shared equally by {world} processes. "
                 f"Take a multiple of {world}."
             )
+        if args.cuda_graph and world > 1:
+            raise SystemExit("--cuda-graph is for one process. Leave it out under torchrun.")
         return _run(args, rank, world)
 
 
@@ -64,9 +67,11 @@ def _run(args: argparse.Namespace, rank: int, world: int) -> training.History:
         history = training.load_checkpoint(args.resume, net, optimizer) or history
     _check_log(args, history)
 
-    simulation: nn.Module = Simulation(net, args.num_steps)
+    simulation: training.Simulate = Simulation(net, args.num_steps)
     if world > 1:
         simulation = _distributed(simulation)
+    elif args.cuda_graph:
+        simulation = CudaGraph(net, args.num_steps)
     done = len(history.iterations)
     batches = global_batches(digits.train, args.batch_size, args.seed, done, rank, world)
     per_epoch = len(digits.train) // args.batch_size
@@ -157,6 +162,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--lr", type=number, default=1e-2)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
+    parser.add_argument(
+        "--cuda-graph", action="store_true",
+        help="on a GPU, record the run over time once and replay it; the same results, faster",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--eval-every", type=positive, default=100, help="iterations")
     parser.add_argument("--checkpoint", type=Path, help="file to write after each epoch")
