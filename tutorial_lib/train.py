@@ -17,7 +17,7 @@ import argparse
 import inspect
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def _run(args: argparse.Namespace, rank: int, world: int) -> training.History:
         history = training.load_checkpoint(args.resume, net, optimizer) or history
     _check_log(args, history)
 
-    simulation: training.Simulate = Simulation(net, args.num_steps)
+    simulation: Callable[[Tensor], tuple[Tensor, Tensor]] = Simulation(net, args.num_steps)
     if world > 1:
         simulation = _distributed(simulation)
     elif args.cuda_graph:
