@@ -45,7 +45,9 @@ class _MaxPool2d(torch.autograd.Function):
         shape, dtype, device = ctx.like
         # No two windows share a pixel: each gradient goes to a place of its own, none are added.
         # In general max_unpool2d may meet a place twice, so torch refuses it in deterministic mode.
-        if ctx.apart and not torch.are_deterministic_algorithms_enabled():
+        # Of maps with the channels last, it makes others on a GPU: no gain there.
+        moved = ctx.layout is torch.channels_last and grad.is_cuda
+        if ctx.apart and not moved and not torch.are_deterministic_algorithms_enabled():
             grad = grad.contiguous(memory_format=ctx.layout)
             return torch.ops.aten.max_unpool2d(grad, where.long(), shape[-2:]), None
         x = torch.empty(shape, dtype=dtype, device=device, memory_format=ctx.layout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -76,7 +77,7 @@ class CudaGraph:
         # the parameters themselves are in no graph of autograd's when the recording is over.
         inputs = [p.detach().requires_grad_(p.requires_grad) for p in named.values()]
         enabled, dtype = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
-        with _measured(), torch.autocast("cuda", dtype, enabled, cache_enabled=False):
+        with _recording(), torch.autocast("cuda", dtype, enabled, cache_enabled=False):
             self.graph = torch.cuda.make_graphed_callables(
                 run, (data.clone(), *inputs), allow_unused_input=True
             )
@@ -96,12 +97,17 @@ def _can_record(data: Tensor) -> bool:
 
 
 @contextmanager
-def _measured() -> Iterator[None]:
-    """Let cuDNN measure which of its algorithms is fastest, as the shapes will not change."""
+def _recording() -> Iterator[None]:
+    """Let cuDNN measure which of its algorithms is fastest, as the shapes will not change.
+
+    A warning is left out that PyTorch's own recording causes, about streams of its warm-up.
+    """
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The AccumulateGrad node's stream", UserWarning)
+            yield
     finally:
         torch.backends.cudnn.benchmark = before
 
