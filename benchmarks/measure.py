@@ -26,8 +26,8 @@ def interleaved(
 ) -> dict[str, list[float]]:
     """Seconds of each task, over ``rounds`` rounds that run all in turn, after a warm-up.
 
-    On a GPU a task runs five times in a row, as in training, and ends when the GPU is done: a run is
-    so short there that what ran before it would be felt.
+    On a GPU a task runs five times in a row, as in training, and ends when the GPU is done. A run
+    is so short there that it would feel what ran before it.
     """
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     repeat = 1 if device == "cpu" else 5

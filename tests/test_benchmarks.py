@@ -134,6 +134,42 @@ def test_rounds_run_all_tasks_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == {"a": [3.0, 5.0, 7.0], "b": [2.0, 3.0, 4.0]}  # without the warm-up
 
 
+def test_on_a_gpu_tasks_run_in_a_row_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, order = [0.0], []
+
+    def wait() -> None:
+        clock[0] += 1.0
+        order.append("wait")
+
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(measure.torch.cuda, "synchronize", wait)
+    found = measure.interleaved({"a": lambda: order.append("a")}, rounds=2, device="cuda")
+    assert order == [*["a"] * 5, "wait"] * 3
+    assert found == {"a": [0.2, 0.2]}
+
+
+def test_without_a_gpu_a_run_on_one_is_an_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(speed, "speed", lambda *args: pytest.fail("too early"))
+    with pytest.raises(SystemExit):
+        speed.main(["--device", "cuda"])
+    assert "needs a GPU" in capsys.readouterr().err
+
+
+def test_the_contenders_of_a_gpu_are_recorded_ones_too() -> None:
+    names = contenders.names("cuda")
+    assert names[: len(contenders.MAKERS)] == contenders.names("cpu") == [*contenders.MAKERS]
+    assert len(names) == len(contenders.MAKERS) + 2
+    data, _ = contenders.batch(BATCH)
+    expected = contenders.make("ours, layer").run(data, STEPS)
+    for name in names[-2:]:  # here they run as forward_pass does
+        contender = contenders.make(name)
+        assert (contender.autocast is torch.bfloat16) == ("bf16" in name)
+        assert torch.equal(contender.run(data, STEPS), expected)
+
+
 @given(st.lists(st.tuples(*[st.floats(0.1, 10)] * 2), min_size=1, max_size=9), st.floats(0.1, 9))
 def test_ratios_are_paired(pairs: list[tuple[float, float]], load: float) -> None:
     """The median of the ratios; what slows a whole round down does not matter."""
@@ -228,6 +264,11 @@ def test_all_tables_of_a_whole_run(tmp_path: Path) -> None:
     assert text.count("| 128 | 20 | 2.0 | 5.0 | 2.50 |") == 2
     assert "| ours, layer | 80 | 96.0% | 3.00 |" in text
     assert "95% on 1,000 test images of digits" in text
+    assert "on 2 threads of p; Python 3" in text and "keeps freed memory" in text
+    found["machine"]["gpu"] = "a GPU"
+    report.write(found, path)
+    text = path.read_text()
+    assert "on one a GPU, with 2 threads of p" in text and "keeps freed memory" not in text
 
 
 def test_memory_is_that_of_a_process_of_its_own() -> None:

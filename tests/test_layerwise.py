@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from tutorial_lib import Leaky, _layerwise, simulation, surrogate, utils
+from tutorial_lib import Leaky, _layerwise, _tracing, simulation, surrogate, utils
 from tutorial_lib import functional as SF
 from tutorial_lib.simulation import LEAST_SAMPLES, Simulation, forward_pass, record_spikes
 
@@ -216,6 +216,58 @@ def test_precision_of_membranes_is_that_of_the_step_schedule() -> None:
         for a, b in zip(by_step, by_auto, strict=True):
             assert a.dtype == b.dtype
             torch.testing.assert_close(a, b)
+
+
+@st.composite
+def nested(draw: st.DrawFn, depth: int = 2) -> nn.Sequential:
+    """Sequentials in each other, some of them empty, some modules in two places."""
+    shared = nn.Linear(3, 3)
+    leaves = st.sampled_from([lambda: shared, nn.ReLU, neurons, lambda: nn.Linear(3, 3)])
+    parts: list[nn.Module] = []
+    for _ in range(draw(st.integers(0, 4))):
+        deeper = depth and draw(st.booleans())
+        parts.append(draw(nested(depth - 1)) if deeper else draw(leaves)())
+    return nn.Sequential(*parts)
+
+
+@given(nested())
+def test_a_sequential_needs_no_trace(net: nn.Sequential) -> None:
+    """The list of operations is the one that a trace finds."""
+    found, traced = (
+        [(n.op, n.target if n.op == "call_module" else "", list(map(str, n.args))) for n in g.nodes]
+        for g in (_tracing._chain(net), _tracing._trace(net))
+    )
+    assert found == traced
+
+
+@pytest.mark.parametrize(
+    "make", [Base, maps, lambda: nn.Sequential(Base()), lambda: nn.Linear(3, 3)]
+)
+def test_what_is_no_plain_sequential_is_traced(make: Callable[[], nn.Module]) -> None:
+    assert _tracing._chain(make()) is None
+
+
+@pytest.mark.parametrize("only", [0, 1], ids=["spikes", "membranes"])
+@pytest.mark.parametrize("make", [Base, straight])
+def test_a_loss_of_spikes_or_of_membranes_alone(make: Callable[[], nn.Module], only: int) -> None:
+    net, data = make().double(), 3 * torch.randn(CHUNK + 1, 3, dtype=torch.float64)
+    found = []
+    for schedule in ("step", "layer"):
+        record = forward_pass(net, STEPS, data, schedule=schedule)[only]
+        found.append(torch.autograd.grad(record.square().sum(), list(net.parameters())))
+    assert sum(bool(x.any()) for x in found[0]) >= 3
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("size", [1, CHUNK + 1])
+def test_the_state_is_no_part_of_the_record(size: int) -> None:
+    net = Base()
+    _, mem_rec = forward_pass(net, STEPS, torch.randn(size, 3), schedule="layer")
+    last = net.out.mem.clone()
+    mem_rec.data.zero_()
+    assert last.any() and torch.equal(net.out.mem, last)
+    assert net.out.mem.untyped_storage().nbytes() == 4 * size * 3
 
 
 def test_the_input_may_be_a_view_of_any_layout() -> None:

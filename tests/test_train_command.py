@@ -135,6 +135,9 @@ def test_options_reach_the_training(command: Command, tmp_path: Path) -> None:
     parts = tmp_path / "parts"
     command("--micro-batch", 5, "--checkpoint", parts)
     assert_same_weights(start, parts, atol=1e-5)
+    recorded = tmp_path / "recorded"
+    command("--cuda-graph", "--checkpoint", recorded)  # on a CPU it changes nothing
+    assert_same_weights(start, recorded)
 
 
 def test_by_default_an_epoch_is_all_full_batches(command: Command) -> None:
@@ -322,4 +325,6 @@ def test_a_batch_that_two_processes_cannot_share(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(data, "load", lambda *args, **kwargs: pytest.fail("too early"))
     with pytest.raises(SystemExit, match=r"--batch-size 15 cannot be shared equally by 2"):
         main([*TINY, "--batch-size", "15"])
-    assert ended == [True]
+    with pytest.raises(SystemExit, match=r"--cuda-graph is for one process"):
+        main([*TINY, "--cuda-graph"])
+    assert ended == [True, True]
