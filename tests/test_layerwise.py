@@ -241,7 +241,8 @@ def test_a_sequential_needs_no_trace(net: nn.Sequential) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [Base, maps, lambda: nn.Sequential(Base()), lambda: nn.Linear(3, 3)]
+    "make",
+    [Base, maps, lambda: nn.Sequential(Base()), lambda: nn.Sequential(Stack()), neurons],
 )
 def test_what_is_no_plain_sequential_is_traced(make: Callable[[], nn.Module]) -> None:
     assert _tracing._chain(make()) is None
