@@ -943,15 +943,19 @@ def test_the_size_of_a_block_changes_nothing(
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
 
 
-def test_a_block_holds_as_many_rows_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each operation sees blocks of the size meant for it, the last one shorter."""
+@pytest.mark.parametrize(
+    ("block", "rows"), [(7, [2, 1] * 6), (9, [3] * 6), (18, [6, 6, 6]), (41, [9, 9]), (54, [18])]
+)
+def test_a_block_holds_as_many_steps_as_fit(
+    block: int, rows: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine numbers a step. Blocks are about equal; a step that does not fit is cut by rows."""
     net, sizes = Base().double(), []
-    monkeypatch.setattr(_layerwise, "BLOCK", 3 * 4 + 2)
+    monkeypatch.setattr(_layerwise, "BLOCK", block)
     original = nn.Linear.forward
     monkeypatch.setattr(nn.Linear, "forward", lambda m, x: sizes.append(len(x)) or original(m, x))
     forward_pass(net, STEPS, torch.randn(3, 3, dtype=torch.float64), schedule="layer")
-    rows = 3 * STEPS
-    assert sizes == [3, *[4] * (rows // 4), *([rows % 4] if rows % 4 else [])]
+    assert sizes == [3, *rows]
 
 
 @pytest.mark.parametrize("first", [nn.Flatten(), nn.Dropout(), None])

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from . import _tracing
-from ._lif_sequence import lif_sequence
+from ._lif_sequence import block_sizes, lif_blocks, lif_sequence
 from ._pooling import max_pool2d
 from ._tracing import NotLayerwise, is_in_place, is_item, is_neurons
 from .neurons import Leaky, _align, membrane_dtype
@@ -23,7 +23,8 @@ from .neurons import Leaky, _align, membrane_dtype
 __all__ = ["Plan"]
 
 # Numbers of a stage's widest input handled at a time on a CPU. What the stage makes of them, a few
-# times as much, stays in the cache until the next operation reads it.
+# times as much, stays in the cache until the next operation reads it. Time comes in blocks of so
+# many too: from layer to layer they are handed on as they are, and never joined to one record.
 BLOCK = 2**20
 HALF = (torch.float16, torch.bfloat16)
 
@@ -52,6 +53,7 @@ class Plan:
             if reason := _tracing.obstacle(node, self.modules, self.output):
                 raise NotLayerwise(reason)
         self.stages = self._find_stages()
+        self.spent = self._find_spent()
 
     def _find_stages(self) -> list[list[fx.Node]]:
         """Operations in order: each layer of neurons alone, others in runs of the same kind.
@@ -70,6 +72,16 @@ class Plan:
             kind = None if alone else node in self.over_time
         return stages
 
+    def _find_spent(self) -> list[list[fx.Node]]:
+        """For each stage the results that none after it needs."""
+        last = {op: i for i, stage in enumerate(self.stages) for op in stage}
+        spent: list[list[fx.Node]] = [[] for _ in self.stages]
+        for node in self.graph.nodes:
+            users = [last[user] for user in node.users if user in last]
+            if users:
+                spent[max(users)].append(node)
+        return spent
+
     def run(
         self, num_steps: int, data: Tensor, watch: Callable[[str, Tensor], None] | None = None
     ) -> tuple[Tensor, Tensor, dict[Leaky, Tensor]]:
@@ -81,50 +93,63 @@ class Plan:
             watch: called with the name and the spikes ``[T, B, ...]`` of each layer of neurons.
         """
         start = next(node for node in self.graph.nodes if node.op == "placeholder")
-        frames = data.flatten(0, 1) if start in self.over_time else data
-        values: dict[fx.Node, Any] = {start: frames}
+        values: dict[fx.Node, Any] = {start: data}
+        sizes: list[int] = []  # steps in each block of time, the same for all operations
+        if start in self.over_time:
+            sizes = block_sizes(num_steps, data[0], BLOCK)
+            values[start] = [block.flatten(0, 1) for block in data.split(sizes)]
         last: dict[Leaky, Tensor] = {}
-        for stage in self.stages:
+        for stage, spent in zip(self.stages, self.spent, strict=True):
             node = stage[0]
             if node not in self.over_time:
                 values |= self._run_stateless(stage, values)
             elif not is_neurons(node, self.modules):
-                values |= self._run_in_blocks(stage, values, num_steps)
+                values |= self._run_in_blocks(stage, values, sizes)
             else:
-                layer, cur = self.modules[node.target], _channels_last(values[node.args[0]])
+                layer, given = self.modules[node.target], values[node.args[0]]
                 constant = node.args[0] not in self.over_time
-                if not constant:
-                    cur = cur.unflatten(0, (num_steps, -1))
-                spk, mem = _run_neurons(layer, cur, num_steps, constant, node is self.output)
-                # A copy of its own: the record may be changed or given up.
-                last[layer] = mem[-1].detach().clone() if node is self.output else mem.detach()
-                values[node] = spk.flatten(0, 1)
-                if watch is not None:
-                    watch(node.target, spk)
                 if node is self.output:
-                    spk_rec, mem_rec = spk, mem
+                    cur = given if constant else _joined(given).unflatten(0, (num_steps, -1))
+                    spk_rec, mem_rec = _run_output(layer, cur, num_steps, constant)
+                    # A copy of its own: the record may be changed or given up.
+                    last[layer], spk = mem_rec[-1].detach().clone(), [spk_rec]
+                else:
+                    sizes = sizes or block_sizes(num_steps, given, BLOCK)
+                    spk, mem = _run_hidden(layer, [given] if constant else given, sizes, constant)
+                    last[layer] = mem.detach()
+                    values[node] = [block.flatten(0, 1) for block in spk]
+                if watch is not None:
+                    watch(node.target, _joined(spk))
+                del given, spk
+            for done in spent:
+                values.pop(done, None)
         return spk_rec, mem_rec, last
 
     def _run_in_blocks(
-        self, stage: list[fx.Node], values: dict[fx.Node, Any], num_steps: int
-    ) -> dict[fx.Node, Tensor]:
-        """Run a stage for all steps, on a block of rows at a time.
+        self, stage: list[fx.Node], values: dict[fx.Node, Any], sizes: list[int]
+    ) -> dict[fx.Node, list[Tensor]]:
+        """Run a stage for all steps, on a block of time and of rows at once.
 
         A row is one sample at one step. What a block needs stays in the cache on both passes.
         """
         given = {node: None for op in stage for node in op.all_input_nodes if node not in stage}
-        inputs = [values[node] for node in given]
-        for i, node in enumerate(given):
-            if node not in self.over_time:
-                inputs[i] = inputs[i].expand(num_steps, *inputs[i].shape).flatten(0, 1)
-        results = [op for op in stage if not op.users.keys() <= set(stage)]
-        parts: list[list[Tensor]] = [[] for _ in results]
-        for blocks in _split(inputs):
-            done = self._run_stateless(stage, dict(zip(given, blocks, strict=True)))
-            for part, op in zip(parts, results, strict=True):
-                part.append(done[op])
-        joined = (torch.cat(part) if len(part) > 1 else part[0] for part in parts)
-        return dict(zip(results, joined, strict=True))
+        results: dict[fx.Node, list[Tensor]] = {
+            op: [] for op in stage if not op.users.keys() <= set(stage)
+        }
+        for number, size in enumerate(sizes):
+            inputs = [
+                values[node][number]
+                if node in self.over_time
+                else values[node].expand(size, *values[node].shape).flatten(0, 1)
+                for node in given
+            ]
+            parts = [
+                self._run_stateless(stage, dict(zip(given, rows, strict=True)))
+                for rows in _split(inputs)
+            ]
+            for op, blocks in results.items():
+                blocks.append(_joined([part[op] for part in parts]))
+        return results
 
     def _run_stateless(
         self, stage: list[fx.Node], values: dict[fx.Node, Any]
@@ -167,22 +192,45 @@ def _channels_last(cur: Tensor) -> Tensor:
     return cur.contiguous(memory_format=torch.channels_last)
 
 
-def _run_neurons(
-    layer: Leaky, cur: Tensor, num_steps: int, constant: bool, keep_mem: bool
+def _run_hidden(
+    layer: Leaky, blocks: list[Tensor], sizes: list[int], constant: bool
+) -> tuple[list[Tensor], Tensor]:
+    """Spikes of each block ``[k, B, ...]``, and the last membrane."""
+    curs = [_channels_last(block) for block in blocks]
+    if not constant:
+        curs = [cur.unflatten(0, (size, -1)) for cur, size in zip(curs, sizes, strict=True)]
+    dtype, step = curs[0].dtype, curs[0] if constant else curs[0][0]
+    settings = _settings(layer, step)
+    spk, last = lif_blocks(_integrated(layer, curs), sizes, *settings, constant=constant)
+    return [block.to(dtype) for block in spk], last
+
+
+def _run_output(
+    layer: Leaky, cur: Tensor, num_steps: int, constant: bool
 ) -> tuple[Tensor, Tensor]:
-    step = cur if constant else cur[0]
-    dtype = cur.dtype
-    if dtype not in HALF:  # those are integrated in beta's precision
-        cur = cur.to(membrane_dtype(cur, layer.beta))
-    spk, mem = lif_sequence(
-        cur,
-        num_steps,
+    """Spikes and membranes of all steps, ``[T, B, ...]``."""
+    settings = _settings(layer, cur if constant else cur[0])
+    (given,) = _integrated(layer, [cur])
+    spk, mem = lif_sequence(given, num_steps, *settings, constant=constant, keep_mem=True)
+    return spk.to(cur.dtype), mem
+
+
+def _integrated(layer: Leaky, curs: list[Tensor]) -> list[Tensor]:
+    """The currents in the membrane's precision; half precision is converted step by step."""
+    if curs[0].dtype in HALF:
+        return curs
+    return [cur.to(membrane_dtype(cur, layer.beta)) for cur in curs]
+
+
+def _settings(layer: Leaky, step: Tensor) -> tuple:
+    return (
         _align("beta", layer.beta, step).clamp(0, 1),
         _align("threshold", layer.threshold, step),
         layer.spike_grad,
         layer.reset_mechanism,
         layer.detach_reset,
-        constant=constant,
-        keep_mem=keep_mem,
     )
-    return spk.to(dtype), mem
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return torch.cat(parts) if len(parts) > 1 else parts[0]

@@ -8,6 +8,7 @@ kept between the two is the membrane alone.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from .neurons import ResetMechanism, lif_charge, membrane_dtype
 from .surrogate import Surrogate
 
-__all__ = ["lif_sequence"]
+__all__ = ["block_sizes", "lif_blocks", "lif_sequence"]
 
 BLOCK = 2**19  # membranes handled at a time on a CPU, whose cache holds them: two MiB
 
@@ -49,57 +50,97 @@ def lif_sequence(
         or with ``keep_mem=False`` the last one, ``[B, ...]``, without gradient. Half-precision
         currents are integrated in the precision of ``beta``.
     """
-    settings = (spike_grad, reset_mechanism, detach_reset, constant, keep_mem)
-    spk, mem, last = _LifSequence.apply(cur, beta, threshold, num_steps, *settings)
+    settings = ([num_steps], spike_grad, reset_mechanism, detach_reset, constant, keep_mem)
+    last, mem, spk = _LifSequence.apply(settings, beta, threshold, cur)
     return spk, (mem if keep_mem else last)
+
+
+def lif_blocks(
+    curs: Sequence[Tensor],
+    sizes: Sequence[int],
+    beta: Tensor,
+    threshold: Tensor,
+    spike_grad: Surrogate,
+    reset_mechanism: ResetMechanism = "subtract",
+    detach_reset: bool = True,
+    *,
+    constant: bool,
+) -> tuple[list[Tensor], Tensor]:
+    """:func:`lif_sequence` with time in blocks, which are never joined to one record.
+
+    Args:
+        curs: currents ``[k, B, ...]`` of each block, or with ``constant`` a single ``[B, ...]``.
+        sizes: k, the number of steps, of each block.
+        beta, threshold, spike_grad, reset_mechanism, detach_reset, constant: as there.
+
+    Returns:
+        The spikes of each block, and the last membrane, ``[B, ...]``, without gradient.
+    """
+    settings = (sizes, spike_grad, reset_mechanism, detach_reset, constant, False)
+    last, _, *spk = _LifSequence.apply(settings, beta, threshold, *curs)
+    return spk, last
+
+
+def block_sizes(num_steps: int, step: Tensor, numbers: int) -> list[int]:
+    """Steps of each block, about equal: on a CPU of at most so many ``numbers``, else all.
+
+    Args:
+        num_steps: T.
+        step: the values of one step.
+        numbers: how many of them a block may hold; it holds one step at least.
+    """
+    if step.device.type != "cpu" or _kernels(step):
+        return [num_steps]
+    most = min(max(numbers // max(step.numel(), 1), 1), num_steps)
+    count = -(-num_steps // most)
+    return [num_steps // count + (i < num_steps % count) for i in range(count)]
 
 
 class _LifSequence(torch.autograd.Function):
     @staticmethod
-    def forward(  # noqa: PLR0913
-        ctx: Any,
-        cur: Tensor,
-        beta: Tensor,
-        threshold: Tensor,
-        num_steps: int,
-        spike_grad: Surrogate,
-        reset_mechanism: ResetMechanism,
-        detach_reset: bool,
-        constant: bool,
-        keep_mem: bool,
-    ) -> tuple[Tensor, Tensor | None, Tensor]:
-        first = cur if constant else cur[0]
-        dtype = membrane_dtype(cur, beta)
-        needs_grad = any(ctx.needs_input_grad[:3])
-        spk = _record(first, num_steps, cur.dtype)
-        rows = num_steps if needs_grad or keep_mem else 1
-        mem = _record(first, rows, dtype)
-        _charge_all(cur, mem, spk, beta, threshold, reset_mechanism, constant)
-        last = mem[-1].clone() if rows > 1 else mem[0]
+    def forward(
+        ctx: Any, settings: tuple, beta: Tensor, threshold: Tensor, *curs: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        sizes, spike_grad, reset_mechanism, detach_reset, constant, keep_mem = settings
+        first = curs[0] if constant else curs[0][0]
+        dtype = membrane_dtype(first, beta)
+        needs_grad = any(ctx.needs_input_grad)
+        spk = [_record(first, size, first.dtype) for size in sizes]
+        if needs_grad or keep_mem:
+            mem = [_record(first, size, dtype) for size in sizes]
+        else:
+            mem = [_record(first, 1, dtype)] * len(sizes)
+        old = None
+        for cur, *block in zip(curs * len(sizes) if constant else curs, mem, spk, strict=True):
+            _charge_all(cur, old, *block, beta, threshold, reset_mechanism, constant)
+            old = block[0][-1]
+        last = old.clone() if needs_grad or keep_mem else old
         if needs_grad:
-            ctx.save_for_backward(mem, beta, threshold)
+            ctx.save_for_backward(beta, threshold, *mem)
             ctx.settings = (spike_grad, reset_mechanism, detach_reset, constant)
-            ctx.cur_dtype = cur.dtype
+            ctx.cur_dtype = first.dtype
         ctx.mark_non_differentiable(last)
         ctx.set_materialize_grads(False)
-        return spk, mem if keep_mem else None, last
+        return last, mem[0] if keep_mem else None, *spk
 
     @staticmethod
     def backward(  # noqa: ANN205
-        ctx: Any, grad_spk: Tensor | None, grad_mem: Tensor | None, _last: None
+        ctx: Any, _last: None, grad_mem: Tensor | None, *grad_spks: Tensor | None
     ):
         if torch.is_grad_enabled():  # once_differentiable would leave paths around this function
             raise RuntimeError(
                 "The layer-by-layer schedule has first derivatives only. For create_graph=True, "
                 "run the network with schedule='step'."
             )
-        mem, beta, threshold = ctx.saved_tensors
+        beta, threshold, *mems = ctx.saved_tensors
         spike_grad, reset_mechanism, detach_reset, constant = ctx.settings
-        want_cur, want_beta, want_threshold = ctx.needs_input_grad[:3]
+        want_beta, want_threshold, want_cur = ctx.needs_input_grad[1:4]
         grad_beta = torch.zeros_like(beta) if want_beta else None
         grad_threshold = torch.zeros_like(threshold) if want_threshold else None
-        grad_cur = later = None
-        for steps in _blocks(mem):
+        grad_curs: list[Tensor | None] = [None] * (1 if constant else len(mems))
+        later = None
+        for number, steps in _blocks(mems):
+            mem, grad_spk = mems[number], grad_spks[number]
             u = mem[steps]
             # grad[t] becomes dL/dU[t]: what arrives at step t, plus what step t + 1 hands back.
             slope = spike_grad.derivative(u - threshold)
@@ -115,7 +156,7 @@ class _LifSequence(torch.autograd.Function):
             _hand_back_all(grad, later, u, slope, beta, threshold, reset_mechanism, detach_reset)
             later = grad[0]
             if want_beta or want_threshold:
-                before = _shifted(mem, steps)
+                before = _shifted(mems, number, steps)
                 fired = (before > threshold).to(mem.dtype)
             if want_beta:
                 kept = before * (1 - fired) if reset_mechanism == "zero" else before
@@ -127,24 +168,28 @@ class _LifSequence(torch.autograd.Function):
                 attached = grad * scale * spike_grad.derivative(before - threshold)
                 grad_threshold += _sum_to(attached, threshold)
             if want_cur and constant:
-                grad_cur = _add_up(grad_cur, grad)
+                grad_curs[0] = _add_up(grad_curs[0], grad)
             elif want_cur and len(grad) == len(mem):
-                grad_cur = grad
+                grad_curs[number] = grad.to(ctx.cur_dtype)
             elif want_cur:
-                if grad_cur is None:
-                    grad_cur = torch.empty_like(mem, dtype=ctx.cur_dtype)
-                grad_cur[steps] = grad
-        return (
-            grad_cur.to(ctx.cur_dtype) if want_cur else None, grad_beta, grad_threshold, *[None] * 6
-        )  # fmt: skip
+                if grad_curs[number] is None:
+                    grad_curs[number] = torch.empty_like(mem, dtype=ctx.cur_dtype)
+                grad_curs[number][steps] = grad
+        if want_cur and constant:
+            grad_curs[0] = grad_curs[0].to(ctx.cur_dtype)
+        return None, grad_beta, grad_threshold, *grad_curs
 
 
-def _blocks(record: Tensor) -> list[slice]:
-    """Time in blocks, from the last one down: on a CPU as long as its cache holds, else all."""
-    steps = size = len(record)
-    if record.device.type == "cpu" and not _kernels(record):
-        size = min(max(BLOCK // max(record[0].numel(), 1), 1), steps)
-    return [slice(max(end - size, 0), end) for end in range(steps, 0, -size)]
+def _blocks(records: Sequence[Tensor]) -> Iterator[tuple[int, slice]]:
+    """Time from the last step down, as long a piece at a time as a CPU's cache holds, else all.
+
+    Each is the number of a record, and steps of it.
+    """
+    for number in reversed(range(len(records))):
+        end = len(records[number])
+        for size in block_sizes(end, records[number][0], BLOCK):
+            yield number, slice(end - size, end)
+            end -= size
 
 
 def _add_up(total: Tensor | None, grad: Tensor) -> Tensor:
@@ -158,15 +203,18 @@ def _add_up(total: Tensor | None, grad: Tensor) -> Tensor:
     return total
 
 
-def _shifted(mem: Tensor, steps: slice) -> Tensor:
-    """The membranes one step before ``steps``; the run starts from rest."""
+def _shifted(mems: Sequence[Tensor], number: int, steps: slice) -> Tensor:
+    """The membranes one step before ``steps`` of one record; the run starts from rest."""
+    mem = mems[number]
     if steps.start > 0:
         return mem[steps.start - 1 : steps.stop - 1]
-    return torch.cat([torch.zeros_like(mem[:1]), mem[: steps.stop - 1]])
+    first = mems[number - 1][-1:] if number > 0 else torch.zeros_like(mem[:1])
+    return torch.cat([first, mem[: steps.stop - 1]])
 
 
-def _charge_all(
+def _charge_all(  # noqa: PLR0913
     cur: Tensor,
+    old: Tensor | None,
     mem: Tensor,
     spk: Tensor,
     beta: Tensor,
@@ -174,15 +222,18 @@ def _charge_all(
     reset_mechanism: ResetMechanism,
     constant: bool,
 ) -> None:
-    """Fill ``mem`` (``[T, ...]``, or ``[1, ...]`` for the last one) and ``spk`` ``[T, ...]``."""
+    """Fill ``mem`` (``[T, ...]``, or ``[1, ...]`` for the last one) and ``spk`` ``[T, ...]``.
+
+    ``old`` is the membrane of the step before the first one, None at rest.
+    """
     if kernels := _kernels(mem):
         kernels.charge(cur, mem, spk, beta, threshold, reset_mechanism, constant)
         return
     decay, level = _scalar(beta), _scalar(threshold)
-    old = torch.zeros_like(mem[0])
+    old = torch.zeros_like(mem[0]) if old is None else old
     fired = torch.gt(old, level, out=torch.empty_like(old))
-    records = mem.unbind(0) if len(mem) > 1 else mem.unbind(0) * len(spk)
-    for steps in reversed(_blocks(spk)):
+    records = mem.unbind(0) if len(mem) == len(spk) else mem.unbind(0) * len(spk)
+    for _, steps in reversed(list(_blocks([spk]))):
         # Half precision is converted block by block; other currents and spikes are not copied.
         given = cur.to(mem.dtype) if constant else cur[steps].to(mem.dtype)
         given = [given] * (steps.stop - steps.start) if constant else given.unbind(0)

@@ -20,7 +20,7 @@ Schedule = Literal["auto", "step", "layer"]
 # are hardly faster and take more memory, of which half precision needs less. Of frames larger than
 # this network's, so many fewer. With fewer samples than the least, the work on each step would be
 # small against the cost of calling for it.
-FRAMES, AUTOCAST_FRAMES, PIXELS, LEAST_SAMPLES = 2400, 6400, 28 * 28, 12
+FRAMES, AUTOCAST_FRAMES, PIXELS, LEAST_SAMPLES = 4800, 6400, 28 * 28, 12
 
 
 def forward_pass(
