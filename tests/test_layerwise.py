@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import weakref
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -18,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from tutorial_lib import Leaky, _layerwise, _tracing, simulation, surrogate, utils
+from tutorial_lib import Leaky, _layerwise, _lif_sequence, _tracing, simulation, surrogate, utils
 from tutorial_lib import functional as SF
+from tutorial_lib._lif_sequence import lif_blocks, lif_sequence
 from tutorial_lib.simulation import LEAST_SAMPLES, Simulation, forward_pass, record_spikes
 
 G = surrogate.fast_sigmoid(5)
@@ -956,6 +958,74 @@ def test_a_block_holds_as_many_steps_as_fit(
     monkeypatch.setattr(nn.Linear, "forward", lambda m, x: sizes.append(len(x)) or original(m, x))
     forward_pass(net, STEPS, torch.randn(3, 3, dtype=torch.float64), schedule="layer")
     assert sizes == [3, *rows]
+
+
+@pytest.mark.parametrize("block", [10**6, 9])
+def test_what_is_spent_is_given_up(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a gradient nothing holds a current once its layer has run."""
+    net = nn.Sequential(
+        nn.Linear(3, 3), neurons(), nn.Linear(3, 3), neurons(), nn.Linear(3, 3), neurons(True)
+    )
+    monkeypatch.setattr(_layerwise, "BLOCK", block)
+    made: dict[nn.Module, list[weakref.ref]] = defaultdict(list)
+    original = nn.Linear.forward
+
+    def noting(layer: nn.Linear, x: Tensor) -> Tensor:
+        if layer is net[4]:
+            assert made[net[2]] and all(ref() is None for ref in made[net[2]])
+        out = original(layer, x)
+        made[layer].append(weakref.ref(out))
+        return out
+
+    monkeypatch.setattr(nn.Linear, "forward", noting)
+    with torch.no_grad():
+        forward_pass(net, STEPS, torch.randn(3, 3), schedule="layer")
+    assert len(made[net[4]]) == (1 if block > 9 else STEPS)
+
+
+@pytest.mark.parametrize("mechanism", ["subtract", "zero", "none"])
+@given(
+    sizes=st.lists(st.integers(1, 4), min_size=1, max_size=4),
+    detach=st.booleans(),
+    constant=st.booleans(),
+    cut=st.booleans(),
+    piece=st.integers(1, 60),
+    seed=st.integers(0, 2**31),
+)
+def test_neurons_in_blocks_of_time(  # noqa: PLR0913
+    mechanism: str,
+    sizes: list[int],
+    detach: bool,
+    constant: bool,
+    cut: bool,
+    piece: int,
+    seed: int,
+) -> None:
+    """The same spikes and gradients as in one record; blocks that get no gradient included."""
+    torch.manual_seed(seed)
+    steps, options = sum(sizes), {"dtype": torch.float64}
+    beta = torch.rand((), **options).requires_grad_()
+    threshold = torch.empty(4, **options).uniform_(0.2, 1).requires_grad_()
+    cur = torch.randn((3, 4) if constant else (steps, 3, 4), **options).requires_grad_()
+    rule = (beta, threshold, G, mechanism, detach)
+    whole, last = lif_sequence(cur, steps, *rule, constant=constant, keep_mem=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_lif_sequence, "BLOCK", piece)
+        curs = [cur] if constant else cur.split(sizes)
+        blocks, last_of_blocks = lif_blocks(curs, sizes, *rule, constant=constant)
+        assert [len(block) for block in blocks] == sizes
+        assert torch.equal(torch.cat(blocks), whole) and torch.equal(last_of_blocks, last)
+        weight = torch.randn(whole.shape, **options)
+        if cut:
+            weight[-sizes[-1] :] = 0
+        loss = (weight * whole).sum()
+        parts = zip(weight.split(sizes), blocks, strict=True)
+        parts = [(w * block).sum() for w, block in parts if w.any()]
+        inputs = [cur, beta, threshold]
+        expected = torch.autograd.grad(loss, inputs)
+        found = torch.autograd.grad(sum(parts), inputs) if parts else expected
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("first", [nn.Flatten(), nn.Dropout(), None])

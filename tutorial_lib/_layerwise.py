@@ -107,15 +107,13 @@ class Plan:
                 values |= self._run_in_blocks(stage, values, sizes)
             else:
                 layer, given = self.modules[node.target], values[node.args[0]]
-                constant = node.args[0] not in self.over_time
                 if node is self.output:
-                    cur = given if constant else _joined(given).unflatten(0, (num_steps, -1))
-                    spk_rec, mem_rec = _run_output(layer, cur, num_steps, constant)
+                    spk_rec, mem_rec = _run_output(layer, given, num_steps)
                     # A copy of its own: the record may be changed or given up.
                     last[layer], spk = mem_rec[-1].detach().clone(), [spk_rec]
                 else:
                     sizes = sizes or block_sizes(num_steps, given, BLOCK)
-                    spk, mem = _run_hidden(layer, [given] if constant else given, sizes, constant)
+                    spk, mem = _run_hidden(layer, given, sizes)
                     last[layer] = mem.detach()
                     values[node] = [block.flatten(0, 1) for block in spk]
                 if watch is not None:
@@ -192,11 +190,16 @@ def _channels_last(cur: Tensor) -> Tensor:
     return cur.contiguous(memory_format=torch.channels_last)
 
 
+# A layer's currents: blocks of rows, or one tensor [B, ...] that is the same at every step.
+_Currents = list[Tensor] | Tensor
+
+
 def _run_hidden(
-    layer: Leaky, blocks: list[Tensor], sizes: list[int], constant: bool
+    layer: Leaky, given: _Currents, sizes: list[int]
 ) -> tuple[list[Tensor], Tensor]:
     """Spikes of each block ``[k, B, ...]``, and the last membrane."""
-    curs = [_channels_last(block) for block in blocks]
+    constant = isinstance(given, Tensor)
+    curs = [_channels_last(block) for block in ([given] if constant else given)]
     if not constant:
         curs = [cur.unflatten(0, (size, -1)) for cur, size in zip(curs, sizes, strict=True)]
     dtype, step = curs[0].dtype, curs[0] if constant else curs[0][0]
@@ -205,10 +208,10 @@ def _run_hidden(
     return [block.to(dtype) for block in spk], last
 
 
-def _run_output(
-    layer: Leaky, cur: Tensor, num_steps: int, constant: bool
-) -> tuple[Tensor, Tensor]:
+def _run_output(layer: Leaky, given: _Currents, num_steps: int) -> tuple[Tensor, Tensor]:
     """Spikes and membranes of all steps, ``[T, B, ...]``."""
+    constant = isinstance(given, Tensor)
+    cur = given if constant else _joined(given).unflatten(0, (num_steps, -1))
     settings = _settings(layer, cur if constant else cur[0])
     (given,) = _integrated(layer, [cur])
     spk, mem = lif_sequence(given, num_steps, *settings, constant=constant, keep_mem=True)
@@ -216,7 +219,7 @@ def _run_output(
 
 
 def _integrated(layer: Leaky, curs: list[Tensor]) -> list[Tensor]:
-    """The currents in the membrane's precision; half precision is converted step by step."""
+    """The currents in the membrane's precision; half precision is converted piece by piece."""
     if curs[0].dtype in HALF:
         return curs
     return [cur.to(membrane_dtype(cur, layer.beta)) for cur in curs]

@@ -226,7 +226,7 @@ def _charge_all(  # noqa: PLR0913
 
     ``old`` is the membrane of the step before the first one, None at rest.
     """
-    if kernels := _kernels(mem):
+    if old is None and (kernels := _kernels(mem)):
         kernels.charge(cur, mem, spk, beta, threshold, reset_mechanism, constant)
         return
     decay, level = _scalar(beta), _scalar(threshold)
@@ -261,7 +261,7 @@ def _hand_back_all(  # noqa: PLR0913
 
     ``later`` is the gradient of the step after the last one, None at the end of the run.
     """
-    if kernels := _kernels(mem):
+    if later is None and (kernels := _kernels(mem)):
         kernels.hand_back(grad, mem, slope, beta, threshold, reset_mechanism, detach_reset)
         return
     settings = (_scalar(beta), _scalar(threshold), reset_mechanism, detach_reset)
