@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 
@@ -43,6 +44,40 @@ def interleaved(
     return seconds
 
 
+def everyone(
+    rounds: int, batch: int, steps: int, device: str = "cpu"
+) -> dict[str, dict[str, list[float]]]:
+    """Seconds of a training step and of an evaluation batch of every contender, interleaved."""
+    data, targets = contenders.batch(batch, device)
+    made = {name: contenders.make(name, device) for name in contenders.names(device)}
+    return {
+        mode: interleaved(
+            {
+                name: lambda c=c, mode=mode: getattr(c, mode)(data, targets, steps)
+                for name, c in made.items()
+            },
+            rounds,
+            device,
+        )
+        for mode in ("train", "evaluate")
+    }
+
+
+def everyone_in_processes(
+    count: int, rounds: int, batch: int, steps: int
+) -> dict[str, dict[str, list[float]]]:
+    """:func:`everyone` in so many processes one after the other, their rounds taken together.
+
+    Where a process happens to have its memory makes it up to a tenth faster or slower.
+    """
+    together: dict[str, dict[str, list[float]]] = {}
+    for _ in range(count):
+        for mode, found in _in_a_process("everyone", rounds, batch, steps).items():
+            for name, seconds in found.items():
+                together.setdefault(mode, {}).setdefault(name, []).extend(seconds)
+    return together
+
+
 def ratio(seconds: Mapping[str, list[float]], slow: str, fast: str) -> float:
     """How many times as fast ``fast`` is as ``slow``: the median over the rounds' own ratios."""
     pairs = zip(seconds[slow], seconds[fast], strict=True)
@@ -59,9 +94,13 @@ def peak_memory(
     """
     if device != "cpu":
         return _one_process(name, mode, device, batch, steps, micro_batch)
-    command = [sys.executable, "-m", "benchmarks.measure", name, mode]
-    command += [str(batch), str(steps), str(micro_batch)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return _in_a_process("memory", name, mode, batch, steps, micro_batch)
+
+
+def _in_a_process(*arguments: object) -> Any:
+    """What this module, run as a program with these arguments, prints last."""
+    command = [sys.executable, "-m", "benchmarks.measure", *map(str, arguments)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -128,7 +167,6 @@ def _one_process(
     name: str, mode: str, device: str, batch: int, steps: int, micro_batch: int
 ) -> float:
     """Two runs in this process; return how far the peak rose above what was there before, MiB."""
-    utils.keep_freed_memory()
     contender = contenders.make(name, device)
     data, targets = contenders.batch(batch, device)
     small = contenders.batch(2, device)
@@ -166,5 +204,10 @@ def _train_in_parts(
 
 
 if __name__ == "__main__":
-    name, mode, *numbers = sys.argv[1:]
-    print(json.dumps(_one_process(name, mode, "cpu", *map(int, numbers))))
+    utils.keep_freed_memory()
+    what, *arguments = sys.argv[1:]
+    if what == "everyone":
+        print(json.dumps(everyone(*map(int, arguments))))
+    else:
+        name, mode, *numbers = arguments
+        print(json.dumps(_one_process(name, mode, "cpu", *map(int, numbers))))

@@ -170,6 +170,33 @@ def test_the_contenders_of_a_gpu_are_recorded_ones_too() -> None:
         assert torch.equal(contender.run(data, STEPS), expected)
 
 
+def test_rounds_of_several_processes_are_taken_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {name: contenders.MAKERS[name] for name in ("ours, layer", "floor")}
+    asked = []
+
+    def process(*arguments: object) -> dict[str, dict[str, list[float]]]:
+        asked.append(arguments)
+        found = [float(len(asked)), float(len(asked))]
+        return {mode: dict.fromkeys(kept, found) for mode in ("train", "evaluate")}
+
+    monkeypatch.setattr(measure, "_in_a_process", process)
+    found = measure.everyone_in_processes(2, 2, BATCH, STEPS)
+    assert asked == [("everyone", 2, BATCH, STEPS)] * 2
+    expected = dict.fromkeys(kept, [1.0, 1.0, 2.0, 2.0])
+    assert found == {"train": expected, "evaluate": expected}
+
+
+def test_a_process_measures_every_contender() -> None:
+    """The real thing, but for the peer that is installed on demand."""
+    if find_spec("spikingjelly") is None:
+        pytest.skip("SpikingJelly is not installed; `make bench` does so")
+    found = measure.everyone_in_processes(1, 2, BATCH, 2)
+    assert found.keys() == {"train", "evaluate"}
+    for seconds in found.values():
+        assert seconds.keys() == contenders.MAKERS.keys()
+        assert all(len(times) == 2 and min(times) > 0 for times in seconds.values())
+
+
 @given(st.lists(st.tuples(*[st.floats(0.1, 10)] * 2), min_size=1, max_size=9), st.floats(0.1, 9))
 def test_ratios_are_paired(pairs: list[tuple[float, float]], load: float) -> None:
     """The median of the ratios; what slows a whole round down does not matter."""
