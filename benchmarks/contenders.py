@@ -61,6 +61,7 @@ class Floor(Contender):
     def train(self, data: Tensor, targets: Tensor, steps: int) -> None:
         self.optimizer.zero_grad()
         for layer, given in self._work(data, steps):
+            given.grad = None
             result = layer(given.requires_grad_(layer is not self.net[0]))
             result.backward(torch.ones_like(result))
         self.optimizer.step()
@@ -72,14 +73,12 @@ class Floor(Contender):
 
     def _work(self, data: Tensor, steps: int) -> list[tuple[nn.Module, Tensor]]:
         rows = steps * len(data)
-        inputs = self.inputs.setdefault(
-            rows,
-            (
-                data.new_zeros(rows, 12, 12, 12).contiguous(memory_format=_layout(data.device)),
-                data.new_zeros(rows, 1024),
-            ),
-        )
-        return [(self.net[0], data), (self.net[3], inputs[0]), (self.net[7], inputs[1])]
+        if rows not in self.inputs:
+            maps = data.new_zeros(rows, 12, 12, 12)
+            maps = maps.contiguous(memory_format=_layout(data.device))
+            self.inputs[rows] = maps, data.new_zeros(rows, 1024)
+        maps, vectors = self.inputs[rows]
+        return [(self.net[0], data), (self.net[3], maps), (self.net[7], vectors)]
 
     @property
     def inputs(self) -> dict[int, tuple[Tensor, Tensor]]:

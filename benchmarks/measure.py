@@ -150,7 +150,7 @@ def _peak(device: str) -> float:
     """Peak resident memory of this process in MiB; on a GPU, of PyTorch's tensors there.
 
     Not from getrusage where /proc has it: that figure starts at the peak of the parent process,
-    which here is the benchmark itself with all contenders in memory.
+    whatever that has held.
     """
     if device != "cpu":
         return torch.cuda.max_memory_allocated() / 2**20

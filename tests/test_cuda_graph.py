@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,7 +30,8 @@ def rehearse(
 ) -> Callable[..., tuple[Tensor, ...]]:
     """What torch.cuda.make_graphed_callables does, on a CPU; each replay computes anew."""
     wanted = [x for x in static if x.requires_grad]
-    latest = list(function(*static))
+    for _ in range(3):  # warm-up
+        latest = list(function(*static))
     outputs = [x.detach().clone() for x in latest]
     gradients = [torch.zeros_like(x) for x in wanted]
 
@@ -171,15 +173,47 @@ def test_in_mixed_precision() -> None:
 
 
 def test_a_run_that_is_no_longer_held_is_refused(device: str) -> None:
+    """Neither after another run, nor a second time: its memory is used again by then."""
     graph, *_ = twins("layers", device)
     images = torch.rand(4, 1, 28, 28, device=device, dtype=torch.float64)
     first, second = (graph(images)[0].mean() for _ in range(2))
     with pytest.raises(RuntimeError, match=r"latest run alone.*forward_pass"):
         first.backward()
-    second.backward()
+    second.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match=r"for one backward\(\)"):
+        second.backward()
+    graph(images)[0].mean().backward()
 
 
-@pytest.mark.parametrize("change", ["data", "training", "frozen", "replaced", "wanted"])
+def test_weights_changed_before_backward_are_refused(device: str) -> None:
+    graph, *_ = twins("layers", device)
+    images = torch.rand(4, 1, 28, 28, device=device, dtype=torch.float64)
+    loss = graph(images)[0].mean()
+    graph.simulation.net.load_state_dict(copy.deepcopy(graph.simulation.net.state_dict()))
+    with pytest.raises(RuntimeError, match=r"Parameters were changed.*before optimizer"):
+        loss.backward()
+
+
+def test_the_recording_itself_changes_nothing(device: str) -> None:
+    """Its warm-up runs do not count in a running mean; its replays do."""
+    nets = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        layers = [nn.Flatten(), nn.Linear(784, 8), nn.BatchNorm1d(8)]
+        nets.append(nn.Sequential(*layers, Leaky(0.9, init_hidden=True, output=True)))
+    graph, plain = CudaGraph(nets[0].to(device), STEPS), nets[1].to(device)
+    for _ in range(2):
+        images = torch.rand(4, 1, 28, 28, device=device)
+        graph(images), forward_pass(plain, STEPS, images)
+    assert graph.runs == 2
+    assert nets[0][2].num_batches_tracked == plain[2].num_batches_tracked == 2 * STEPS
+    torch.testing.assert_close(nets[0][2].running_mean, plain[2].running_mean)
+
+
+CHANGES = "data training frozen replaced wanted buffer rule steps hook".split()
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_what_differs_is_not_replayed(change: str, device: str) -> None:
     graph, twin, plain = twins("learnable", device)
     net, images = graph.simulation.net, torch.rand(4, 1, 28, 28, device=device).double()
@@ -192,10 +226,19 @@ def test_what_differs_is_not_replayed(change: str, device: str) -> None:
             n[1].weight.requires_grad_(False)
         elif change == "replaced":
             n[1].weight = nn.Parameter(n[1].weight.detach() * 2)
+        elif change == "buffer":
+            n[2].threshold = n[2].threshold * 2
+        elif change == "rule":
+            n[2].reset_mechanism = "zero"
+        elif change == "hook":
+            n[1].register_forward_hook(lambda layer, args, out: out * 2)
     if change == "data":
         images = images[:2]
     elif change == "wanted":
         images.requires_grad_()
+    elif change == "steps":
+        graph.simulation.num_steps = 3
+        plain = partial(forward_pass, twin, 3)
     found, expected = graph(images), plain(images)
     assert graph.runs == 1
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))

@@ -399,6 +399,19 @@ def test_bad_settings(name: str, kwargs: dict, message: str) -> None:
         getattr(SF, name)(**kwargs)
 
 
+INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_targets_of_any_integer_type(dtype: str) -> None:
+    spikes = torch.rand(3, 2, 4)
+    targets = torch.tensor([1, 3])
+    given = targets.to(getattr(torch, dtype))
+    assert SF.ce_rate_loss()(spikes, given) == SF.ce_rate_loss()(spikes, targets)
+    with pytest.raises(ValueError, match="got values from 1 to 3"):
+        SF.ce_rate_loss()(spikes[..., :3], given)
+
+
 def test_bad_targets_over_time() -> None:
     loss_fn = SF.mse_membrane_loss(time_var_targets=True)
     mem = torch.zeros(5, 2, 3)

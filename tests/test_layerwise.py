@@ -250,6 +250,26 @@ def test_what_is_no_plain_sequential_is_traced(make: Callable[[], nn.Module]) ->
     assert _tracing._chain(make()) is None
 
 
+class Ranks(Base):
+    """Broadcasts over what is the batch axis of one operand: seen when it runs, not before."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.lif(self.fc(x))
+        return self.out(h.flatten(1) + h)
+
+
+def test_operands_of_different_rank_are_not_mixed() -> None:
+    net, data = Ranks().double(), 3 * torch.randn(1, 1, 3, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"'add' combines tensors of different rank.*'step'"):
+        forward_pass(net, STEPS, data, schedule="layer")
+    with pytest.raises(ValueError, match=r"different rank"):
+        record_spikes(net, STEPS, data, schedule="layer")
+    found, expected = (forward_pass(net, STEPS, data, schedule=s) for s in ("auto", "step"))
+    assert expected[0].any() and all(map(torch.equal, found, expected))
+    by_step, by_auto = (record_spikes(net, STEPS, data, schedule=s) for s in ("step", "auto"))
+    assert all(torch.equal(by_auto[name], rec) for name, rec in by_step.items())
+
+
 @pytest.mark.parametrize("only", [0, 1], ids=["spikes", "membranes"])
 @pytest.mark.parametrize("make", [Base, straight])
 def test_a_loss_of_spikes_or_of_membranes_alone(make: Callable[[], nn.Module], only: int) -> None:
@@ -557,6 +577,12 @@ class FlattensAll(Base):
 class FlattensFromTheEnd(Base):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return self.out(self.fc2(self.lif(self.fc(x)).flatten(-1)))
+
+
+@variant(r"the layer 'lif' has an explicit state, or is called with a keyword")
+class Keyword(Base):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.out(self.fc2(self.lif(cur=self.fc(x))))
 
 
 @variant(r"the layer 'lif' has an explicit state")

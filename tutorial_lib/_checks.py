@@ -110,10 +110,11 @@ def labels(targets: Tensor, batch: int, num_classes: int) -> Tensor:
             f"targets must have the shape [B] = [{batch}] to match the record, got "
             f"{list(targets.shape)}. Is the record [T, B, C], with time first?"
         )
+    targets = targets.long()
     low, high = torch.stack(targets.aminmax()).tolist()  # at once: a GPU is waited for here
     if low < 0 or high >= num_classes:
         raise ValueError(
             f"targets must lie between 0 and {num_classes - 1} for {num_classes} classes, "
             f"got values from {low} to {high}."
         )
-    return targets.long()
+    return targets

@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 from . import _tracing
 from ._lif_sequence import block_sizes, lif_blocks, lif_sequence
 from ._pooling import max_pool2d
-from ._tracing import NotLayerwise, is_in_place, is_item, is_neurons
+from ._tracing import NotLayerwise, is_elementwise, is_in_place, is_item, is_neurons
 from .neurons import Leaky, _align, membrane_dtype
 
 __all__ = ["Plan"]
@@ -91,6 +91,9 @@ class Plan:
             num_steps: T.
             data: ``[B, ...]``, or ``[T, B, ...]`` if the plan was made for changing input.
             watch: called with the name and the spikes ``[T, B, ...]`` of each layer of neurons.
+
+        Raises:
+            NotLayerwise: if shapes show that steps or samples would be mixed.
         """
         start = next(node for node in self.graph.nodes if node.op == "placeholder")
         values: dict[fx.Node, Any] = {start: data}
@@ -156,6 +159,8 @@ class Plan:
         found = dict(values)
         for node in stage:
             args, kwargs = fx.node.map_arg((node.args, node.kwargs), found.__getitem__)
+            if is_elementwise(node) and len({x.ndim for x in args if isinstance(x, Tensor)}) > 1:
+                raise NotLayerwise(f"{node.name!r} combines tensors of different rank")
             if is_in_place(node, self.modules):  # nobody else sees its input: see _tracing.obstacle
                 found[node] = torch.relu(args[0])
             elif node.op == "call_module":

@@ -18,8 +18,8 @@ from .neurons import Leaky
 from .surrogate import Surrogate
 
 __all__ = [
-    "NotLayerwise", "find_sequences", "is_in_place", "is_item", "is_neurons", "obstacle",
-    "output_layer", "trace",
+    "NotLayerwise", "find_sequences", "hooked", "is_elementwise", "is_in_place", "is_item",
+    "is_neurons", "obstacle", "output_layer", "trace",
 ]  # fmt: skip
 
 _STATELESS = (
@@ -37,6 +37,10 @@ _FUNCTIONS = frozenset({
     F.adaptive_avg_pool2d, F.relu, torch.relu, torch.sigmoid, torch.tanh,
     operator.add, operator.sub, operator.mul, operator.truediv, operator.neg,
     torch.add, torch.sub, torch.mul, torch.flatten,
+})  # fmt: skip
+_ELEMENTWISE = frozenset({
+    operator.add, operator.sub, operator.mul, operator.truediv,
+    torch.add, torch.sub, torch.mul, "add", "sub", "mul",
 })  # fmt: skip
 # What may return its input itself, or a view of it.
 _ALIASES = (nn.Identity, nn.Flatten, *_DROPOUTS, torch.flatten, "flatten", "contiguous")
@@ -60,13 +64,20 @@ class _Tracer(fx.Tracer):
 def trace(net: nn.Module) -> fx.Graph:
     if isinstance(net, nn.parallel.DistributedDataParallel):
         raise NotLayerwise("it is wrapped in DistributedDataParallel; wrap the simulation instead")
-    for name, module in net.named_modules():
-        hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-        if any(getattr(module, kind) for kind in hooks):
-            raise NotLayerwise(f"module {name!r} has hooks, which expect one call per step")
+    if (name := hooked(net)) is not None:
+        raise NotLayerwise(f"module {name!r} has hooks, which expect one call per step")
     if reason := _plain_code.obstacle(net):
         raise NotLayerwise(reason)
     return _chain(net) or _trace(net)
+
+
+def hooked(net: nn.Module) -> str | None:
+    """The name of a module of ``net`` that has hooks, None if none has."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    for name, module in net.named_modules():
+        if any(getattr(module, kind) for kind in hooks):
+            return name
+    return None
 
 
 def _chain(net: nn.Module) -> fx.Graph | None:
@@ -145,6 +156,11 @@ def is_neurons(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     return node.op == "call_module" and isinstance(modules[node.target], Leaky)
 
 
+def is_elementwise(node: fx.Node) -> bool:
+    """Whether this operation combines its operands, of which there may be two, number by number."""
+    return node.target in _ELEMENTWISE
+
+
 def is_in_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     if node.op == "call_module":
         return getattr(modules[node.target], "inplace", False)
@@ -209,8 +225,8 @@ def _neurons_obstacle(node: fx.Node, layer: Leaky, output: fx.Node) -> str | Non
     name = f"the layer {node.target!r}"
     if type(layer) is not Leaky:
         return f"{name} is a {type(layer).__name__}, a Leaky with changes of its own"
-    if not layer.init_hidden or len(node.args) + len(node.kwargs) != 1:
-        return f"{name} has an explicit state"
+    if not layer.init_hidden or len(node.args) != 1 or node.kwargs:
+        return f"{name} has an explicit state, or is called with a keyword"
     if layer.output and node is not output:
         return f"{name} returns its membrane, but is not the last"
     if not isinstance(layer.spike_grad, Surrogate):

@@ -61,7 +61,10 @@ def forward_pass(
     plan = _plan(net, schedule, time_varying)
     utils.reset(net)
     if plan is not None:
-        return _run_layerwise(plan, num_steps, data, time_varying)
+        try:
+            return _run_layerwise(plan, num_steps, data, time_varying)
+        except NotLayerwise as reason:
+            _refuse(schedule, reason)
     frames = data if time_varying else [data] * num_steps
     spk_rec, mem_rec = zip(*(_one_step(net, frame) for frame in frames), strict=True)
     return torch.stack(spk_rec), torch.stack(mem_rec)
@@ -116,8 +119,11 @@ def record_spikes(
     utils.reset(net)
     try:
         if plan is not None and plan.neurons == layers.keys():
-            runs = [_layerwise_spikes(plan, num_steps, part) for part in _parts(data, num_steps)]
-            return {name: torch.cat([spikes[name] for spikes in runs], dim=1) for name in layers}
+            try:
+                runs = [_layerwise_spikes(plan, num_steps, x) for x in _parts(data, num_steps)]
+                return {name: torch.cat([run[name] for run in runs], dim=1) for name in layers}
+            except NotLayerwise as reason:
+                _refuse(schedule, reason)
         return _stepwise_spikes(net, layers, num_steps, data)
     finally:
         utils.reset(net)
@@ -166,8 +172,13 @@ def _plan(net: nn.Module, schedule: Schedule, time_varying: bool) -> Plan | None
     try:
         return Plan(net, constant=not time_varying)
     except NotLayerwise as reason:
-        if schedule == "auto":
-            return None
+        _refuse(schedule, reason)
+        return None
+
+
+def _refuse(schedule: Schedule, reason: NotLayerwise) -> None:
+    """Raise if the reader asked for what is impossible; else the steps are taken one by one."""
+    if schedule == "layer":
         raise ValueError(
             f"This network cannot be run layer by layer: {reason}. Use schedule='step'."
         ) from reason
