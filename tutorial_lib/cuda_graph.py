@@ -77,7 +77,7 @@ class CudaGraph:
         membranes = {id(layer.mem) for layer in self.layers}
         return [b for b in self.simulation.buffers() if id(b) not in membranes]
 
-    def versions(self) -> list[int]:
+    def _versions(self) -> list[int]:
         """How often each parameter was written."""
         return [p._version for p in self.simulation.parameters()]
 
@@ -164,7 +164,7 @@ class _OwnRecords(torch.autograd.Function):
     def forward(
         ctx: Any, owner: CudaGraph, spk_rec: Tensor, mem_rec: Tensor
     ) -> tuple[Tensor, Tensor]:
-        ctx.owner, ctx.run, ctx.versions = owner, owner.runs, owner.versions()
+        ctx.owner, ctx.run, ctx.versions = owner, owner.runs, owner._versions()
         return spk_rec.clone(), mem_rec.clone()
 
     @staticmethod
@@ -176,7 +176,7 @@ class _OwnRecords(torch.autograd.Function):
                 "run, or a backward(), before this one. Call backward() once after each forward "
                 "pass, or use forward_pass()."
             )
-        if ctx.versions != owner.versions():
+        if ctx.versions != owner._versions():
             raise RuntimeError(
                 "Parameters were changed between a run of the CUDA graph and its backward(). Call "
                 "backward() before optimizer.step() and before weights are loaded."
