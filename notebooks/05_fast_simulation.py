@@ -606,9 +606,11 @@ if resource:
     assert pages_after < 1000 or not keeps
 
 # %% [markdown]
-# What was there before is chance: in one run of this notebook 30,000 pages a step, in the next one seven. It depends
-# on what happened to lie where in memory. (And the setting holds until the kernel ends: run the cells again, and
-# there is nothing left to see.) Where we measured, the pages took between a tenth and a fifth of the training time.
+# What was there before is chance: where we tried it, between two and ten thousand pages a step. It depends on what
+# happened to lie where in memory. (And the setting holds until the kernel ends: run the cells again, and there is
+# nothing left to see.) The library hands small blocks of time on from layer to layer, and their memory is soon used
+# again, so little is left to gain: a few hundredths of the training time. When it still kept one large record per
+# layer, the pages took between a tenth and a fifth. Think of it when you write a loop with large tensors yourself.
 # `python -m tutorial_lib.train` makes this call for you; a notebook has to make it itself.
 
 # %% [markdown]
@@ -641,9 +643,15 @@ assert 0 < changed < 0.2
 # > **Predict.** A large GPU does all the arithmetic of a training step in a few milliseconds. What does the naive loop
 # > wait for there?
 #
-# It waits for Python. Every operation has to be asked for, one by one, and asking takes longer than a small operation
-# itself. The naive loop asks thousands of times in a training step. Rungs 2 and 3 ask less: fifty small convolutions
-# become a large one, and a layer's whole run is one kernel (written in Triton; the library takes it by itself).
+# <details><summary>Answer</summary>
+#
+# For Python. Every operation has to be asked for, one by one, and asking takes longer than a small operation itself.
+# The naive loop asks thousands of times in a training step.
+#
+# </details>
+#
+# Rungs 2 and 3 ask less: fifty small convolutions become a large one, and a layer's whole run is one kernel (written
+# in Triton; the library takes it by itself).
 #
 # The last rung asks once. A *CUDA graph* records all operations of a training step, forward and backward. A replay of
 # them is a single call. The price: what was recorded is fixed. `CudaGraph` therefore looks at every batch, and runs as
