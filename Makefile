@@ -63,7 +63,7 @@ lab: $(INSTALLED)
 
 test: $(INSTALLED) $(COLAB_WHEELS)/.fetched
 	@echo "[1/4] lint"
-	@$(PY) -m ruff check tutorial_lib tests tools book benchmarks $(NOTEBOOKS)
+	@$(PY) -m ruff check course_kit tutorial_lib tests tools book benchmarks $(NOTEBOOKS)
 	@echo "[2/4] notebooks, addresses and tables against their sources"
 	@$(PY) -m tools.notebooks --check
 	@$(PY) -m tools.tables --check
@@ -106,16 +106,16 @@ bench: $(PEERS)
 # Triton's interpreter runs the kernels on a CPU: whether they are right, not whether they are fast.
 triton: $(INSTALLED)
 	@$(PY) $(PIP) install triton
-	@OMP_NUM_THREADS=1 $(PY) -m pytest tests/test_triton.py
+	@OMP_NUM_THREADS=1 $(PY) -m pytest tests/tutorial_lib/fast/test_triton.py
 
 notebooks: $(INSTALLED)
 	@$(PY) -m tools.notebooks
 	@$(PY) -m tools.tables
 
-# The pictures that tests/test_plotting_pictures.py compares with. Look at each before you commit it.
+# The pictures that tests/tutorial_lib/test_plotting_pictures.py compares with. Look at each before you commit it.
 baselines: $(INSTALLED)
-	@OMP_NUM_THREADS=1 $(PY) -m pytest tests/test_plotting_pictures.py --mpl-generate-path=tests/baseline
+	@OMP_NUM_THREADS=1 $(PY) -m pytest tests/tutorial_lib/test_plotting_pictures.py --mpl-generate-path=tests/tutorial_lib/baseline
 
 clean:
 	rm -rf $(VENV) book/_build .pytest_cache .ruff_cache .hypothesis tutorial_lib.egg-info
-	find tutorial_lib tests tools book notebooks $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
+	find course_kit tutorial_lib tests tools book notebooks $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +

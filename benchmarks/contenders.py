@@ -156,7 +156,8 @@ def ours(schedule: str, autocast: torch.dtype | None = None, name: str | None = 
 
 def graphed(autocast: torch.dtype | None = None, name: str = "ours, CUDA graph") -> Contender:
     """tutorial_lib layer by layer, a training step's work recorded once: for GPUs only."""
-    from tutorial_lib import cuda_graph, networks, surrogate
+    from tutorial_lib import networks, surrogate
+    from tutorial_lib.fast import cuda_graph
 
     net = networks.conv_net(BETA, surrogate.fast_sigmoid(slope=SLOPE))
     graphs: dict[int, cuda_graph.CudaGraph] = {}

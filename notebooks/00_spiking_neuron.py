@@ -54,7 +54,8 @@ import torch
 from torch import nn
 
 import tutorial_lib as snn
-from tutorial_lib import data, exercises, explorers
+from course_kit import exercises, explorers
+from tutorial_lib import data
 from tutorial_lib import plotting as splt
 from tutorial_lib.encoding import latency_encode, rate_encode
 from tutorial_lib.plotting import style

@@ -45,9 +45,10 @@ import torch
 from torch import nn
 
 import tutorial_lib as snn
-from tutorial_lib import exercises, explorers, simulation, surrogate
+from course_kit import exercises, explorers
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
+from tutorial_lib import simulation, surrogate
 from tutorial_lib.plotting import style
 
 torch.set_num_threads(1)  # networks this small run fastest on one thread

@@ -45,7 +45,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import tutorial_lib as snn
-from tutorial_lib import data, exercises, networks, simulation, surrogate, utils
+from course_kit import exercises
+from tutorial_lib import data, networks, simulation, surrogate, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
 

@@ -47,7 +47,8 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from tutorial_lib import data, exercises, explorers, networks, surrogate, training
+from course_kit import exercises, explorers
+from tutorial_lib import data, networks, surrogate, training
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
 from tutorial_lib.simulation import forward_pass

@@ -45,10 +45,11 @@ import math
 import matplotlib.pyplot as plt
 import torch
 
-from tutorial_lib import data, exercises, explorers, networks, surrogate, training, utils
+from course_kit import exercises, explorers
+from course_kit.exercises import material
+from tutorial_lib import data, networks, surrogate, training, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
-from tutorial_lib.exercises import material
 from tutorial_lib.simulation import forward_pass, record_spikes
 
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -49,10 +49,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import tutorial_lib as snn
-from tutorial_lib import data, exercises, networks, simulation, surrogate, training, utils
+from course_kit import exercises
+from tutorial_lib import data, networks, simulation, surrogate, training, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
-from tutorial_lib.cuda_graph import CudaGraph
+from tutorial_lib.fast.cuda_graph import CudaGraph
 from tutorial_lib.plotting import style
 
 # %% [markdown]
@@ -611,7 +612,7 @@ if resource:
 # nothing left to see.) The library hands small blocks of time on from layer to layer, and their memory is soon used
 # again, so little is left to gain: a few hundredths of the training time. When it still kept one large record per
 # layer, the pages took between a tenth and a fifth. Think of it when you write a loop with large tensors yourself.
-# `python -m tutorial_lib.train` makes this call for you; a notebook has to make it itself.
+# `python -m tutorial_lib.training` makes this call for you; a notebook has to make it itself.
 
 # %% [markdown]
 # ## Lower precision
@@ -673,7 +674,7 @@ assert equal == 1 or device.type == "cuda" and equal > 0.9  # TF32 on a GPU: 10 
 # what takes the time. The book's page of results has the tables.
 #
 # `training.train(..., simulate=CudaGraph(net, num_steps))` trains this way, and so does
-# `python -m tutorial_lib.train --cuda-graph`.
+# `python -m tutorial_lib.training --cuda-graph`.
 
 # %% [markdown]
 # ## Cost against the number of steps
@@ -871,7 +872,7 @@ assert mean[2] < mean[50] and decided[2].mean() < decided[50].mean()
 # - A CPU spends its time on arithmetic, a GPU on being asked. The same rungs help both, for different reasons.
 # - Time and memory grow in proportion to T. So does the reason to ask for fewer steps.
 #
-# **What comes next.** The command `python -m tutorial_lib.train --help` trains the same network for as many epochs as
+# **What comes next.** The command `python -m tutorial_lib.training --help` trains the same network for as many epochs as
 # you like, on one process or several. The book's page of results compares the library with its peers.
 #
 # **Further reading.** [Eshraghian et al. 2023](https://doi.org/10.1109/JPROC.2023.3308088) on backpropagation through

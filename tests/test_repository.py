@@ -194,6 +194,7 @@ def test_make_clean_removes_what_make_built_and_nothing_else(tmp_path: Path) -> 
         "notebooks/net.pt",
         "book/notes.md",
         "MNIST/raw/t10k-images-idx3-ubyte.gz",
+        "course_kit/new.py",
         "tutorial_lib/new.py",
         "tools/new.py",
         "tests/test_new.py",

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import jupytext
 
+from course_kit import exercises
 from tools import address, notebooks
-from tutorial_lib import exercises
 
 ROOT = notebooks.ROOT
 LINKS = "tools/equations.toml"
@@ -140,7 +140,7 @@ def _exercises_page(root: Path) -> str:
             "it each of these wrong answers, and look for the words meant for it."
         ),
         _prose(
-            "To see how far you are, run `python -m tutorial_lib.progress notebooks/`, or give it "
+            "To see how far you are, run `python -m course_kit.progress notebooks/`, or give it "
             "the folder in which you keep your notebooks from Colab. "
             "[Progress](api/progress.md) says what it prints."
         ),

@@ -8,7 +8,7 @@ A reader of snnTorch's tutorial 6 changes only the imports::
 The rooms: :mod:`~tutorial_lib.surrogate`, :mod:`~tutorial_lib.neurons`,
 :mod:`~tutorial_lib.functional`, :mod:`~tutorial_lib.utils`, :mod:`~tutorial_lib.data`,
 :mod:`~tutorial_lib.encoding`, :mod:`~tutorial_lib.networks`, :mod:`~tutorial_lib.simulation`,
-:mod:`~tutorial_lib.training`, :mod:`~tutorial_lib.plotting`, :mod:`~tutorial_lib.explorers`.
+:mod:`~tutorial_lib.training`, :mod:`~tutorial_lib.plotting`, :mod:`~course_kit.explorers`.
 Import those with heavy companions (``data``, ``plotting``, ``explorers``) when you need them;
 ``import tutorial_lib`` loads nothing but torch.
 """

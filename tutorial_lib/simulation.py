@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from . import _checks, utils
-from ._layerwise import Plan
-from ._tracing import NotLayerwise
+from .fast.layerwise import Plan
+from .fast.tracing import NotLayerwise
 from .neurons import Leaky
 
 __all__ = ["Schedule", "Simulation", "forward_pass", "record_spikes"]

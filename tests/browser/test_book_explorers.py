@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from course_kit import explorers
 from tests.browser import site
 from tests.browser.chromium import Watch
-from tutorial_lib import explorers
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import nbformat
 import pytest
 
+from course_kit import explorers
 from tests.browser import lab, site
 from tests.browser.chromium import Watch
-from tutorial_lib import explorers
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page
@@ -21,7 +21,8 @@ NOTEBOOK = "00_spiking_neuron.ipynb"
 BADGE = "/assets/colab-badge.svg"  # its alt text does without a network
 EACH = "each_explorer.ipynb"
 SETUP = """import torch
-from tutorial_lib import data, explorers, networks
+from course_kit import explorers
+from tutorial_lib import data, networks
 torch.manual_seed(0)
 net = networks.conv_net(threshold=0.2)  # untrained, but it spikes
 image, label = data.load().test[0]"""

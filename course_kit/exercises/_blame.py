@@ -1,0 +1,144 @@
+"""Whose line raised, what was returned: the words for what goes wrong in a learner's code."""
+
+from __future__ import annotations
+
+import dis
+import functools
+import inspect
+import linecache
+import numbers
+import re
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import torch
+
+import tutorial_lib
+
+__all__ = ["Misfit", "describe", "does_nothing", "is_gap", "means_untouched", "place", "sentence"]
+
+_LIBRARIES = tuple(
+    str(Path(folder).resolve())
+    for folder in (
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        Path(torch.__file__).parent.parent,
+        Path(__file__).parent.parent,
+        Path(tutorial_lib.__file__).parent,
+    )
+)
+_IDLE = {"RESUME", "NOP", "CACHE", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP"}
+
+
+class Misfit(TypeError):
+    """The learner's function does not take the arguments it must take."""
+
+
+def sentence(error: BaseException) -> str:
+    """Type and message of an exception, the latter cut to a readable length."""
+    text = " ".join(str(error).split())
+    text = text if len(text) <= 240 else text[:237] + "..."
+    return f"{type(error).__name__}: {text.rstrip('.')}" if text else type(error).__name__
+
+
+def means_untouched(error: BaseException, answer: Any, judge: Callable[..., Any]) -> bool:
+    """Did the stub raise this, or a judge that met what a stub returns? (torch raises it too.)"""
+    if not isinstance(error, NotImplementedError):
+        return False
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    code, judges = frame.f_code, _file_of(judge)
+    return (
+        code.co_filename == judges
+        or Path(code.co_filename).parent == Path(__file__).parent
+        or _is_own(code, set(_codes(answer)), judges)
+    )
+
+
+def place(error: BaseException, answer: Any, judge: Callable[..., Any]) -> str:
+    """Names the learner's line that an exception came through last; "" if it was none of theirs."""
+    codes, judges = set(_codes(answer)), _file_of(judge)
+    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
+        if _is_own(frame.f_code, codes, judges):
+            line = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
+            shown = f": `{line}`" if line else ""
+            return f" at line {number} of your code{shown}"
+    return ""
+
+
+def is_gap(error: BaseException) -> bool:
+    """Did a ``...`` that was to be filled in take part in a computation?"""
+    return isinstance(error, TypeError | AttributeError) and "ellipsis" in str(error).lower()
+
+
+def does_nothing(function: Callable[..., Any]) -> bool:
+    """Is the body only a docstring, ``pass``, ``...`` or the return of nothing?"""
+    for step in dis.get_instructions(function):
+        if step.opname not in _IDLE:
+            return False
+        if step.opname in ("LOAD_CONST", "RETURN_CONST") and step.argval not in (None, ...):
+            return False
+    return True
+
+
+def describe(value: Any) -> str:
+    """What a value is, in a few words: its type, and its shape or size where it has one."""
+    if value is None or value is ...:
+        return "None" if value is None else "`...`"
+    if isinstance(value, torch.Tensor):
+        return f"a tensor of shape {list(value.shape)} and {str(value.dtype).split('.')[-1]}"
+    if isinstance(value, bool | numbers.Number):
+        return f"`{value!r}` ({type(value).__name__})"
+    if isinstance(value, str):
+        return f"the text {value[:40]!r}"
+    if isinstance(value, tuple | list) and type(value).__name__ in ("tuple", "list"):
+        parts = "; ".join(describe(part) for part in value[:3])
+        more = "; ..." if len(value) > 3 else ""
+        noun = type(value).__name__
+        return f"a {noun} of {len(value)} ({parts}{more})" if len(value) else f"an empty {noun}"
+    if inspect.isclass(value):
+        return f"the class {value.__name__}"
+    if inspect.isroutine(value):
+        return f"the function {value.__name__}"
+    name = type(value).__name__
+    shape = getattr(value, "shape", None)
+    article = "an" if re.match("[aeiouAEIOU]", name) else "a"
+    return f"{article} {name}" + (f" of shape {list(shape)}" if isinstance(shape, tuple) else "")
+
+
+def _codes(answer: Any) -> Iterator[CodeType]:
+    """The code objects that an answer consists of, those inside others included."""
+    if isinstance(answer, functools.partial):
+        answer = answer.func
+    if inspect.isclass(answer):
+        for member in vars(answer).values():
+            function = getattr(member, "__func__", member)
+            if inspect.isfunction(function):
+                yield from _codes(function)
+    elif inspect.isfunction(answer) or inspect.ismethod(answer):
+        yield from _nested(answer.__code__)
+
+
+def _nested(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _nested(constant)
+
+
+def _is_own(code: CodeType, codes: set[CodeType], judges: str | None) -> bool:
+    """Is this part of the answer, or does it stand in a file that belongs to no library?"""
+    if code in codes:
+        return True
+    if code.co_filename == judges or code.co_filename.startswith("<frozen"):
+        return False
+    if code.co_filename.startswith("<"):
+        return True
+    return not str(Path(code.co_filename).resolve()).startswith(_LIBRARIES)
+
+
+def _file_of(judge: Callable[..., Any]) -> str | None:
+    code = getattr(judge, "__code__", None)
+    return None if code is None else code.co_filename

@@ -1,0 +1,15 @@
+"""How far a learner is: runs the checks of the exercises in a folder of notebooks.
+
+::
+
+    python -m course_kit.progress notebooks/
+
+Works on notebooks from JupyterLab and from Colab. They need not have been run, and are not changed.
+Their code runs in a process of its own with a time limit. A file that cannot be read is reported.
+"""
+
+from __future__ import annotations
+
+from ._jobs import Row, examine_notebook
+
+__all__ = ["Row", "examine_notebook"]

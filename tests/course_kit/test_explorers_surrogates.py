@@ -1,0 +1,167 @@
+"""The surrogate explorer: at every position it shows what the library's surrogates are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+
+from course_kit import explorers
+from course_kit.explorers.surrogates import SHAPES, SLOPES, compute, describe, draw, number
+from tutorial_lib import surrogate
+from tutorial_lib.surrogate import Surrogate
+
+GRID = list(explorers.surrogates().grid())
+EXPECTED = {
+    "fast sigmoid": lambda k: surrogate.fast_sigmoid(k),
+    "fast sigmoid, normalized": lambda k: surrogate.fast_sigmoid_normalized(k),
+    "arctangent": lambda k: surrogate.atan(k),
+    "sigmoid": lambda k: surrogate.sigmoid(k),
+    "triangle": lambda k: surrogate.triangular(1 / k),
+    "boxcar": lambda k: surrogate.boxcar(1 / k),
+    "Gaussian": lambda k: surrogate.gaussian(1 / k),
+    "straight-through": lambda k: surrogate.straight_through_estimator(),
+}
+
+
+def test_every_named_surrogate_of_the_library_is_there() -> None:
+    named = {c for c in Surrogate.__subclasses__() if not c.__name__.startswith("from_")}
+    assert {type(make(3)) for make in SHAPES.values()} >= {
+        c for c in named if c.__module__ == "tutorial_lib.surrogate"
+    }
+    assert len(GRID) == len(SHAPES) * len(SLOPES) * 3
+    assert max(SLOPES) >= 500
+
+
+def test_every_position_shows_the_library_s_surrogate() -> None:
+    for position in GRID:
+        view = compute(**position)
+        expected = EXPECTED[position["shape"]](position["slope"])
+        assert view.surrogate == expected
+        assert (view.mem[0], view.mem[-1]) == (-1, 3) and (np.diff(view.mem) > 0).all()
+        # Backward through a spike of this neuron: the slope that training would use.
+        mem = torch.tensor(view.mem, requires_grad=True)
+        spk = expected(mem - position["threshold"])
+        (slope,) = torch.autograd.grad(spk.sum(), mem)
+        np.testing.assert_allclose(view.derivative, slope.numpy(), rtol=1e-12, atol=1e-300)
+        overdrive = torch.tensor(view.mem) - position["threshold"]
+        np.testing.assert_array_equal(view.primitive, expected.primitive(overdrive).numpy())
+        at_rest = expected.derivative(torch.tensor(-position["threshold"]).double()).item()
+        assert view.at_rest == at_rest
+        # The peak is in view, at the threshold.
+        assert view.derivative.max() == pytest.approx(expected.peak, rel=1e-12)
+        assert view.derivative[view.mem == position["threshold"]] == [expected.peak]
+        members = [EXPECTED[position["shape"]](k) for k in SLOPES]
+        assert view.peaks.tolist() == [member.peak for member in members]
+        assert view.areas.tolist() == [member.area for member in members]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_peak_and_area_are_those_of_the_curve(shape: str) -> None:
+    for slope in (1, 25):
+        chosen = compute(shape, slope, 1.0).surrogate
+        side = np.concatenate([np.linspace(0, 5, 400_001), np.geomspace(5, 1e5, 200_001)[1:]])
+        slopes = chosen.derivative(torch.from_numpy(side / slope)).numpy()
+        assert slopes.max() == chosen.peak
+        area = 2 * np.trapezoid(slopes, side / slope)
+        assert area == pytest.approx(chosen.area, rel=1e-3) or math.isinf(chosen.area)
+
+
+def test_what_k_to_infinity_does() -> None:
+    ends = {shape: compute(shape, 25, 1.0) for shape in SHAPES}
+    plain = ends.pop("fast sigmoid")
+    assert (plain.peak_limit, plain.area_limit, plain.dirac) == ("stays", "0", False)
+    assert plain.limit.endswith("the derivative tends to 0, not to a Dirac delta.")
+    straight = ends.pop("straight-through")
+    assert (straight.peak_limit, straight.area_limit, straight.dirac) == ("stays", "stays", False)
+    assert "no slope to choose" in straight.limit
+    for view in ends.values():
+        assert (view.peak_limit, view.area_limit, view.dirac) == ("infinity", "stays", True)
+        assert view.limit.endswith("the derivative tends to a Dirac delta.")
+    # The numbers that are drawn say the same.
+    assert plain.areas[-1] < 0.01 * plain.areas[0] and set(plain.peaks) == {1.0}
+    assert ends["boxcar"].peaks[-1] == 500 and set(ends["boxcar"].areas) == {1.0}
+
+
+def test_a_surrogate_that_fades_or_grows_in_both_is_no_dirac_delta() -> None:
+    view = compute("boxcar", 1, 1.0)
+    for peak, area in (("0", "0"), ("infinity", "infinity"), ("infinity", "0"), ("0", "stays")):
+        other = type(view)(**{**vars(view), "peak_limit": peak, "area_limit": area})
+        assert not other.dirac and "not" in other.limit
+
+
+def test_every_description_has_the_numbers() -> None:
+    for position in GRID:
+        view = compute(**position)
+        text = describe(view)
+        for part in (
+            repr(view.surrogate),
+            f"threshold {position['threshold']:g}",
+            f"is {number(view.surrogate.peak)} at the threshold",
+            f"{number(view.at_rest)} for a membrane at rest",
+            f"area is {number(view.surrogate.area)}",
+            view.limit,
+        ):
+            assert part in text
+    assert number(math.inf) == "infinite" and number(1 / 676) == "0.00148"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("slope", [SLOPES[0], SLOPES[-1]])
+def test_the_artists_hold_what_was_computed(shape: str, slope: float) -> None:
+    view = compute(shape, slope, 0.5)
+    fig = Figure(figsize=(4.4, 5.8))
+    draw(fig, view)
+    smooth, derivative, family = fig.axes
+    lines = {line.get_gid(): line for ax in fig.axes for line in ax.lines if line.get_gid()}
+
+    def data(gid: str) -> list[Any]:
+        return [values.tolist() for values in np.asarray(lines[gid].get_data(orig=False))]
+
+    assert data("primitive") == [view.mem.tolist(), view.primitive.tolist()]
+    assert data("derivative") == [view.mem.tolist(), view.derivative.tolist()]
+    assert data("true spike") == [[-1, 0.5, 0.5, 3], [0, 0, 1, 1]]
+    assert data("at rest") == [[0], [view.at_rest]]
+    assert data("peak") == [list(SLOPES), view.peaks.tolist()]
+    assert data("peak now") == [[slope], [view.surrogate.peak]]
+    if math.isfinite(view.surrogate.area):
+        assert data("area") == [list(SLOPES), view.areas.tolist()]
+        assert data("area now") == [[slope], [view.surrogate.area]]
+    else:
+        assert np.isnan(data("area")[1]).all()
+        assert "area: infinite" in [text.get_text() for text in family.texts]
+    texts = {text.get_gid(): text.get_text() for text in fig.texts}
+    assert texts["name"] == repr(view.surrogate)
+    assert (
+        f"peak {number(view.surrogate.peak)} · area {number(view.surrogate.area)}"
+        in (texts["numbers"])
+    )
+    assert ("A Dirac delta" in texts["limit"]) == view.dirac
+    # Every peak of every position lies within the axes.
+    low, high = derivative.get_ylim()
+    assert low < view.peaks.min() and view.peaks.max() < high
+    low, high = family.get_ylim()
+    shown = view.areas[np.isfinite(view.areas)].tolist() + view.peaks.tolist()
+    assert low < min(shown) and max(shown) < high
+    assert smooth.get_xlim() == derivative.get_xlim() == (-1, 3)
+
+
+@given(st.floats(-50, 50).filter(lambda t: not -1 < t < 3))
+def test_a_threshold_out_of_view_raises(threshold: float) -> None:
+    with pytest.raises(ValueError, match="between -1.0 and 3.0"):
+        compute("boxcar", 1, threshold)
+
+
+def test_bad_arguments_raise() -> None:
+    with pytest.raises(ValueError, match="shape must be one of .*boxcar.*, got 'box'"):
+        compute("box", 1, 1.0)
+    for slope in (0, -1, math.inf, math.nan):
+        for shape in ("sigmoid", "boxcar", "straight-through"):
+            with pytest.raises(ValueError, match="slope must be a finite number above 0"):
+                compute(shape, slope, 1.0)

@@ -1,0 +1,348 @@
+"""Progress is read from notebooks of any state, and learner code can do no harm to the table."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_kit import exercises
+from course_kit.progress import Row, __main__, _cells, _jobs, _worker, examine_notebook
+from tools import notebooks
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL = exercises.collected()
+NUMBER = next(exercise for exercise in ALL if exercise.kind == "number")
+FUNCTION = next(exercise for exercise in ALL if exercise.kind == "function")
+CHOICE = next(exercise for exercise in ALL if exercise.kind == "choice")
+RIGHT = float(NUMBER.reference())
+IMPORT = "from course_kit import exercises"
+REFERENCE = (
+    "from course_kit.exercises import collected\n"
+    f"mine = [e for e in collected() if e.id == {FUNCTION.id!r}][0].reference()"
+)
+
+
+def save(path: Path, *codes: str | list[str], **more: Any) -> Path:
+    cells = [{"cell_type": "markdown", "metadata": {}, "source": "# A title"}]
+    cells += [
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": 4, "source": code}
+        for code in codes
+    ]
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, **more}))
+    return path
+
+
+def check(exercise: exercises.Exercise, answer: str = "mine") -> str:
+    return f'exercises.check("{exercise.id}", {answer})'
+
+
+def tried(rows: list[Row]) -> dict[str, Row]:
+    """Without those whose checks are not in the notebook."""
+    return {row.exercise: row for row in rows if row.status != "missing"}
+
+
+def only(rows: list[Row]) -> Row:
+    (row,) = tried(rows).values()
+    return row
+
+
+# What is found
+
+
+@pytest.mark.parametrize(
+    ("cells", "status", "words"),
+    [
+        ([f"mine = {RIGHT!r}", check(NUMBER)], "passed", ""),
+        (["mine = 12345.5", check(NUMBER)], "failed", ""),
+        (["mine = ...", check(NUMBER)], "untouched", "Fill in"),
+        ([REFERENCE, check(FUNCTION)], "passed", ""),
+        (["def mine(*a, **k):\n    return 1 / 0", check(FUNCTION)], "failed", "ZeroDivisionError"),
+        (["def mine(*a, **k):\n    return 1 / 0", check(FUNCTION)], "failed", "`return 1 / 0`"),
+        (["def mine(*a, **k): ...", check(FUNCTION)], "untouched", "Fill in"),
+        ([check(NUMBER)], "failed", "NameError: name 'mine' is not defined"),
+        (["mine = (", check(NUMBER)], "failed", "Cell 3 is no valid Python (SyntaxError"),
+        (["return 3", "mine = 1" + " + 1" * 9999, check(NUMBER)], "failed", "Cell 4 is no valid"),
+        ([f"%%timeit\nmine = {RIGHT!r}", check(NUMBER)], "failed", "NameError"),
+        ([f"%matplotlib inline\n!ls\nmine = {RIGHT!r}", check(NUMBER)], "passed", ""),
+        ([f"mine = {RIGHT!r} * (3\n% 2)", check(NUMBER)], "passed", ""),
+        ([f"mine = {RIGHT!r}", check(NUMBER, "answer=mine")], "passed", ""),
+        ([f"mine = 0\nmine = {RIGHT!r}", check(NUMBER), "mine = 0"], "passed", ""),
+        ([f"half = {RIGHT / 2!r}", "mine = 2 * half", check(NUMBER)], "passed", ""),
+        (["raise ValueError('slow')", f"mine = {RIGHT!r}", check(NUMBER)], "passed", ""),
+        (["print('x' * 10**6)", f"mine = {RIGHT!r}", check(NUMBER)], "passed", ""),
+        ([["mine = 0\n", f"mine = {RIGHT!r}"], check(NUMBER)], "passed", ""),
+        ([f'exercises.check("{NUMBER.id}")'], "failed", "no answer"),
+        ([f'exercises.predict("{CHOICE.id}")'], "open", "Not kept by a notebook"),
+        ([f'exercises.predict("{CHOICE.id}", "{CHOICE.reference()}")'], "passed", ""),
+        ([f'exercises.predict("{CHOICE.id}", answer="zz")'], "failed", "Choose one of"),
+        (['exercises.check("00-no-such", 1)'], "failed", "no exercise '00-no-such'"),
+    ],
+)
+def test_a_row_for_each_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: list[str], status: str, words: str
+) -> None:
+    """In this process, which is quicker; further down the checks run in one of their own."""
+
+    def run_here(path: Path, code: dict, numbers: list[int], _: float) -> dict:
+        said = {n: _worker.run(_cells.checks_of(code)[n], code, path.name) for n in numbers}
+        return {n: (result["status"], result["message"]) for n, result in said.items()}
+
+    monkeypatch.setattr(_jobs, "_run", run_here)
+    row = only(examine_notebook(save(tmp_path / "mine.ipynb", IMPORT, *cells)))
+    assert row.status == status, row
+    assert words in row.message
+
+
+SLICED = """
+import math
+x = 1
+def f(x): return g(x) + late
+def g(y): return [x for x in y]
+unused = math.pi
+for i in range(3): total = i
+total += 1
+late = 2
+a = x
+if a: a = 3
+x = 5
+for x in (): late.append(x)
+b = f(a) + total
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "lines"),
+    [
+        ("unused", [2, 6]),
+        ("x", [12, 13, 9]),  # the loop may bind x, and uses late
+        ("a", [3, 10, 11]),
+        ("g", [5]),
+        ("f", [4, 5, 9]),
+        ("total", [7, 8]),
+        ("b", [3, 4, 5, 7, 8, 9, 10, 11, 14]),
+        ("(lambda q: q + x)(1)", [9, 12, 13]),
+        ("nothing", []),
+    ],
+)
+def test_only_the_code_that_the_answer_needs_is_run(answer: str, lines: list[int]) -> None:
+    cells = {1: SLICED, 2: f'exercises.check("00-a", {answer})'}
+    (found,) = _cells.checks_of(cells)
+    assert sorted(piece.code.lineno for piece in found.needs) == sorted(lines)
+
+
+def test_what_one_exercise_does_is_no_matter_to_the_next(tmp_path: Path) -> None:
+    path = save(
+        tmp_path / "mine.ipynb",
+        "import os\nother = os._exit(3)",
+        check(FUNCTION, "other"),
+        f"mine = {RIGHT!r}",
+        check(NUMBER),
+    )
+    rows = tried(examine_notebook(path))
+    assert rows[FUNCTION.id].message == "Your code ended the process that ran it."
+    assert rows[NUMBER.id].status == "passed"
+
+
+def test_code_without_end_is_stopped(tmp_path: Path) -> None:
+    path = save(
+        tmp_path / "mine.ipynb",
+        "import time\nother = time.sleep(600)",
+        check(FUNCTION, "other"),
+        f"mine = {RIGHT!r}",
+        check(NUMBER),
+    )
+    start = time.monotonic()
+    rows = tried(examine_notebook(path, seconds=2))
+    assert time.monotonic() - start < 60
+    assert "Stopped after 2 seconds" in rows[FUNCTION.id].message
+    assert rows[NUMBER.id].status == "passed"
+
+
+def test_what_learner_code_starts_ends_with_it(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys\n"
+        "from pathlib import Path\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "other = Path('child').write_text(str(child.pid)) and child.wait()"
+    )
+    path = save(tmp_path / "mine.ipynb", code, check(FUNCTION, "other"))
+    examine_notebook(path, seconds=3)
+    child = int((tmp_path / "child").read_text())
+    for _ in range(50):
+        if not alive(child):
+            return
+        time.sleep(0.1)
+    pytest.fail("the process that the learner's code started still runs")
+
+
+def alive(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        try:
+            os.kill(process, 0)
+        except OSError:
+            return False
+        return not Path("/proc").is_dir()
+    return state != "Z"
+
+
+def test_a_process_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "mine.ipynb", f"mine = {RIGHT!r}", check(NUMBER))
+    (tmp_path / "tutorial_lib").mkdir()
+    (tmp_path / "tutorial_lib" / "__init__.py").write_text("raise ImportError")
+    monkeypatch.setattr(_jobs, "__file__", str(tmp_path / "tutorial_lib" / "progress" / "x.py"))
+    assert "did not start" in only(examine_notebook(path)).message
+
+
+def test_a_check_that_was_deleted_is_missing(tmp_path: Path) -> None:
+    path = save(tmp_path / "mine.ipynb", f"mine = {RIGHT!r}", check(NUMBER))
+    rows = examine_notebook(path)
+    known = [exercise.id for exercise in exercises.collected(NUMBER.id[:2])]
+    assert sorted(row.exercise for row in rows) == sorted(known)
+    assert {row.status for row in rows} == {"passed", "missing"}
+
+
+# Files of any state
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no valid JSON"),
+        (b'{"cells": [', "no valid JSON"),
+        (b"\xff\xfe\x00", "no valid JSON"),
+        (b"[" * 200_000, "no valid JSON"),
+        (b"[]", "no list of cells"),
+        (b"null", "no list of cells"),
+        (b'{"worksheets": [{"cells": []}]}', "no list of cells"),
+        (b'{"cells": 3}', "no list of cells"),
+        (b'{"cells": []}', "no exercises"),
+        (b'{"cells": [1, null, {"cell_type": "code"}, {"cell_type": "code", "source": [3]}]}',
+         "no exercises"),
+    ],
+)  # fmt: skip
+def test_a_broken_notebook_is_reported(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "mine.ipynb"
+    path.write_bytes(content)
+    (row,) = examine_notebook(path)
+    assert row.status == "note" and words in row.message
+
+
+def test_a_huge_notebook_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "huge.ipynb"
+    with open(path, "wb") as file:
+        file.truncate(_cells.LARGEST + 2**20)  # takes no space on the disk
+    (row,) = examine_notebook(path)
+    assert row.status == "note" and "at most 64 MB are read" in row.message
+
+
+def test_a_notebook_with_large_outputs_is_read(tmp_path: Path) -> None:
+    path = save(tmp_path / "large.ipynb", f"mine = {RIGHT!r}", check(NUMBER), padding="x" * 10**7)
+    assert only(examine_notebook(path)).status == "passed"
+
+
+def test_colabs_way_of_saving(tmp_path: Path) -> None:
+    """Lists of lines, metadata of its own, no language version; "Copy of" in the name."""
+    cells = [
+        {"cell_type": "code", "source": ["mine", f" = {RIGHT!r}"], "metadata": {"id": "aB3"}},
+        {"cell_type": "code", "source": [check(NUMBER)], "metadata": {"colab": {"height": 40}}},
+    ]
+    colab = {"nbformat": 4, "nbformat_minor": 0, "metadata": {"colab": {}}, "cells": cells}
+    path = tmp_path / "Copy of 00_spiking_neuron.ipynb"
+    path.write_text(json.dumps(colab))
+    assert only(examine_notebook(path)).status == "passed"
+
+
+# The command
+
+
+def run(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "course_kit.progress", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii:strict"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_the_command_prints_a_table(tmp_path: Path) -> None:
+    """In a terminal that knows ASCII only; all that is wrong with files is no failure."""
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "part").mkdir()
+    save(tmp_path / "a.ipynb", f"mine = {RIGHT!r}", check(NUMBER), "mine = 1e9", check(NUMBER))
+    save(tmp_path / ".ipynb_checkpoints" / "a.ipynb", check(NUMBER))
+    save(tmp_path / "part" / "b.ipynb", f"mine = {RIGHT!r}", check(NUMBER))
+    (tmp_path / "c.ipynb").write_text("{")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.ipynb")}
+    done = run(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.ipynb")} == before
+    first, third, second, summary = done.stdout.strip().split("\n\n")
+    assert first.startswith(str(tmp_path / "a.ipynb")) and "? not yet" in first
+    assert second.startswith(str(tmp_path / "part" / "b.ipynb")) and "? passes" in second
+    assert "c.ipynb" in third and "no valid JSON" in third
+    missing = 2 * (len(exercises.collected(NUMBER.id[:2])) - 1)
+    total = missing + 2
+    assert summary == f"1 of {total} exercises pass, 1 not yet, {missing} missing."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "required: paths"),
+        (["nowhere"], "nowhere does not exist"),
+        (["."], "no notebook"),
+        ([".", "--seconds", "0"], "above 0"),
+    ],
+)
+def test_wrong_usage(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        __main__.main(arguments)
+    assert stop.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_long_messages_are_wrapped() -> None:
+    rows = [Row("00-a", "failed", "word " * 60), Row("00-long-name", "passed", "Not shown.")]
+    lines = __main__.table(rows, width=80).splitlines()
+    assert max(map(len, lines)) <= 80 and len(lines) > 5
+    assert lines[-1] == "  00-long-name  ✓ passes"
+
+
+# The course's own notebooks
+
+
+@pytest.mark.parametrize("source", notebooks.sources(ROOT), ids=lambda path: path.stem)
+def test_an_untouched_notebook_is_untouched(source: Path, tmp_path: Path) -> None:
+    own = exercises.collected(source.stem[:2])
+    path = tmp_path / f"{source.stem}.ipynb"
+    path.write_text(notebooks.render(source), encoding="utf-8")
+    rows = {row.exercise: row.status for row in examine_notebook(path)}
+    assert {e.id: rows.get(e.id) for e in own} == {
+        e.id: "open" if e.kind == "choice" else "untouched" for e in own
+    }
+
+
+def test_the_worker_says_nothing_but_results(tmp_path: Path) -> None:
+    noisy = f"mine = print('noise', flush=True) or {RIGHT!r}"
+    path = save(tmp_path / "mine.ipynb", noisy, check(NUMBER))
+    said = list(_jobs._worker(path, _cells.code_cells(path), [0], 30))
+    assert [sorted(line) for line in said] == [["begins"], ["ends", "message", "status"]]

@@ -1,0 +1,7 @@
+"""What several tests use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
