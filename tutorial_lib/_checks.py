@@ -47,6 +47,32 @@ def fraction(name: str, value: float) -> float:
     return number
 
 
+def finite(name: str, value: float) -> float:
+    """Return ``value`` as a float if it is a finite number.
+
+    Raises:
+        ValueError: for infinite or NaN values. TypeError: for anything that is not a number.
+    """
+    number = _number(name, value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {value!r}.")
+    return number
+
+
+def flag(name: str, value: bool) -> bool:
+    """Return ``value`` if it is True or False.
+
+    Raises:
+        TypeError: for anything else: a text such as "False" would count as true.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(
+            f"{name} must be True or False, got {value!r} ({type(value).__name__}). "
+            f"Write {name}=True or {name}=False, without quotes."
+        )
+    return value
+
+
 def _number(name: str, value: float) -> float:
     if isinstance(value, (bool, str)):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__}).")
