@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from tutorial_lib import utils
+from tutorial_lib import fast
 
 from . import contenders
 
@@ -204,7 +204,7 @@ def _train_in_parts(
 
 
 if __name__ == "__main__":
-    utils.keep_freed_memory()
+    fast.keep_freed_memory()
     what, *arguments = sys.argv[1:]
     if what == "everyone":
         print(json.dumps(everyone(*map(int, arguments))))

@@ -12,7 +12,7 @@ def write(found: dict[str, Any], path: Path) -> None:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     where = f"{machine['threads']} threads of {machine['processor']}"
     where = f"one {machine['gpu']}, with {where}" if "gpu" in machine else where
-    kept = " For all alike, the process keeps freed memory (`utils.keep_freed_memory`)."
+    kept = " For all alike, the process keeps freed memory (`fast.keep_freed_memory`)."
     parts = [
         f"Measured with `{found['command']}` at commit {found['commit']}, seed {found['seed']}, on "
         f"{where}; Python {machine['python']}, {versions}." + ("" if "gpu" in machine else kept),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from tutorial_lib import utils
+from tutorial_lib import fast
 
 from . import contenders, measure, report
 
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error("--device cuda needs a GPU that PyTorch can use; leave it out for the CPU")
     default = RESULTS if args.device == "cpu" else RESULTS.with_stem("speed_cuda")
     output = args.output or default
-    utils.keep_freed_memory()  # for all contenders alike, as tutorial_lib.training does
+    fast.keep_freed_memory()  # for all contenders alike, as tutorial_lib.training does
     start = time.perf_counter()
     found: dict[str, object] = {
         "command": "make bench" + _arguments(args),

@@ -53,6 +53,7 @@ from course_kit import exercises
 from tutorial_lib import data, networks, simulation, surrogate, training, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
+from tutorial_lib.fast import keep_freed_memory
 from tutorial_lib.fast.cuda_graph import CudaGraph
 from tutorial_lib.plotting import style
 
@@ -574,7 +575,7 @@ splt.show("Five rungs of the ladder: speed, and memory kept for the backward pas
 #
 # A training step asks for memory and frees it again. On Linux, the C library may hand it back to the system at once.
 # The next step asks anew, and the system clears page after page of 4 kB before it gives them out.
-# `utils.keep_freed_memory()` ends that: what this process has had, it keeps for its next step. The price is that it
+# `keep_freed_memory()` ends that: what this process has had, it keeps for its next step. The price is that it
 # stays as large as it once was.
 
 # %%
@@ -599,7 +600,7 @@ def new_pages(steps=9):
 
 # %%
 pages_before = new_pages() if resource else 0
-keeps = utils.keep_freed_memory()
+keeps = keep_freed_memory()
 print("The C library keeps freed memory now." if keeps else "Nothing to set: this system decides.")
 if resource:
     pages_after = new_pages()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from . import surrogate
 
-__all__ = ["Leaky", "ResetMechanism", "lif_charge", "lif_step"]
+__all__ = ["Leaky", "ResetMechanism", "align", "lif_step", "membrane_dtype", "membrane_update"]
 
 ResetMechanism = Literal["subtract", "zero", "none"]
 SpikeFunction = Callable[[Tensor], Tensor]
@@ -54,20 +54,20 @@ def lif_step(
         ``(spk, mem)``: :math:`S[t]` and :math:`U[t]`, both of the shape of ``cur``.
     """
     fire = surrogate.atan() if spike_grad is None else spike_grad
-    decay = beta.clamp(0, 1) if isinstance(beta, Tensor) else min(max(beta, 0.0), 1.0)
+    beta = beta.clamp(0, 1) if isinstance(beta, Tensor) else min(max(beta, 0.0), 1.0)
     reset = None
     if reset_mechanism != "none":
         overdrive = mem - threshold
         reset = fire(overdrive.detach() if detach_reset else overdrive)
-    mem = lif_charge(cur, mem, reset, decay, threshold, reset_mechanism)
+    mem = membrane_update(cur, mem, reset, beta, threshold, reset_mechanism)
     return fire(mem - threshold), mem
 
 
-def lif_charge(
+def membrane_update(
     cur: Tensor,
     mem: Tensor,
     reset: Tensor | None,
-    decay: Tensor | float,
+    beta: Tensor | float,
     threshold: Tensor | float,
     reset_mechanism: ResetMechanism,
     out: Tensor | None = None,
@@ -79,7 +79,7 @@ def lif_charge(
     Args:
         cur, mem, threshold, reset_mechanism: as for :func:`lif_step`.
         reset: :math:`R[t]`, the spikes of the step before; unused with "none".
-        decay: :math:`\beta`, in [0, 1].
+        beta: :math:`\beta`, in [0, 1].
         out: a tensor of the shape of ``cur`` that takes the result; no gradients then.
 
     Returns:
@@ -87,7 +87,7 @@ def lif_charge(
     """
     if reset_mechanism == "zero":
         mem = torch.mul(mem, 1 - reset, out=out)
-    mem = torch.mul(mem, decay, out=out)
+    mem = torch.mul(mem, beta, out=out)
     mem = torch.add(mem, cur, out=out)
     if reset_mechanism != "subtract":
         return mem
@@ -230,8 +230,8 @@ class Leaky(nn.Module):
         spk, new = lif_step(
             cur.to(membrane_dtype(cur, self.beta)),
             state,
-            _align("beta", self.beta, cur),
-            _align("threshold", self.threshold, cur),
+            align("beta", self.beta, cur),
+            align("threshold", self.threshold, cur),
             self.spike_grad,
             self.reset_mechanism,
             self.detach_reset,
@@ -311,8 +311,14 @@ def _values(tensor: Tensor) -> str:
     return f"a {list(tensor.shape)} tensor from {tensor.min().item():g} to {tensor.max().item():g}"
 
 
-def _align(name: str, value: Tensor, cur: Tensor) -> Tensor:
-    """Shape a 1-D parameter so that it runs along axis 1 (features or channels) of the current."""
+def align(name: str, value: Tensor, cur: Tensor) -> Tensor:
+    """Shape ``beta`` or ``threshold`` so that it broadcasts to one step's current ``[B, ...]``.
+
+    One value per feature or channel runs along axis 1.
+
+    Raises:
+        ValueError: if it does not fit, with ``name``.
+    """
     if value.numel() == 1:
         return value.reshape(())
     if value.ndim == 1 and cur.ndim > 2:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from ..neurons import Leaky, _align, membrane_dtype
+from ..neurons import Leaky, align, membrane_dtype
 from . import tracing
 from .lif import block_sizes, lif_blocks, lif_sequence
 from .pooling import max_pool2d
@@ -232,8 +232,8 @@ def _integrated(layer: Leaky, curs: list[Tensor]) -> list[Tensor]:
 
 def _settings(layer: Leaky, step: Tensor) -> tuple:
     return (
-        _align("beta", layer.beta, step).clamp(0, 1),
-        _align("threshold", layer.threshold, step),
+        align("beta", layer.beta, step).clamp(0, 1),
+        align("threshold", layer.threshold, step),
         layer.spike_grad,
         layer.reset_mechanism,
         layer.detach_reset,

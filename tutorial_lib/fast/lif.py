@@ -1,6 +1,7 @@
 r"""All time steps of a layer of neurons in one autograd function.
 
-:func:`tutorial_lib.neurons.lif_charge` is the update; here it runs over all steps without a graph.
+:func:`~tutorial_lib.neurons.membrane_update` is the update; here it runs over all steps, without a
+graph.
 The backward pass is the recursion that backpropagation through time takes, written out. What is
 kept between the two is the membrane alone.
 """
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..neurons import ResetMechanism, lif_charge, membrane_dtype
+from ..neurons import ResetMechanism, membrane_dtype, membrane_update
 from ..surrogate import Surrogate
 
 __all__ = ["block_sizes", "lif_blocks", "lif_sequence"]
@@ -240,7 +241,7 @@ def _charge_all(  # noqa: PLR0913
         direct = spk.dtype == mem.dtype
         spikes = spk[steps] if direct else _record(old, steps.stop - steps.start, mem.dtype)
         for now, new, fires in zip(given, records[steps], spikes.unbind(0), strict=True):
-            lif_charge(now, old, fired, decay, level, reset_mechanism, out=new)
+            membrane_update(now, old, fired, decay, level, reset_mechanism, out=new)
             fired = torch.gt(new, level, out=fires)
             old = new
         if not direct:
@@ -292,7 +293,7 @@ def _hand_back(  # noqa: PLR0913
     reset_mechanism: ResetMechanism,
     detach_reset: bool,
 ) -> None:
-    """Add ``later * dU[t+1]/dU[t]`` to ``grad`` in place: the derivative of :func:`lif_charge`."""
+    """Add ``later * dU[t+1]/dU[t]`` to ``grad`` in place: that of :func:`membrane_update`."""
     if reset_mechanism == "zero":
         kept = later * (mem <= level)
         if not detach_reset:

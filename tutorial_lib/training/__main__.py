@@ -26,8 +26,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from .. import data, networks, surrogate, training, utils
+from .. import data, networks, surrogate, training
 from .. import functional as SF
+from ..fast import keep_freed_memory
 from ..fast.cuda_graph import CudaGraph
 from ..simulation import Simulation
 
@@ -279,5 +280,5 @@ def _log_lines(history: training.History) -> list[str]:
 
 
 if __name__ == "__main__":
-    utils.keep_freed_memory()  # the process is this command's own
+    keep_freed_memory()  # the process is this command's own
     main()

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tutorial_lib import utils
+from tutorial_lib.fast import allocator
 
 ROUNDS = """
 import resource
@@ -24,7 +24,7 @@ for _ in range(5):
     round()
 print(faults() - before)
 """
-KEEP = "from tutorial_lib import utils\nassert utils.keep_freed_memory()"
+KEEP = "from tutorial_lib import fast\nassert fast.keep_freed_memory()"
 
 
 def page_faults(first: str) -> int:
@@ -32,7 +32,7 @@ def page_faults(first: str) -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-@pytest.mark.skipif(utils._gnu_c_library() is None, reason="not with the GNU C library's malloc")
+@pytest.mark.skipif(allocator._gnu_c_library() is None, reason="not the GNU C library's malloc")
 def test_what_was_freed_is_not_asked_for_again() -> None:
     """Pages that have to be cleared anew, over five rounds of 200 MiB."""
     kept, given_back = page_faults(KEEP), page_faults("")
@@ -44,7 +44,7 @@ def test_what_was_freed_is_not_asked_for_again() -> None:
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
 def test_elsewhere_it_does_nothing(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
     monkeypatch.setattr(sys, "platform", platform)
-    assert utils.keep_freed_memory() is False
+    assert allocator.keep_freed_memory() is False
 
 
 def test_a_preloaded_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,11 +58,11 @@ def test_a_preloaded_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch) ->
             raise AssertionError("not this process's allocator")
 
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(utils.ctypes, "CDLL", Library)
-    assert utils.keep_freed_memory() is False
+    monkeypatch.setattr(allocator.ctypes, "CDLL", Library)
+    assert allocator.keep_freed_memory() is False
 
 
 def test_another_c_library_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(utils.ctypes, "CDLL", lambda _: object())
-    assert utils.keep_freed_memory() is False
+    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _: object())
+    assert allocator.keep_freed_memory() is False
