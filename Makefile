@@ -15,8 +15,6 @@ QUICK := OMP_NUM_THREADS=1 TUTORIAL_LIB_SOURCE=digits
 # The build of the package itself uses the pinned setuptools too, with an old pip and a new one.
 PINNED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 PIP := -m pip --disable-pip-version-check --quiet
-# JupyterLab refuses to run as root unless told that this is meant.
-AS_ROOT := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test book browser bench triton notebooks baselines clean
@@ -58,8 +56,7 @@ $(COLAB_WHEELS)/.fetched: tests/colab.txt $(INSTALLED)
 	@touch $@
 
 lab: $(INSTALLED)
-	@$(PY) -m jupyterlab $(AS_ROOT) --ServerApp.root_dir=notebooks \
-		--LabApp.default_url=/lab/tree/00_spiking_neuron.ipynb $(ARGS)
+	@$(PY) -m course_kit.lab $(ARGS)
 
 test: $(INSTALLED) $(COLAB_WHEELS)/.fetched
 	@echo "[1/4] lint"

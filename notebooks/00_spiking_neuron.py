@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Build a spiking neuron
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/00_spiking_neuron.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/00_spiking_neuron.ipynb)
 #
 # **You will**
 #
@@ -35,8 +35,8 @@
 # > The check tells what is wrong, and nothing you write is overwritten. Leave out what you like: where
 # > the notebook needs your function and it does not pass, a reference takes its place, and a line says so.
 
-# %% tags=["hide-input"]
-# In Colab this cell installs the course's library beside Colab's torch. Elsewhere it does nothing.
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title In Colab this cell installs the course's library; elsewhere it does nothing
 import importlib.util
 import os
 import subprocess

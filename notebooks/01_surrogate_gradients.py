@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Learning with surrogate gradients
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/01_surrogate_gradients.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/01_surrogate_gradients.ipynb)
 #
 # **You will**
 #
@@ -28,8 +28,8 @@
 #
 # **Time**: about 80 minutes to read and try, one to two minutes to run.
 
-# %% tags=["hide-input"]
-# In Colab this cell installs the course's library beside Colab's torch. Elsewhere it does nothing.
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title In Colab this cell installs the course's library; elsewhere it does nothing
 import importlib.util
 import os
 import subprocess

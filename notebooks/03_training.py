@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Training
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/03_training.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/03_training.ipynb)
 #
 # **You will**
 #
@@ -27,8 +27,8 @@
 #
 # **Time**: about 65 minutes to read and try; on two cores up to four minutes to run.
 
-# %% tags=["hide-input"]
-# In Colab this cell installs the course's library beside Colab's torch. Elsewhere it does nothing.
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title In Colab this cell installs the course's library; elsewhere it does nothing
 import importlib.util
 import os
 import subprocess

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Looking at spikes
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/04_spike_visualisation.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/04_spike_visualisation.ipynb)
 #
 # **You will**
 #
@@ -28,8 +28,8 @@
 # **Time**: about 70 minutes to read and try; on two cores up to three minutes to run, most of it for
 # training.
 
-# %% tags=["hide-input"]
-# In Colab this cell installs the course's library beside Colab's torch. Elsewhere it does nothing.
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title In Colab this cell installs the course's library; elsewhere it does nothing
 import importlib.util
 import os
 import subprocess

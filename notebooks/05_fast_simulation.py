@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Fast simulation, same results
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/05_fast_simulation.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/05_fast_simulation.ipynb)
 #
 # **You will**
 #
@@ -28,8 +28,8 @@
 #
 # **Time**: about 75 minutes to read and try, two to three minutes to run.
 
-# %% tags=["hide-input"]
-# In Colab this cell installs the course's library beside Colab's torch. Elsewhere it does nothing.
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title In Colab this cell installs the course's library; elsewhere it does nothing
 import importlib.util
 import os
 import subprocess

@@ -11,7 +11,6 @@ as NN_topic.edited.ipynb before the new one is written.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import jupytext
 import nbformat
 
+from course_kit.workspace import fingerprint, is_generated
 from tools import address
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +27,8 @@ _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+# The bootstrap cell is out of sight in the book, in JupyterLab and in Colab.
+_FOLDED = {"tags": ["hide-input"], "jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
 def bootstrap_cell(root: Path) -> str:
@@ -48,31 +50,19 @@ def render(source: Path) -> str:
     parsed = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
     cells = []
     for number, cell in enumerate(parsed.cells):
-        # jupytext notes the blank lines between cells in the metadata; a notebook has none.
-        metadata = {k: v for k, v in cell.metadata.items() if not k.startswith("lines_to_")}
         entry: dict[str, Any] = {
             "cell_type": cell.cell_type,
             "id": f"{source.stem}-{number:03d}",
-            "metadata": metadata,
+            "metadata": _own_metadata(cell),
             "source": cell.source.splitlines(keepends=True),
         }
         if cell.cell_type == "code":
             entry |= {"execution_count": None, "outputs": []}
         cells.append(entry)
     notebook = {"cells": cells, "metadata": dict(_METADATA), "nbformat": 4, "nbformat_minor": 5}
-    notebook["metadata"]["generated"] = {"from": source.name, "sha256": _fingerprint(notebook)}
+    notebook["metadata"]["generated"] = {"from": source.name, "sha256": fingerprint(notebook)}
     nbformat.validate(notebook)
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-
-
-def is_generated(notebook: bytes) -> bool:
-    """Tells whether a notebook still is as `render` made it, from any version of its source."""
-    try:
-        content = json.loads(notebook)
-        stated = content["metadata"].pop("generated")["sha256"]
-    except (ValueError, KeyError, TypeError):
-        return False
-    return stated == _fingerprint(content)
 
 
 def generate(root: Path) -> list[str]:
@@ -132,14 +122,15 @@ def _check_bootstrap(source: Path, root: Path) -> list[str]:
         return [f"{_short(source, root)}: expected a Markdown cell, then the bootstrap cell"]
     if cells[1].source != bootstrap_cell(root):
         return [f"{place} differs from tools/bootstrap_cell.py. Remedy: copy that text into it"]
-    if cells[1].metadata.get("tags") != ["hide-input"]:
-        return [f'{place} has tags {cells[1].metadata.get("tags")}; expected ["hide-input"]']
+    metadata = _own_metadata(cells[1])
+    if metadata != _FOLDED:
+        return [f"{place} has the metadata {metadata}; expected {_FOLDED}"]
     return []
 
 
-def _fingerprint(notebook: dict[str, Any]) -> str:
-    text = json.dumps(notebook, ensure_ascii=False, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _own_metadata(cell: nbformat.NotebookNode) -> dict[str, Any]:
+    """Without the blank lines between cells, which jupytext notes there."""
+    return {k: v for k, v in cell.metadata.items() if not k.startswith("lines_to_")}
 
 
 def _origin(notebook: Path) -> str | None:
