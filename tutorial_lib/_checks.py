@@ -73,6 +73,17 @@ def flag(name: str, value: bool) -> bool:
     return value
 
 
+def choice(name: str, value: str, options: tuple[str, ...]) -> str:
+    """Return ``value`` if it is one of ``options``.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name} must be one of {options}, got {value!r}.")
+    return value
+
+
 def _number(name: str, value: float) -> float:
     if isinstance(value, (bool, str)):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__}).")
@@ -85,11 +96,11 @@ def _number(name: str, value: float) -> float:
 
 
 def record(name: str, rec: Tensor) -> Tensor:
-    """Return ``rec`` if it is a floating-point record of shape ``[T, B, C]`` without NaN.
+    """Return ``rec`` if it is a floating-point record of shape ``[T, B, C]``, all of it finite.
 
     Raises:
-        TypeError: if it is not a floating-point tensor.
-        ValueError: for another rank, an empty axis, or NaN entries.
+        TypeError: if it is not a floating-point tensor with values.
+        ValueError: for another rank, an empty axis, NaN or infinite entries.
     """
     if not isinstance(rec, Tensor):
         raise TypeError(
@@ -107,9 +118,32 @@ def record(name: str, rec: Tensor) -> Tensor:
         raise TypeError(
             f"{name} must hold floating-point values, got {rec.dtype}. Convert it with .float()."
         )
-    if bool(torch.isnan(rec).any()):
+    if rec.is_meta or rec.layout != torch.strided:
+        raise TypeError(
+            f"{name} must be a dense tensor with values, got {rec.layout} on {rec.device}. "
+            "Give what the network returned, on a device such as 'cpu'."
+        )
+    if not bool(torch.isfinite(rec).all()):
+        what = "NaN" if bool(torch.isnan(rec).any()) else "infinite values"
         raise ValueError(
-            f"{name} contains NaN. Is the learning rate too large, or NaN in the input?"
+            f"{name} contains {what}. Is the learning rate too large, or the input not finite?"
+        )
+    return rec
+
+
+def spikes(name: str, rec: Tensor) -> Tensor:
+    """Return ``rec`` if it is a record of spikes: as :func:`record`, and whole numbers from 0.
+
+    Numbers above 1 are spikes of a population.
+
+    Raises:
+        TypeError, ValueError: as :func:`record`; ValueError for other numbers.
+    """
+    record(name, rec)
+    if not bool(((rec >= 0) & (rec == rec.round())).all()):
+        raise ValueError(
+            f"{name} must hold spikes, 0 or 1, got values from {rec.min().item():g} to "
+            f"{rec.max().item():g}. Is it mem_rec where spk_rec was meant?"
         )
     return rec
 

@@ -144,7 +144,7 @@ def _sweep(weights: np.ndarray, depth: int, slope: float) -> tuple[np.ndarray, .
     w = torch.tensor(weights, requires_grad=True)
     spk_rec, _ = forward_pass(chain(depth, slope), STEPS, w[:, None])
     targets = torch.zeros(len(w), dtype=torch.long)
-    losses = mse_count_loss(correct_rate=RATE, reduction="none")(spk_rec, targets)
+    losses = mse_count_loss(correct_rate=RATE, reduction="none")(spk_rec, targets).mean(-1)
     (gradients,) = torch.autograd.grad(losses.sum(), w)
     return tuple(x.detach().numpy() for x in (spk_rec.sum(0)[:, 0], losses, gradients))
 

@@ -16,16 +16,8 @@ from torch import Tensor
 
 from tutorial_lib import functional as SF
 
-LOSSES = [
-    "ce_rate_loss",
-    "ce_count_loss",
-    "ce_max_membrane_loss",
-    "mse_count_loss",
-    "mse_membrane_loss",
-    "ce_temporal_loss",
-    "mse_temporal_loss",
-]
-CROSS_ENTROPIES = LOSSES[:3]
+LOSSES = list(SF.LOSSES)
+CROSS_ENTROPIES = ["ce_rate_loss", "ce_count_loss", "ce_max_membrane_loss"]
 METRICS = [SF.accuracy_rate, SF.accuracy_temporal]
 all_losses = pytest.mark.parametrize("name", LOSSES)
 
@@ -48,11 +40,13 @@ def value_and_gradient(
     loss = loss_fn(rec, targets.clone())
     upstream = torch.linspace(1, 2, loss.numel(), dtype=loss.dtype).view_as(loss)
     (gradient,) = torch.autograd.grad(loss, rec, upstream)
-    return loss.squeeze().detach(), gradient
+    return loss.detach(), gradient
 
 
 def assert_same(ours: object, theirs: object, rec: Tensor, targets: Tensor) -> None:
     a, b = (value_and_gradient(fn, rec, targets) for fn in (ours, theirs))
+    if b[0].shape == (1,) != a[0].shape:  # ce_rate_loss and mse_membrane_loss: documented
+        b = b[0].squeeze(0), b[1]
     torch.testing.assert_close(a[0], b[0], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(a[1], b[1], rtol=1e-5, atol=1e-6)
 
@@ -72,18 +66,21 @@ def test_cross_entropies_equal_snntorch(
     assert_same(getattr(SF, name)(**kwargs), getattr(peer, name)(**kwargs), rec, targets)
 
 
-@given(records(), st.floats(0, 1), st.floats(0, 1))
-def test_mse_count_equals_snntorch(data: tuple, correct: float, incorrect: float) -> None:
+REDUCTIONS = st.sampled_from(["mean", "sum", "none"])
+
+
+@given(records(), st.floats(0, 1), st.floats(0, 1), REDUCTIONS)
+def test_mse_count_equals_snntorch(data: tuple, a: float, b: float, reduction: str) -> None:
     spikes, _, targets = data
-    rates = {"correct_rate": correct, "incorrect_rate": incorrect}
-    assert_same(SF.mse_count_loss(**rates), peer.mse_count_loss(**rates), spikes, targets)
+    kwargs = {"correct_rate": max(a, b), "incorrect_rate": min(a, b), "reduction": reduction}
+    assert_same(SF.mse_count_loss(**kwargs), peer.mse_count_loss(**kwargs), spikes, targets)
     assert_same(SF.mse_count_loss(), peer.mse_count_loss(), spikes, targets)
 
 
-@given(records(), st.floats(-2, 2), st.floats(0, 2))
-def test_mse_membrane_equals_snntorch(data: tuple, on: float, off: float) -> None:
+@given(records(), st.floats(-2, 2), st.floats(0, 2), REDUCTIONS)
+def test_mse_membrane_equals_snntorch(data: tuple, on: float, off: float, reduction: str) -> None:
     _, membranes, targets = data
-    kwargs = {"on_target": on, "off_target": off}
+    kwargs = {"on_target": on, "off_target": off, "reduction": reduction}
     ours, theirs = SF.mse_membrane_loss(**kwargs), peer.mse_membrane_loss(**kwargs)
     assert_same(ours, theirs, membranes, targets)
     assert_same(SF.mse_membrane_loss(), peer.mse_membrane_loss(), membranes, targets)
@@ -105,7 +102,9 @@ def test_accuracies_equal_snntorch(data: tuple) -> None:
     spikes, _, targets = data
     assert SF.accuracy_rate(spikes, targets) == peer.accuracy_rate(spikes, targets)
     assert SF.accuracy_temporal(spikes, targets) == peer.accuracy_temporal(spikes, targets)
-    assert type(SF.accuracy_rate(spikes, targets)) is float
+    for ours in (SF.accuracy_rate(spikes, targets), SF.accuracy_temporal(spikes, targets)):
+        assert type(ours) is type(peer.accuracy_rate(spikes, targets))  # so .item() is there
+        assert isinstance(ours, float)
 
 
 @given(records(group=2))
@@ -124,37 +123,26 @@ def test_population_spikes_are_summed_per_class(data: tuple) -> None:
     torch.testing.assert_close(theirs, SF.ce_rate_loss()(spikes, targets))
 
 
-@pytest.mark.parametrize("name", ["mse_count_loss", "mse_membrane_loss"])
-@given(data=records())
-def test_reductions_of_squared_errors(name: str, data: tuple) -> None:
-    """Documented: classes are averaged whatever the reduction; snnTorch sums or keeps them."""
-    spikes, membranes, targets = data
-    rec, classes = (membranes if "membrane" in name else spikes), spikes.shape[-1]
-    ours, theirs = (
-        {r: getattr(lib, name)(reduction=r)(rec, targets) for r in ("mean", "sum", "none")}
-        for lib in (SF, peer)
-    )
-    torch.testing.assert_close(ours["none"], theirs["none"].mean(-1))
-    torch.testing.assert_close(ours["sum"] * classes, theirs["sum"].squeeze())
-    torch.testing.assert_close(ours["mean"], theirs["mean"].squeeze())
-
-
 @all_losses
 @given(data=records())
-def test_weights_multiply_each_samples_loss(name: str, data: tuple) -> None:
-    spikes, _, targets = data
-    weight = torch.rand(spikes.shape[-1])
-    make = getattr(SF, name)
-    single = make(reduction="none")(spikes, targets)
-    assert single.shape == targets.shape
-    weighted = weight[targets] * single
-    for reduction, expected in (
-        ("none", weighted),
-        ("mean", weighted.mean()),
-        ("sum", weighted.sum()),
-    ):
-        got = make(reduction=reduction, weight=weight)(spikes, targets)
-        torch.testing.assert_close(got, expected)
+def test_reductions_are_those_of_torch(name: str, data: tuple) -> None:
+    """The mean and the sum are over the values that "none" returns, weighted or not."""
+    spikes, membranes, targets = data
+    loss = SF.LOSSES[name]
+    rec = membranes if loss.reads == "membranes" else spikes
+    weight = torch.rand(spikes.shape[-1]) + 0.1
+    plain = loss(reduction="none")(rec, targets)
+    squared_error = name.startswith("mse")
+    assert plain.shape == (targets.shape + spikes.shape[-1:] if squared_error else targets.shape)
+    weighted = plain * (weight[targets].unsqueeze(-1) if squared_error else weight[targets])
+    for given_weight, values in ((None, plain), (weight, weighted)):
+        for reduction, expected in (
+            ("none", values),
+            ("mean", values.mean()),
+            ("sum", values.sum()),
+        ):
+            got = loss(reduction=reduction, weight=given_weight)(rec, targets)
+            torch.testing.assert_close(got, expected)
 
 
 @pytest.mark.parametrize(
@@ -216,13 +204,18 @@ def test_the_numbers_of_the_course() -> None:
     torch.testing.assert_close(of_count[:, 0, 3], torch.full((50,), -0.9))
 
 
+def per_sample(name: str, rec: Tensor, targets: Tensor) -> Tensor:
+    values = SF.LOSSES[name](reduction="none")(rec, targets)
+    return values if values.ndim == 1 else values.mean(-1)
+
+
 @all_losses
 @given(data=records())
 def test_invariances(name: str, data: tuple) -> None:
     spikes, membranes, targets = data
-    rec = membranes if "membrane" in name else spikes
+    rec = membranes if SF.LOSSES[name].reads == "membranes" else spikes
     steps, batch, classes = rec.shape
-    loss_fn = getattr(SF, name)(reduction="none")
+    loss_fn = lambda *given: per_sample(name, *given)  # noqa: E731
     loss = loss_fn(rec, targets)
     if "temporal" not in name:  # order in time does not matter
         torch.testing.assert_close(loss_fn(rec[torch.randperm(steps)], targets), loss)
@@ -322,6 +315,9 @@ BAD_RECORDS = [
     (torch.zeros(0, 2, 3), ValueError, r"empty.*\[0, 2, 3\]"),
     (torch.zeros(5, 2, 3, dtype=torch.int64), TypeError, r"got torch\.int64.*\.float\(\)"),
     (torch.full((5, 2, 3), math.nan), ValueError, r"contains NaN.*learning rate"),
+    (torch.full((5, 2, 3), -math.inf), ValueError, r"contains infinite values.*learning rate"),
+    (torch.zeros(5, 2, 3, device="meta"), TypeError, r"a dense tensor with values, got .* on meta"),
+    (torch.zeros(5, 2, 3).to_sparse(), TypeError, r"a dense tensor with values, got .*sparse"),
 ]
 BAD_TARGETS = [
     ([0, 1], TypeError, r"got list.*as_tensor"),
@@ -341,9 +337,14 @@ def test_bad_records(call: Callable, rec: object, error: type[Exception], messag
         call(rec, torch.tensor([0, 1]))
 
 
-@pytest.mark.parametrize(
-    "call", [SF.predict_rate, SF.decision_rate, SF.decision_step, SF.first_spike_time]
-)
+def name_of(call: Callable) -> str:
+    return getattr(call, "__name__", type(call).__name__)
+
+
+ALONE = [SF.predict_rate, SF.decision_rate, SF.decision_step, SF.first_spike_time]
+
+
+@pytest.mark.parametrize("call", [*ALONE, SF.l1_rate_sparsity()], ids=name_of)
 @pytest.mark.parametrize(("rec", "error", "message"), BAD_RECORDS)
 def test_bad_records_alone(call: Callable, rec: object, error: type, message: str) -> None:
     with pytest.raises(error, match=message):
@@ -357,14 +358,40 @@ def test_bad_targets(call: Callable, targets: object, error: type, message: str)
         call(torch.zeros(5, 2, 3), targets)
 
 
+ON_SPIKES = [SF.accuracy_rate, SF.accuracy_temporal, SF.ce_temporal_loss(), SF.mse_temporal_loss()]
+
+
+@pytest.mark.parametrize("call", ON_SPIKES, ids=name_of)
+def test_membranes_are_no_spikes(call: Callable) -> None:
+    with pytest.raises(ValueError, match=r"must hold spikes, 0 or 1, got .*Is it mem_rec"):
+        call(torch.randn(5, 2, 3), torch.tensor([0, 1]))
+
+
+@pytest.mark.parametrize("call", [*ALONE, SF.l1_rate_sparsity()], ids=name_of)
+def test_membranes_alone_are_no_spikes(call: Callable) -> None:
+    with pytest.raises(ValueError, match=r"must hold spikes, 0 or 1, got .*Is it mem_rec"):
+        call(torch.randn(5, 2, 3))
+
+
+BAD_WEIGHTS = [
+    (torch.tensor([1.0, -1.0]), r"one finite number >= 0 per class, shape \[C\].*got shape \[2\]"),
+    (torch.tensor([1.0, math.nan]), r"one finite number >= 0 per class"),
+    (torch.tensor([[1.0, 1.0]]), r"one finite number >= 0 per class, .*got shape \[1, 2\]"),
+    (torch.zeros(2), r"not only zeros, got shape \[2\]"),
+    (torch.ones(2) * 1j, r"weight must be a tensor of one real number per class, got .*complex"),
+    ("balanced", r"weight must be a tensor of one real number per class, got str"),
+]
+
+
 @all_losses
 def test_bad_settings_of_all_losses(name: str) -> None:
-    make = getattr(SF, name)
-    with pytest.raises(ValueError, match=r"'mean', 'sum', 'none'.*got 'average'"):
-        make(reduction="average")
-    for weight in ([1.0, -1.0], [1.0, math.nan], [[1.0, 1.0]]):
-        with pytest.raises(ValueError, match=r"one finite number >= 0 per class, shape \[C\], got"):
-            make(weight=torch.tensor(weight))
+    make = SF.LOSSES[name]
+    for reduction in ("average", None, torch.ones(2)):
+        with pytest.raises(ValueError, match=r"\('mean', 'sum', 'none'\), got "):
+            make(reduction=reduction)
+    for weight, message in BAD_WEIGHTS:
+        with pytest.raises((TypeError, ValueError), match=message):
+            make(weight=weight)
     with pytest.raises(ValueError, match=r"weight has 2 entries, but there are 3 classes"):
         make(weight=torch.ones(2))(torch.zeros(5, 2, 3), torch.tensor([0, 1]))
 
@@ -373,30 +400,54 @@ def test_bad_settings_of_all_losses(name: str) -> None:
 def test_bad_populations(name: str) -> None:
     with pytest.raises(ValueError, match=r"population_code=True needs num_classes.*got None"):
         getattr(SF, name)(population_code=True)
-    loss_fn = getattr(SF, name)(population_code=True, num_classes=3)
-    for call in (loss_fn, lambda rec, targets: SF.accuracy_rate(rec, targets, True, 3)):
-        with pytest.raises(ValueError, match=r"7 output neurons cannot be shared .* 3 classes"):
-            call(torch.zeros(5, 2, 7), torch.tensor([0, 1]))
+    with pytest.raises(TypeError, match=r"population_code must be True or False, got 'False'"):
+        getattr(SF, name)(population_code="False")
+    for classes in (3, 10**30):
+        loss_fn = getattr(SF, name)(population_code=True, num_classes=classes)
+        for call in (loss_fn, lambda *pair: SF.accuracy_rate(*pair, True, classes)):  # noqa: B023
+            with pytest.raises(ValueError, match=r"7 output neurons cannot be shared .* classes"):
+                call(torch.zeros(5, 2, 7), torch.tensor([0, 1]))
 
 
 @pytest.mark.parametrize(
-    ("name", "kwargs", "message"),
+    ("make", "kwargs", "message"),
     [
-        ("mse_count_loss", {"correct_rate": 1.5}, r"correct_rate must lie .* 0 and 1, got 1\.5"),
-        ("mse_count_loss", {"incorrect_rate": -0.5}, r"incorrect_rate must lie .*got -0\.5"),
-        ("mse_count_loss", {"correct_rate": math.nan}, r"correct_rate must lie .*got nan"),
-        ("mse_membrane_loss", {"on_target": math.nan}, r"on_target must be a finite .*got nan"),
-        ("mse_membrane_loss", {"off_target": math.inf}, r"off_target must be a finite .*got inf"),
+        (SF.mse_count_loss, {"correct_rate": 1.5}, r"correct_rate must lie .* 0 and 1, got 1\.5"),
+        (SF.mse_count_loss, {"incorrect_rate": -0.5}, r"incorrect_rate must lie .*got -0\.5"),
+        (SF.mse_count_loss, {"correct_rate": math.nan}, r"correct_rate must lie .*got nan"),
         (
-            "mse_membrane_loss",
+            SF.mse_count_loss,
+            {"correct_rate": 0.2, "incorrect_rate": 0.8},
+            r"correct_rate must not be below incorrect_rate, got 0\.2 and 0\.8",
+        ),
+        (SF.mse_membrane_loss, {"on_target": math.nan}, r"on_target must be a finite .*got nan"),
+        (SF.mse_membrane_loss, {"off_target": math.inf}, r"off_target must be a finite .*got inf"),
+        (SF.mse_membrane_loss, {"on_target": "1"}, r"on_target must be a number, got '1'"),
+        (
+            SF.mse_membrane_loss,
+            {"time_var_targets": "no"},
+            r"time_var_targets must be True or False, got 'no'.*without quotes",
+        ),
+        (
+            SF.mse_membrane_loss,
             {"time_var_targets": True, "weight": torch.ones(2)},
             r"one target per sample, but time_var_targets is True",
         ),
+        (SF.l1_rate_sparsity, {"Lambda": -1}, r"Lambda must be 0 or more, got -1"),
+        (SF.l1_rate_sparsity, {"Lambda": math.nan}, r"Lambda must be a finite number, got nan"),
     ],
 )
-def test_bad_settings(name: str, kwargs: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        getattr(SF, name)(**kwargs)
+def test_bad_settings(make: type, kwargs: dict, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        make(**kwargs)
+
+
+@given(records(), st.floats(0, 1))
+def test_the_penalty_on_spikes_equals_snntorch(data: tuple, factor: float) -> None:
+    spikes, _, _ = data
+    ours, theirs = SF.l1_rate_sparsity(factor), peer.l1_rate_sparsity(factor)
+    assert ours.Lambda == theirs.Lambda
+    torch.testing.assert_close(ours(spikes), theirs(spikes))
 
 
 INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -404,7 +455,7 @@ INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
 
 @pytest.mark.parametrize("dtype", INTEGERS)
 def test_targets_of_any_integer_type(dtype: str) -> None:
-    spikes = torch.rand(3, 2, 4)
+    spikes = torch.ones(3, 2, 4)
     targets = torch.tensor([1, 3])
     given = targets.to(getattr(torch, dtype))
     assert SF.ce_rate_loss()(spikes, given) == SF.ce_rate_loss()(spikes, targets)

@@ -5,38 +5,25 @@ Called as in snnTorch: ``loss_fn = ce_rate_loss(); loss = loss_fn(spk_rec, targe
 
 from __future__ import annotations
 
-from ._reduction import Loss
-from .accuracy import (
-    accuracy_rate,
-    accuracy_temporal,
-    decision_rate,
-    decision_step,
-    predict_rate,
-)
-from .losses import (
-    ce_count_loss,
-    ce_max_membrane_loss,
-    ce_rate_loss,
-    mse_count_loss,
-    mse_membrane_loss,
-)
-from .population import population_spikes
-from .temporal import ce_temporal_loss, first_spike_time, mse_temporal_loss
+from . import accuracy, losses, population, regularization, temporal
+from ._loss import Loss
+from .accuracy import *  # noqa: F403
+from .losses import *  # noqa: F403
+from .population import *  # noqa: F403
+from .regularization import *  # noqa: F403
+from .temporal import *  # noqa: F403
 
-__all__ = [
-    "Loss",
-    "accuracy_rate",
-    "accuracy_temporal",
-    "ce_count_loss",
-    "ce_max_membrane_loss",
-    "ce_rate_loss",
-    "ce_temporal_loss",
-    "decision_rate",
-    "decision_step",
-    "first_spike_time",
-    "mse_count_loss",
-    "mse_membrane_loss",
-    "mse_temporal_loss",
-    "population_spikes",
-    "predict_rate",
-]
+__all__ = ["LOSSES", "Loss"]
+__all__ += accuracy.__all__
+__all__ += losses.__all__
+__all__ += population.__all__
+__all__ += regularization.__all__
+__all__ += temporal.__all__
+
+LOSSES: dict[str, type[Loss]] = {
+    name: getattr(module, name)
+    for module in (losses, temporal)
+    for name in module.__all__
+    if isinstance(getattr(module, name), type)
+}
+"""Every loss of the library by its name; each can be built without arguments."""

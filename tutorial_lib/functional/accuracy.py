@@ -2,63 +2,64 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .. import _checks
-from .population import per_class
+from .population import per_class, population_classes
 from .temporal import first_spike_time
 
 __all__ = ["accuracy_rate", "accuracy_temporal", "decision_rate", "decision_step", "predict_rate"]
 
 
 def accuracy_rate(
-    spk_rec: Tensor,
+    spk_out: Tensor,
     targets: Tensor,
     population_code: bool = False,
     num_classes: int | None = None,
-) -> float:
+) -> np.float64:
     """Share of samples whose target neuron has the highest spike count.
 
     As in snnTorch, a tie goes to the lowest class among the tied, and silence to class 0: a network
     that never fires scores the share of class 0. Read it beside :func:`decision_rate`.
 
     Args:
-        spk_rec: spikes, ``[T, B, C]`` (or ``[T, B, N]`` with ``population_code``).
+        spk_out: spikes, ``[T, B, C]`` (or ``[T, B, N]`` with ``population_code``).
         targets: class indices, ``[B]``.
         population_code: several neurons per class, whose spikes are summed.
         num_classes: number of classes, needed with ``population_code``.
 
     Returns:
-        The accuracy, between 0 and 1.
+        The accuracy, between 0 and 1: a float, with NumPy's methods such as ``.item()``.
 
     Raises:
         TypeError, ValueError: for a malformed record, or targets that do not fit it.
     """
-    spikes = per_class(spk_rec, population_code, num_classes)
+    spikes = _per_class("spk_out", spk_out, population_code, num_classes)
     targets = _checks.labels(targets, *spikes.shape[1:])
     return _share(spikes.float().sum(0).argmax(-1) == targets)
 
 
-def accuracy_temporal(spk_rec: Tensor, targets: Tensor) -> float:
+def accuracy_temporal(spk_out: Tensor, targets: Tensor) -> np.float64:
     """Share of samples whose target neuron fires first.
 
     As in snnTorch, a neuron that never fires counts as firing at the last step, and a tie goes to
     the lowest class among the tied.
 
     Args:
-        spk_rec: spikes, ``[T, B, C]``.
+        spk_out: spikes, ``[T, B, C]``.
         targets: class indices, ``[B]``.
 
     Returns:
-        The accuracy, between 0 and 1.
+        The accuracy, between 0 and 1: a float, with NumPy's methods such as ``.item()``.
 
     Raises:
         TypeError, ValueError: for a malformed record, or targets that do not fit it.
     """
-    _checks.record("spk_rec", spk_rec)
-    targets = _checks.labels(targets, *spk_rec.shape[1:])
-    return _share(first_spike_time(spk_rec).argmin(-1) == targets)
+    _checks.spikes("spk_out", spk_out)
+    targets = _checks.labels(targets, *spk_out.shape[1:])
+    return _share(first_spike_time(spk_out).argmin(-1) == targets)
 
 
 def predict_rate(
@@ -77,7 +78,7 @@ def predict_rate(
     Raises:
         TypeError, ValueError: for a malformed record.
     """
-    count = per_class(spk_rec, population_code, num_classes).float().sum(0)
+    count = _per_class("spk_rec", spk_rec, population_code, num_classes).float().sum(0)
     highest = count.amax(-1, keepdim=True)
     unique = (count == highest).sum(-1) == 1
     # A single output neuron that stays silent has a unique maximum, but decides nothing.
@@ -86,7 +87,7 @@ def predict_rate(
 
 def decision_rate(
     spk_rec: Tensor, population_code: bool = False, num_classes: int | None = None
-) -> float:
+) -> np.float64:
     """Share of samples with a decision: one class has more spikes than every other.
 
     The rest are silent or tied; :func:`accuracy_rate` still gives them a class.
@@ -122,7 +123,7 @@ def decision_step(
         TypeError, ValueError: for a malformed record.
     """
     winner = predict_rate(spk_rec, population_code, num_classes)
-    counts = per_class(spk_rec, population_code, num_classes).float().cumsum(0)
+    counts = _per_class("spk_rec", spk_rec, population_code, num_classes).float().cumsum(0)
     index = winner.clamp(min=0).expand(len(counts), -1).unsqueeze(-1)
     # The winner's own count is struck out; where there is no other class, silence is the rival.
     rivals = counts.scatter(2, index, -1).amax(-1).clamp(min=0)
@@ -131,5 +132,12 @@ def decision_step(
     return ((steps * behind).amax(0) + 1).masked_fill(winner < 0, -1)
 
 
-def _share(hits: Tensor) -> float:
-    return float(hits.double().mean())
+def _per_class(
+    name: str, rec: Tensor, population_code: bool, num_classes: int | None
+) -> Tensor:
+    num_classes = population_classes(population_code, num_classes)
+    return per_class(_checks.spikes(name, rec), population_code, num_classes)
+
+
+def _share(hits: Tensor) -> np.float64:
+    return np.float64(hits.double().mean().item())

@@ -7,14 +7,12 @@ gradients equal those of snnTorch 1.0.0; where they differ, the docstring says w
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .. import _checks
-from ._reduction import Loss, Reduction, full_precision
+from ._loss import Loss, Reduction, full_precision
 from .population import per_class, population_classes
 
 __all__ = [
@@ -26,58 +24,8 @@ __all__ = [
 ]
 
 
-class ce_rate_loss(Loss):
-    r"""Cross entropy of the spikes at each step, averaged over the steps.
-
-    .. math:: L = -\frac1T \sum_t \log \frac{e^{S_y[t]}}{\sum_i e^{S_i[t]}}
-
-    This is *not* the cross entropy of the spike count (:class:`ce_count_loss`). Spikes are 0 or 1,
-    so the loss has a floor above zero: with :math:`C` classes a perfect network reaches
-    :math:`\ln(1 + (C-1)/e)`, 1.461 for ten; a silent one gives :math:`\ln C`, 2.303.
-
-    Source: Eshraghian et al. (2023), Proc. IEEE 111(9), "cross entropy spike rate".
-
-    Args:
-        population_code: several neurons per class; the loss is then taken on the spikes of each
-            population per step (snnTorch 1.0.0 leaves the populations unsummed here).
-        num_classes: number of classes, needed with ``population_code``.
-        reduction, weight: see :class:`Loss`.
-    """
-
-    def __init__(
-        self,
-        population_code: bool = False,
-        num_classes: int | None = None,
-        reduction: Reduction = "mean",
-        weight: Tensor | None = None,
-    ) -> None:
-        super().__init__(reduction, weight)
-        self.num_classes = population_classes(population_code, num_classes)
-        self.population_code = population_code
-
-    def __call__(self, spk_rec: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of spikes ``[T, B, C]`` and class indices ``[B]``.
-
-        Raises:
-            TypeError, ValueError: for a malformed record, or targets that do not fit it.
-        """
-        spikes = per_class(spk_rec, self.population_code, self.num_classes)
-        steps, batch, classes = spikes.shape
-        targets = _checks.labels(targets, batch, classes)
-        logits = full_precision(spikes).flatten(0, 1)
-        per_step = F.cross_entropy(logits, targets.repeat(steps), reduction="none")
-        return self.reduce(per_step.view(steps, batch), targets, classes)
-
-
-class ce_count_loss(Loss):
-    r"""Cross entropy of the spike counts.
-
-    .. math:: L = -\log \frac{e^{N_y}}{\sum_i e^{N_i}}, \qquad N_i = \sum_t S_i[t]
-
-    Its floor falls towards zero as :math:`T` grows. Near silence, its gradient per spike is
-    :math:`T` times that of :class:`ce_rate_loss`.
-
-    Source: Eshraghian et al. (2023), Proc. IEEE 111(9), "cross entropy spike count".
+class _SpikeLoss(Loss):
+    """A loss on spikes, with one output neuron per class or several.
 
     Args:
         population_code: several neurons per class, whose spikes are summed.
@@ -96,17 +44,56 @@ class ce_count_loss(Loss):
         self.num_classes = population_classes(population_code, num_classes)
         self.population_code = population_code
 
-    def __call__(self, spk_rec: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of spikes ``[T, B, C]`` and class indices ``[B]``.
+    def _per_class(self, rec: Tensor) -> Tensor:
+        return full_precision(per_class(rec, self.population_code, self.num_classes))
 
-        Raises:
-            TypeError, ValueError: for a malformed record, or targets that do not fit it.
-        """
-        spikes = per_class(spk_rec, self.population_code, self.num_classes)
-        targets = _checks.labels(targets, *spikes.shape[1:])
-        count = full_precision(spikes).sum(0)
-        per_sample = F.cross_entropy(count, targets, reduction="none")
-        return self.reduce(per_sample, targets, count.shape[-1])
+
+class ce_rate_loss(_SpikeLoss):
+    r"""Cross entropy of the spikes at each step, averaged over the steps.
+
+    .. math:: L = -\frac1T \sum_t \log \frac{e^{S_y[t]}}{\sum_i e^{S_i[t]}}
+
+    This is *not* the cross entropy of the spike count (:class:`ce_count_loss`). Spikes are 0 or 1,
+    so the loss has a floor above zero: with :math:`C` classes a perfect network reaches
+    :math:`\ln(1 + (C-1)/e)`, 1.461 for ten; a silent one gives :math:`\ln C`, 2.303.
+
+    Source: Eshraghian et al. (2023), Proc. IEEE 111(9), "cross entropy spike rate".
+
+    Args:
+        population_code: several neurons per class; the loss is then taken on the spikes of each
+            population per step (snnTorch 1.0.0 leaves the populations unsummed here).
+        num_classes: number of classes, needed with ``population_code``.
+        reduction, weight: see :class:`Loss`.
+    """
+
+    def _values(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        spikes = self._per_class(rec)
+        steps, batch, classes = spikes.shape
+        targets = self._labels(targets, batch, classes)
+        per_step = F.cross_entropy(spikes.flatten(0, 1), targets.repeat(steps), reduction="none")
+        return per_step.view(steps, batch).mean(0), targets
+
+
+class ce_count_loss(_SpikeLoss):
+    r"""Cross entropy of the spike counts.
+
+    .. math:: L = -\log \frac{e^{N_y}}{\sum_i e^{N_i}}, \qquad N_i = \sum_t S_i[t]
+
+    Its floor falls towards zero as :math:`T` grows. Near silence, its gradient per spike is
+    :math:`T` times that of :class:`ce_rate_loss`.
+
+    Source: Eshraghian et al. (2023), Proc. IEEE 111(9), "cross entropy spike count".
+
+    Args:
+        population_code: several neurons per class, whose spikes are summed.
+        num_classes: number of classes, needed with ``population_code``.
+        reduction, weight: see :class:`Loss`.
+    """
+
+    def _values(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        spikes = self._per_class(rec)
+        targets = self._labels(targets, *spikes.shape[1:])
+        return F.cross_entropy(spikes.sum(0), targets, reduction="none"), targets
 
 
 class ce_max_membrane_loss(Loss):
@@ -122,21 +109,16 @@ class ce_max_membrane_loss(Loss):
         reduction, weight: see :class:`Loss`.
     """
 
-    def __call__(self, mem_rec: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of membranes ``[T, B, C]`` and class indices ``[B]``.
+    reads = "membranes"
 
-        Raises:
-            TypeError, ValueError: for a malformed record, or targets that do not fit it.
-        """
-        _checks.record("mem_rec", mem_rec)
-        targets = _checks.labels(targets, *mem_rec.shape[1:])
+    def _values(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        targets = self._labels(targets, *rec.shape[1:])
         # max over dim keeps one index per neuron; amax would share the gradient among ties.
-        highest = full_precision(mem_rec).max(0).values
-        per_sample = F.cross_entropy(highest, targets, reduction="none")
-        return self.reduce(per_sample, targets, mem_rec.shape[-1])
+        highest = full_precision(rec).max(0).values
+        return F.cross_entropy(highest, targets, reduction="none"), targets
 
 
-class mse_count_loss(Loss):
+class mse_count_loss(_SpikeLoss):
     r"""Mean squared distance of the spike counts to wanted counts, divided by the steps.
 
     .. math:: L = \frac{1}{TC} \sum_i (N_i - N_i^*)^2
@@ -152,11 +134,10 @@ class mse_count_loss(Loss):
         population_code: several neurons per class, whose spikes are summed and whose wanted
             counts grow with the population.
         num_classes: number of classes, needed with ``population_code``.
-        reduction, weight: see :class:`Loss`. The classes are always averaged; snnTorch sums them
-            with "sum", keeps them with "none", and weights the wrong axis.
+        reduction, weight: see :class:`Loss`. (snnTorch 1.0.0 weights the wrong axis.)
 
     Raises:
-        ValueError: for a rate outside [0, 1].
+        ValueError: for a rate outside [0, 1], or ``correct_rate`` below ``incorrect_rate``.
     """
 
     def __init__(
@@ -168,28 +149,23 @@ class mse_count_loss(Loss):
         reduction: Reduction = "mean",
         weight: Tensor | None = None,
     ) -> None:
-        super().__init__(reduction, weight)
+        super().__init__(population_code, num_classes, reduction, weight)
         self.correct_rate = _checks.fraction("correct_rate", correct_rate)
         self.incorrect_rate = _checks.fraction("incorrect_rate", incorrect_rate)
-        self.num_classes = population_classes(population_code, num_classes)
-        self.population_code = population_code
+        if self.correct_rate < self.incorrect_rate:
+            raise ValueError(
+                f"correct_rate must not be below incorrect_rate, got {correct_rate!r} and "
+                f"{incorrect_rate!r}: the target class is to fire more than the others."
+            )
 
-    def __call__(self, spk_rec: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of spikes ``[T, B, C]`` and class indices ``[B]``.
-
-        Raises:
-            TypeError, ValueError: for a malformed record, or targets that do not fit it.
-        """
-        spikes = per_class(spk_rec, self.population_code, self.num_classes)
+    def _values(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        spikes = self._per_class(rec)
         steps, batch, classes = spikes.shape
-        targets = _checks.labels(targets, batch, classes)
-        most = steps * (spk_rec.shape[-1] // classes)
-        count = full_precision(spikes).sum(0)
-        wanted = on_off(
-            targets, classes, int(most * self.correct_rate), int(most * self.incorrect_rate), count
-        )
-        per_sample = F.mse_loss(count, wanted, reduction="none").mean(-1) / steps
-        return self.reduce(per_sample, targets, classes)
+        targets = self._labels(targets, batch, classes)
+        most = steps * (rec.shape[-1] // classes)
+        on, off = int(most * self.correct_rate), int(most * self.incorrect_rate)
+        wanted = on_off(targets, classes, on, off, spikes)
+        return F.mse_loss(spikes.sum(0), wanted, reduction="none") / steps, targets
 
 
 class mse_membrane_loss(Loss):
@@ -207,8 +183,7 @@ class mse_membrane_loss(Loss):
         on_target: wanted potential of the target class.
         off_target: wanted potential of the other classes. (snnTorch 1.0.0 clamps a negative one
             to 0.)
-        reduction, weight: see :class:`Loss`. The classes are always averaged; snnTorch sums them
-            with "sum", keeps them with "none", and weights the wrong axis.
+        reduction, weight: see :class:`Loss`. (snnTorch 1.0.0 weights the wrong axis.)
 
     Raises:
         ValueError: for ``weight`` together with ``time_var_targets``, or a potential that is not
@@ -224,23 +199,16 @@ class mse_membrane_loss(Loss):
         weight: Tensor | None = None,
     ) -> None:
         super().__init__(reduction, weight)
+        self.time_var_targets = _checks.flag("time_var_targets", time_var_targets)
         if time_var_targets and weight is not None:
-            raise ValueError("weight needs one target per sample, but time_var_targets is True.")
-        for name, value in (("on_target", on_target), ("off_target", off_target)):
-            if not math.isfinite(value):
-                raise ValueError(f"{name} must be a finite membrane potential, got {value!r}.")
-        self.time_var_targets = time_var_targets
-        self.on_target = on_target
-        self.off_target = off_target
+            raise ValueError(
+                "weight needs one target per sample, but time_var_targets is True: leave one out."
+            )
+        self.on_target = _checks.finite("on_target", on_target)
+        self.off_target = _checks.finite("off_target", off_target)
 
-    def __call__(self, mem_rec: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of membranes ``[T, B, C]`` and class indices ``[B]`` (or ``[T, B]``).
-
-        Raises:
-            TypeError, ValueError: for a malformed record, or targets that do not fit it.
-        """
-        _checks.record("mem_rec", mem_rec)
-        steps, batch, classes = mem_rec.shape
+    def _values(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        steps, batch, classes = rec.shape
         if self.time_var_targets:
             if not isinstance(targets, Tensor) or targets.shape != (steps, batch):
                 got = list(targets.shape) if isinstance(targets, Tensor) else type(targets).__name__
@@ -248,13 +216,13 @@ class mse_membrane_loss(Loss):
                     f"time_var_targets=True takes class indices of shape [T, B] = "
                     f"[{steps}, {batch}], got {got}."
                 )
-            _checks.labels(targets.flatten(), steps * batch, classes)
+            flat = _checks.labels(targets.flatten(), steps * batch, classes)
+            targets = flat.view(steps, batch)
         else:
-            targets = _checks.labels(targets, batch, classes)
-        mem = full_precision(mem_rec)
+            targets = self._labels(targets, batch, classes)
+        mem = full_precision(rec)
         wanted = on_off(targets, classes, self.on_target, self.off_target, mem)
-        per_step = F.mse_loss(mem, wanted.expand_as(mem), reduction="none").mean(-1)
-        return self.reduce(per_step, targets, classes)
+        return F.mse_loss(mem, wanted.expand_as(mem), reduction="none").mean(0), targets
 
 
 def on_off(targets: Tensor, num_classes: int, on: float, off: float, like: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from .. import _checks
-from ._reduction import full_precision
+from ._loss import full_precision
 
 __all__ = ["population_spikes"]
 
@@ -40,17 +40,15 @@ def population_spikes(spk_rec: Tensor, num_classes: int) -> Tensor:
 def per_class(spk_rec: Tensor, population_code: bool, num_classes: int | None) -> Tensor:
     """The record itself, or with ``population_code`` the spikes of each class's population."""
     if not population_code:
-        return _checks.record("spk_rec", spk_rec)
-    _checks.record("spk_rec", spk_rec)
-    num_classes = population_classes(population_code, num_classes)
+        return spk_rec
     return population_spikes(full_precision(spk_rec), num_classes)
 
 
 def population_classes(population_code: bool, num_classes: int | None) -> int | None:
     """Check that ``num_classes`` is given where a population code needs it."""
-    if not population_code:
+    if not _checks.flag("population_code", population_code):
         return None
-    if not num_classes:
+    if num_classes is None or num_classes is False:
         raise ValueError(
             f"population_code=True needs num_classes, the number of classes; got {num_classes!r}."
         )

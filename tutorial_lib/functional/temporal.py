@@ -7,17 +7,20 @@ step for a neuron that never fired) and 0 elsewhere: more drive, earlier spike.
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .. import _checks
-from ._reduction import Loss, Reduction, full_precision
+from ._loss import Loss, Reduction, full_precision
 from .losses import on_off
 
 __all__ = ["ce_temporal_loss", "first_spike_time", "mse_temporal_loss"]
+
+Inverse = Literal["negate", "reciprocal"]
 
 
 class _SpikeTimes(torch.autograd.Function):
@@ -58,11 +61,21 @@ def first_spike_time(spk_rec: Tensor) -> Tensor:
     Raises:
         TypeError, ValueError: for a malformed record.
     """
-    return _SpikeTimes.apply(full_precision(_checks.record("spk_rec", spk_rec)), 1)[0]
+    return _SpikeTimes.apply(full_precision(_checks.spikes("spk_rec", spk_rec)), 1)[0]
 
 
-class ce_temporal_loss(Loss):
-    r"""Cross entropy of inverted first-spike times: the target class shall fire first.
+class _TemporalLoss(Loss):
+    def __call__(self, spk_rec: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of spikes ``[T, B, C]``, 0 or 1, and targets: class indices ``[B]``.
+
+        Raises:
+            TypeError, ValueError: for a malformed record, or targets that do not fit it.
+        """
+        return self._reduce(*self._values(_checks.spikes("spk_rec", spk_rec), targets))
+
+
+class ce_temporal_loss(_TemporalLoss):
+    r"""Cross entropy of inverted first-spike times: the target class is to fire first.
 
     .. math:: L = -\log \frac{e^{f(t_y)}}{\sum_i e^{f(t_i)}}, \qquad
               f(t) = -t \;\text{("negate")} \quad\text{or}\quad \frac{1}{t+1}\;\text{("reciprocal")}
@@ -80,30 +93,21 @@ class ce_temporal_loss(Loss):
 
     def __init__(
         self,
-        inverse: Literal["negate", "reciprocal"] = "negate",
+        inverse: Inverse = "negate",
         reduction: Reduction = "mean",
         weight: Tensor | None = None,
     ) -> None:
-        if inverse not in ("negate", "reciprocal"):
-            raise ValueError(f"inverse must be 'negate' or 'reciprocal', got {inverse!r}.")
         super().__init__(reduction, weight)
-        self.inverse = inverse
+        self.inverse = _checks.choice("inverse", inverse, get_args(Inverse))
 
-    def __call__(self, spk_rec: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of spikes ``[T, B, C]`` and class indices ``[B]``.
-
-        Raises:
-            TypeError, ValueError: for a malformed record, or targets that do not fit it.
-        """
-        _checks.record("spk_rec", spk_rec)
-        targets = _checks.labels(targets, *spk_rec.shape[1:])
-        time = first_spike_time(spk_rec)
+    def _values(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        targets = self._labels(targets, *rec.shape[1:])
+        (time,) = _SpikeTimes.apply(full_precision(rec), 1)
         logits = -time if self.inverse == "negate" else 1 / (time + 1)
-        per_sample = F.cross_entropy(logits, targets, reduction="none")
-        return self.reduce(per_sample, targets, spk_rec.shape[-1])
+        return F.cross_entropy(logits, targets, reduction="none"), targets
 
 
-class mse_temporal_loss(Loss):
+class mse_temporal_loss(_TemporalLoss):
     r"""Mean squared distance of spike times to wanted times, both as shares of T.
 
     .. math:: L = \frac{1}{FC} \sum_{n,i} \left(\frac{t_{n,i} - t^*_{n,i}}{T}\right)^2
@@ -119,9 +123,9 @@ class mse_temporal_loss(Loss):
         tolerance: a distance below this many steps counts as none.
         multi_spike: compare the first F spikes instead of the first one. (snnTorch 1.0.0 erases
             the spikes of *all* neurons at each time it has found; ours does not.)
-        reduction, weight: see :class:`Loss`. No ``weight`` with ``target_is_time``. Spikes and
-            classes are always averaged; snnTorch sums them with "sum", keeps them with "none", and
-            weights the wrong axis.
+        reduction, weight: see :class:`Loss`; with ``multi_spike`` there is one value per spike,
+            sample and class, ``[F, B, C]``. No ``weight`` with ``target_is_time``. (snnTorch 1.0.0
+            weights the wrong axis.)
 
     Raises:
         ValueError: for a negative ``tolerance``, sequences of different length, or ``weight``
@@ -139,39 +143,34 @@ class mse_temporal_loss(Loss):
         weight: Tensor | None = None,
     ) -> None:
         super().__init__(reduction, weight)
-        if not tolerance >= 0:
+        self.target_is_time = _checks.flag("target_is_time", target_is_time)
+        self.multi_spike = _checks.flag("multi_spike", multi_spike)
+        self.tolerance = _checks.finite("tolerance", tolerance)
+        if self.tolerance < 0:
             raise ValueError(f"tolerance must be 0 or more steps, got {tolerance!r}.")
         if target_is_time and weight is not None:
-            raise ValueError("weight needs class indices as targets, but target_is_time is True.")
-        on = torch.as_tensor(on_target).reshape(-1)
-        off = torch.as_tensor(off_target).reshape(-1)
-        if len(on) != len(off):
             raise ValueError(
-                f"on_target and off_target must have the same length, got {len(on)} and {len(off)}."
+                "weight needs class indices as targets, but target_is_time is True: leave one out."
             )
-        if len(on) > 1 and not multi_spike:
+        self.on_target = _wanted("on_target", on_target)
+        self.off_target = _wanted("off_target", off_target)
+        on, off = len(self.on_target), len(self.off_target)
+        if on != off:
             raise ValueError(
-                f"on_target has {len(on)} times; set multi_spike=True to compare several spikes."
+                f"on_target and off_target must have the same length, got {on} and {off}."
             )
-        self.target_is_time = target_is_time
-        self.on_target = on.tolist()
-        self.off_target = off.tolist()
-        self.tolerance = tolerance
-        self.multi_spike = multi_spike
+        if on > 1 and not multi_spike:
+            raise ValueError(
+                f"on_target has {on} times; set multi_spike=True to compare several spikes."
+            )
 
-    def __call__(self, spk_rec: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of spikes ``[T, B, C]`` and targets (class indices ``[B]`` or times).
-
-        Raises:
-            TypeError, ValueError: for a malformed record, or targets that do not fit it.
-        """
-        _checks.record("spk_rec", spk_rec)
-        steps, batch, classes = spk_rec.shape
-        spikes = full_precision(spk_rec)  # bfloat16 cannot tell the steps 257 and 258 apart
+    def _values(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        steps, batch, classes = rec.shape
+        spikes = full_precision(rec)  # bfloat16 cannot tell the steps 257 and 258 apart
         if self.target_is_time:
             wanted = self._times(targets, batch, classes)
         else:
-            targets = _checks.labels(targets, batch, classes)
+            targets = self._labels(targets, batch, classes)
             pairs = zip(self.on_target, self.off_target, strict=True)
             wanted = torch.stack([on_off(targets, classes, *pair, spikes) for pair in pairs])
         wanted = torch.where(wanted < 0, wanted + steps, wanted)
@@ -181,27 +180,47 @@ class mse_temporal_loss(Loss):
                 f"from {wanted.min().item():g} to {wanted.max().item():g}."
             )
         times = _SpikeTimes.apply(spikes, len(wanted))
-        wanted = wanted.to(times)
-        distance = times - wanted
+        distance = times - wanted.to(times)
         # Forward zero, backward the gradient of a distance of zero: nothing.
         distance = torch.where(distance.abs() < self.tolerance, distance * 0, distance)
-        per_sample = (distance / steps).square().mean((0, -1))
-        return self.reduce(per_sample, targets, classes)
+        values = (distance / steps).square()
+        return (values if self.multi_spike else values[0]), targets
 
     def _times(self, targets: Tensor, batch: int, classes: int) -> Tensor:
-        times = torch.as_tensor(targets)
+        times = _real("targets", targets)
         if times.ndim == 1:
             times = times.expand(batch, -1)
         if times.ndim == 2:
             times = times.unsqueeze(0)
-        if times.ndim != 3 or times.shape[1:] != (batch, classes):
+        if times.ndim != 3 or times.shape[1:] != (batch, classes) or not len(times):
             want = "[F, B, C]" if self.multi_spike else "[B, C]"
             raise ValueError(
                 f"Wanted times must have the shape {want} with B = {batch}, C = {classes}, got "
-                f"{list(torch.as_tensor(targets).shape)}."
+                f"{list(_real('targets', targets).shape)}."
             )
         if len(times) > 1 and not self.multi_spike:
             raise ValueError(
                 f"Wanted times are given for {len(times)} spikes; set multi_spike=True to use them."
             )
         return times.to(torch.get_default_dtype())
+
+
+def _real(name: str, times: object) -> Tensor:
+    """Return ``times`` as a tensor of real numbers."""
+    try:
+        tensor = torch.as_tensor(times)
+    except (TypeError, ValueError, RuntimeError):
+        tensor = None
+    if tensor is None or tensor.is_complex() or tensor.dtype == torch.bool:
+        kind = type(times).__name__ if tensor is None else tensor.dtype
+        raise TypeError(f"{name} must hold times in steps, real numbers, got {kind}.")
+    return tensor
+
+
+def _wanted(name: str, times: int | list[int] | Tensor) -> list[float]:
+    wanted = _real(name, times).reshape(-1).tolist()
+    if not wanted or not all(math.isfinite(time) for time in wanted):
+        raise ValueError(
+            f"{name} must be a time in steps, or several with multi_spike, got {times!r}."
+        )
+    return wanted

@@ -74,7 +74,7 @@ def evaluate(
         for data, targets in loader:
             data, targets = data.to(device), targets.to(device)
             spk_rec, _ = forward_pass(net, num_steps, data)
-            hits += SF.accuracy_rate(spk_rec, targets) * len(targets)
+            hits += float(SF.accuracy_rate(spk_rec, targets)) * len(targets)
             if loss_fn is not None:
                 loss_sum += float(loss_fn(spk_rec, targets)) * len(targets)
             all_targets.append(targets.cpu())

@@ -110,7 +110,7 @@ def train(
                 _check_loss(part_loss, iteration)
                 (part_loss * share).backward()
                 loss += part_loss.item() * share
-                hits += SF.accuracy_rate(spk_rec, labels) * share
+                hits += float(SF.accuracy_rate(spk_rec, labels)) * share
             optimizer.step()
             history.iterations.append(iteration)
             history.loss.append(loss)
