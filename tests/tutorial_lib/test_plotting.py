@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -242,6 +243,15 @@ def test_traces_leave_spare_panels_out() -> None:
     assert len(plt.gcf().axes) == len(axes) == 4
 
 
+@pytest.mark.parametrize("draw", [splt.raster, splt.traces, splt.spike_count])
+def test_a_record_of_one_step_gets_a_hint(draw: Callable[..., Any]) -> None:
+    with pytest.warns(UserWarning, match=r"\[1, 9\] is drawn as 1 time step of 9 neurons.*data\.T"):
+        draw(torch.zeros(1, 9))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw(torch.zeros(9, 1))
+
+
 # spike_count
 
 
@@ -279,6 +289,23 @@ def test_frames_grow_to_the_total(spk: np.ndarray, interpolate: int) -> None:
         assert elapsed == pytest.approx(frame / interpolate)
     assert seen[-1][0] == spk.sum(axis=0).tolist()
     assert ax.get_children() == before, "frames must move the artists, not add any"
+
+
+def test_shades_and_positions_are_those_of_snntorch(spikes: torch.Tensor) -> None:
+    figure, ax = plt.subplots()
+    steps = len(spikes)
+    anim = splt.spike_count(spikes, figure, ax, list("abcdefghij"), steps, True, 2, True, 30, 1e-3)
+    shades = tagged(ax.patches, "decoration")
+    assert shades and all(0 <= patch.get_x() for patch in shades)
+    assert anim._interval == 30 and ax.get_xlim() == (0, steps * 1.06)
+    assert len(watch(anim, lambda: None)) == 2 * steps
+    plain, shaded = plt.subplots(), plt.subplots()
+    for pair, shades in ((plain, False), (shaded, True)):
+        splt.spike_count(spikes, *pair, gridshader=shades)
+    assert splt.describe(plain[0]) == splt.describe(shaded[0])
+    images = torch.rand(6, 4, 5)
+    anim = splt.animator(images, *plt.subplots(), 5, 70, "plasma")
+    assert anim._interval == 70 and len(watch(anim, lambda: None)) == 5
 
 
 def test_time_step_gives_seconds(spikes: torch.Tensor) -> None:
@@ -475,6 +502,14 @@ REFUSED: list[tuple[str, Callable[[], Any], tuple[str, ...]]] = [
     ("traces titles", lambda: splt.traces(MEM, titles=["a"]), ("4 titles", "got 1")),
     ("traces figure", lambda: splt.traces(MEM, fig=plt.subplots()[0]), ("empty",)),
     ("traces pair", lambda: splt.traces(MEM, SPK[:, :2]), (r"\[20, 4\]", r"\[20, 2\]")),
+    ("traces grid", lambda: splt.traces(MEM, dim=1), ("dim must be two integers", "got 1", "dim=")),
+    ("traces grid parts", lambda: splt.traces(MEM, dim=(2.5, 2)), ("two integers", r"\(2.5, 2\)")),
+    ("traces title", lambda: splt.traces(MEM, titles=3), ("list of 4 names", "got 3")),
+    ("traces height", lambda: splt.traces(MEM, SPK, spk_height=5), ("snnTorch", "leave it out")),
+    ("traces height text", lambda: splt.traces(MEM, spk_height="5"), ("number", "'5'")),
+    ("count labels", lambda: splt.spike_count(SPK, labels=3), ("list of 4 names", "got 3")),
+    ("count animate", lambda: splt.spike_count(SPK, animate="no"), ("True or False", "'no'")),
+    ("count shades", lambda: splt.spike_count(SPK, gridshader=SPK), ("True or False",)),
     ("count batch", lambda: splt.spike_count(BATCH), (r"\[50, 128, 10\]", r"spk_rec\[:, 0\]")),
     ("count turned", lambda: splt.spike_count(SPK.T, labels="abcd"), ("labels",)),
     ("count order", lambda: splt.spike_count(SPK.T, labels=list("abcd")), (r"\[4, 20\]", "data.T")),
@@ -488,10 +523,17 @@ REFUSED: list[tuple[str, Callable[[], Any], tuple[str, ...]]] = [
     ("count figure", lambda: splt.spike_count(SPK, plt.figure(), plt.subplots()[1]), ("figure",)),
     ("count choice", lambda: splt.spike_count(SPK, plt.subplots(2)[0]), ("2 axes",)),
     ("animator", lambda: splt.animator(BATCH[None]), (r"\[1, 50, 128, 10\]", "pick one")),
+    ("animator map", lambda: splt.animator(BATCH, cmap=1), ("name of a color map", "got 1")),
+    ("animator map name", lambda: splt.animator(BATCH, cmap="x"), ("matplotlib", "'x'", "cividis")),
+    ("player mode", lambda: splt.to_html(splt.animator(BATCH[:2]), default_mode=1), ("once", "1")),
     ("player", lambda: splt.to_html(plt.figure()), ("Figure", "animate=True")),
     ("maps batch", lambda: splt.feature_maps(torch.zeros(5, 2, 3, 4, 4)), ("5, 2, 3, 4, 4", r"spk\[:, 0\]")),  # noqa: E501
     ("maps axes", lambda: splt.feature_maps(torch.zeros(5, 3, 4, 4), plt.subplots(2)[1]), ("3", "2")),  # noqa: E501
     ("maps columns", lambda: splt.feature_maps(torch.zeros(5, 3, 4, 4), columns=0), ("got 0",)),
+    ("maps rate", lambda: splt.feature_maps(BATCH[:, :, None, :], rate="yes"), ("True or False",)),
+    ("maps map", lambda: splt.feature_maps(BATCH[:, :, None, :], cmap=1), ("color map", "got 1")),
+    ("curves floors", lambda: splt.training_curves([1], [1.0], floors=2.3), ("map names", "2.3")),
+    ("curves floor", lambda: splt.training_curves([1], [1.0], floors={"a": "x"}), ("'x'",)),
     ("curves lengths", lambda: splt.training_curves([1, 2], [1.0]), (r"\[2\]", r"\[1\]")),
     ("curves NaN", lambda: splt.training_curves([1, 2], [1.0, np.nan]), ("nan", r"\[1\]")),
     ("curves half", lambda: splt.training_curves([1], [1.0], accuracy=[0.5]), ("together",)),
@@ -501,6 +543,7 @@ REFUSED: list[tuple[str, Callable[[], Any], tuple[str, ...]]] = [
     ("confusion undecided", lambda: splt.confusion_matrix([-1], [0], 3), ("-1",)),
     ("confusion lengths", lambda: splt.confusion_matrix([0, 1], [0], 3), (r"\[2\]", r"\[1\]")),
     ("confusion parts", lambda: splt.confusion_matrix([0.5], [0], 3), ("whole", "0.5")),
+    ("confusion many", lambda: splt.confusion_matrix([0], [0], 10**30), ("at most 200",)),
     ("confusion labels", lambda: splt.confusion_matrix([0], [0], 3, labels=["a"]), ("3 names",)),
     ("surrogates list", lambda: splt.surrogate_curves([surrogate.atan()]), ("list",)),
     ("surrogates none", lambda: splt.surrogate_curves({}), ("empty",)),

@@ -137,6 +137,8 @@ def _bands(ax: Axes) -> Iterator[Band]:
     for patch in ax.patches:
         if not isinstance(patch, Rectangle) or not patch.get_visible():
             continue
+        if patch.get_gid() == "decoration":
+            continue
         if patch.get_data_transform() == ax.get_xaxis_transform(which="grid"):
             yield Band(_name(patch), patch.get_x(), patch.get_x() + patch.get_width())
         elif patch.get_data_transform() == ax.get_yaxis_transform(which="grid"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -107,11 +109,12 @@ def names(labels: Sequence[Any] | None, shape: Sequence[int]) -> list[str]:
     """Return one label per class of a record ``[T, C]``; the class numbers when none are given.
 
     Raises:
-        ValueError: if their number is not ``C``.
+        ValueError: if their number is not ``C``. TypeError: if they are no sequence.
     """
     count = shape[-1]
     if labels is None:
         return [str(i) for i in range(count)]
+    sequence("labels", labels, count)
     if isinstance(labels, str) or len(labels) != count:
         hint = " Time comes first: pass data.T." if len(labels) == shape[0] else ""
         raise ValueError(
@@ -119,6 +122,45 @@ def names(labels: Sequence[Any] | None, shape: Sequence[int]) -> list[str]:
             f"got {len(labels)}: {labels!r}.{hint}"
         )
     return [str(label) for label in labels]
+
+
+def sequence(name: str, values: Any, count: int) -> None:
+    """Raise ``TypeError`` unless ``values`` has a length; the message asks for ``count`` names."""
+    if not hasattr(values, "__len__") or isinstance(values, (Mapping, set)):
+        raise TypeError(
+            f"{name} must be a list of {count} names, got {values!r} ({type(values).__name__})."
+        )
+
+
+def color_map(name: str, cmap: Any) -> Any:
+    """Return ``cmap`` if it is the name of a color map of matplotlib's, or a Colormap.
+
+    Raises:
+        TypeError: for anything else. ValueError: for an unknown name.
+    """
+    if isinstance(cmap, mpl.colors.Colormap):
+        return cmap
+    if not isinstance(cmap, str):
+        raise TypeError(
+            f"{name} must be the name of a color map, got {cmap!r}. 'cividis' and 'plasma' are two."
+        )
+    if cmap not in mpl.colormaps:
+        raise ValueError(
+            f"{name} must be the name of a color map of matplotlib's, got {cmap!r}. 'cividis' and "
+            "'plasma' are two; list(matplotlib.colormaps) has all."
+        )
+    return cmap
+
+
+def hint_time_first(name: str, shape: Sequence[int]) -> None:
+    """Warn of a record of a single time step: most often its axes are swapped."""
+    if shape[0] == 1 and len(shape) > 1 and max(shape[1:]) > 1:
+        warnings.warn(
+            f"{name} of shape {list(shape)} is drawn as 1 time step of {np.prod(shape[1:])} "
+            f"neurons, as time comes first. For one neuron over time pass {name}[0]; to swap the "
+            f"axes, {name}.T.",
+            stacklevel=3,
+        )
 
 
 def axes_list(axes: Any, count: int) -> np.ndarray:

@@ -38,7 +38,6 @@ def animator(
     data: Any,
     fig: Figure | SubFigure | None = None,
     ax: Axes | None = None,
-    *,
     num_steps: int | None = None,
     interval: float = 40,
     cmap: str = style.CMAP,
@@ -63,6 +62,7 @@ def animator(
     values = _inputs.record("data", data, "[T, H, W]", "pick one sample and channel, data[:, 0, 0]")
     count = _inputs.steps(num_steps, values.shape)
     _checks.positive("interval", interval)
+    cmap = _inputs.color_map("cmap", cmap)
     ax = _inputs.canvas(fig, ax, 3.4, 3.6, shown=False)
 
     low, high = values.min(), values.max()
@@ -119,8 +119,10 @@ def to_html(
             "spike_count(..., animate=True) and animator(...) return one."
         )
     _checks.positive("dpi", dpi)
-    if default_mode not in ("once", "loop"):
-        raise ValueError(f'default_mode must be "once" or "loop", got {default_mode!r}.')
+    _checks.choice("default_mode", default_mode, ("once", "loop"))
+    _checks.flag("close", close)
+    if alt is not None and not isinstance(alt, str):
+        raise TypeError(f"alt must be a sentence or None, got {alt!r}.")
     if interval is None:
         interval = getattr(anim, "_interval", 40)
     interval = _checks.positive("interval", interval)

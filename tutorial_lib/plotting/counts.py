@@ -21,10 +21,10 @@ def spike_count(
     fig: Figure | SubFigure | None = None,
     ax: Axes | None = None,
     labels: Sequence[Any] | None = None,
-    *,
     num_steps: int | None = None,
     animate: bool = False,
     interpolate: int = 1,
+    gridshader: bool = False,
     interval: float = 60,
     time_step: float | None = None,
 ) -> Axes | FuncAnimation:
@@ -42,6 +42,7 @@ def spike_count(
         animate: let the bars grow, one frame per time step; the last frame shows the total. Show it
             with :func:`to_html`.
         interpolate: frames per time step; more let the time line move more smoothly.
+        gridshader: shade every second stretch between two ticks (snnTorch does by default).
         interval: milliseconds between two frames.
         time_step: length of a time step in seconds: times are then given in seconds.
 
@@ -56,6 +57,8 @@ def spike_count(
     _inputs.binary("data", values)
     names = _inputs.names(labels, values.shape)
     count = _inputs.steps(num_steps, values.shape)
+    _checks.flag("animate", animate)
+    _checks.flag("gridshader", gridshader)
     _checks.at_least_one("interpolate", interpolate)
     _checks.positive("interval", interval)
     seconds = None if time_step is None or time_step is False else time_step
@@ -64,7 +67,13 @@ def spike_count(
     height = float(np.clip(1.2 + 0.27 * len(names), 2.2, 8))
     ax = _inputs.canvas(fig, ax, 6.4, height, shown=not animate)
 
+    _inputs.hint_time_first("data", values.shape)
     bars = _Bars(ax, values[:count].cumsum(axis=0), names, seconds, moving=animate)
+    if gridshader:
+        edges = ax.get_xticks()
+        for left, right in zip(edges[:-1:2], edges[1::2], strict=False):
+            ax.axvspan(left, right, color=style.PALE, zorder=0, linewidth=0, gid="decoration")
+        ax.set_xlim(0, count * 1.06)
     if not animate:
         bars.show(count)
         return ax

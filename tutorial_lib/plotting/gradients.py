@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from .. import _checks
 from . import _inputs, style
 
 
@@ -57,6 +58,7 @@ def surrogate_curves(
             "x must be at least 2 rising numbers of shape [N], got the shape "
             f"{list(points.shape)}: torch.linspace(-1, 1, 401) is one."
         )
+    _checks.flag("primitive", primitive)
     kinds = ["primitive", "derivative"] if primitive else ["derivative"]
     curves = {
         kind: {name: _values(kind, name, s, points) for name, s in surrogates.items()}

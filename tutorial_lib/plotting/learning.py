@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from .. import _checks
 from . import _inputs, style
 
+MAX_CLASSES = 200
+
 
 def training_curves(
     loss_iterations: Any,
@@ -40,8 +42,13 @@ def training_curves(
             axes. TypeError: for anything that holds no numbers.
     """
     x_loss, y_loss = _pair("loss_iterations", loss_iterations, "loss", loss)
+    if floors is not None and not isinstance(floors, Mapping):
+        raise TypeError(
+            f"floors must map names to heights, got {floors!r}. "
+            'Write floors={"ln 10": math.log(10)}.'
+        )
     levels = {
-        str(name): float(_inputs.array(f"floors[{name!r}]", value).item())
+        str(name): _checks.finite(f"floors[{name!r}]", value)
         for name, value in (floors or {}).items()
     }
     if (accuracy is None) != (accuracy_iterations is None):
@@ -119,7 +126,11 @@ def confusion_matrix(
         ValueError: for another rank, unequal lengths, classes out of range or no integers, or a
             wrong number of labels. TypeError: for anything that holds no numbers.
     """
-    _checks.at_least_one("num_classes", num_classes)
+    if _checks.at_least_one("num_classes", num_classes) > MAX_CLASSES:
+        raise ValueError(
+            f"num_classes must be at most {MAX_CLASSES}, so that the cells can be read, got "
+            f"{num_classes}."
+        )
     truth = _classes("targets", targets, 0, num_classes)
     guess = _classes("predictions", predictions, -1, num_classes)
     if truth.shape != guess.shape:

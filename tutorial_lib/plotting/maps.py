@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from .. import _checks
 from . import _inputs, style
 
 
@@ -42,9 +43,10 @@ def feature_maps(
     steps, channels, height, width = values.shape
     if columns is None:
         columns = _columns(channels)
-    elif isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
-        raise ValueError(f"columns must be an integer of 1 or more, got {columns!r}.")
+    _checks.at_least_one("columns", columns)
     columns = min(columns, channels)
+    _checks.flag("rate", rate)
+    cmap = _inputs.color_map("cmap", cmap)
     if axes is None:
         rows = math.ceil(channels / columns)
         panel = min(1.15, 7.6 / columns)  # a page of the book is 9 inches wide

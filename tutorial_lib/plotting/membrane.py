@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
+from .. import _checks
 from . import _inputs, style
 
 MAX_PANELS = 64
@@ -108,10 +110,13 @@ def traces(
     rows, columns = _grid(dim, values.shape)
     if titles is None:
         titles = [f"neuron {i}" for i in range(count)]
-    elif isinstance(titles, str) or len(titles) != count:
+    else:
+        _inputs.sequence("titles", titles, count)
+    if isinstance(titles, str) or len(titles) != count:
         raise ValueError(f"titles must be a list of {count} titles, got {len(titles)}: {titles!r}.")
     limit = _threshold(threshold)
     _height(spk_height)
+    _inputs.hint_time_first("data", values.shape)
     if fig is not None and not isinstance(fig, (Figure, SubFigure)):
         raise TypeError(f"fig must be a matplotlib Figure or None, got {type(fig).__name__}.")
     if fig is not None and fig.axes:
@@ -170,9 +175,10 @@ def _threshold(threshold: Any) -> float | None:
 
 
 def _height(spk_height: float) -> None:
-    if not 0 < spk_height <= 0.3:
+    if not 0 < _checks.finite("spk_height", spk_height) <= 0.3:
         raise ValueError(
-            f"spk_height is a share of the panel's height, above 0 and up to 0.3, got {spk_height}."
+            "spk_height is a share of the panel's height, above 0 and up to 0.3, got "
+            f"{spk_height!r}. snnTorch's is in units of the data: leave it out."
         )
 
 
@@ -186,7 +192,14 @@ def _grid(dim: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[int, int
     if dim is None:
         columns = math.ceil(math.sqrt(count))
         return math.ceil(count / columns), columns
-    rows, columns = dim
+    try:
+        rows, columns = dim
+        rows, columns = operator.index(rows), operator.index(columns)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"dim must be two integers, the rows and columns of the grid, got {dim!r}. "
+            "dim=(2, 3) has room for 6 neurons; leave it out for a grid that fits."
+        ) from None
     if min(rows, columns) < 1 or rows * columns < count:
         raise ValueError(
             f"dim must have room for the {count} neurons of data of shape {list(shape)}, got "

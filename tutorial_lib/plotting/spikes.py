@@ -24,6 +24,9 @@ def raster(data: Any, ax: Axes | None = None, **kwargs: Any) -> PathCollection:
     Returns:
         The collection of marks, of the gid ``raster``; its offsets are pairs (time step, neuron).
 
+    Warns:
+        UserWarning: for a single time step of several neurons, ``[1, N]``: the axes may be swapped.
+
     Raises:
         ValueError: for a scalar, an empty axis, or values other than 0 and 1.
         TypeError: for anything that is no tensor or array of numbers.
@@ -36,6 +39,7 @@ def raster(data: Any, ax: Axes | None = None, **kwargs: Any) -> PathCollection:
         )
     _inputs.binary("data", values)
     _inputs.axes_or_none("ax", ax)
+    _inputs.hint_time_first("data", values.shape)
     flattened = values.ndim > 2
     values = values.reshape(len(values), -1)
     num_steps, neurons = values.shape
