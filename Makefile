@@ -12,15 +12,14 @@ PEERS := $(VENV)/.peers
 NOTEBOOKS := $(patsubst %.py,%.ipynb,$(sort $(wildcard notebooks/[0-9][0-9]_*.py)))
 # Two workers with a thread each: more threads than cores make small networks slower.
 QUICK := OMP_NUM_THREADS=1 TUTORIAL_LIB_SOURCE=digits
-# The build of the package itself uses the pinned setuptools too, with an old pip and a new one.
-PINNED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
 PIP := -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test book browser bench triton notebooks baselines clean
 
 help:
-	@echo 'make lab        open the course in JupyterLab (make lab ARGS="--no-browser --port 9999")'
+	@echo 'make lab        open your own copies of the notebooks, in my_course/, in JupyterLab; they are'
+	@echo '                brought up to date first (make lab ARGS="--no-browser --port 9999")'
 	@echo 'make test       lint, compare notebooks with their sources, run all tests and notebooks'
 	@echo 'make book       build the book in book/_build/html; a warning or a failing cell fails it'
 	@echo 'make browser    look at every page of the book, and at JupyterLab, in headless Chromium'
@@ -35,18 +34,9 @@ help:
 
 setup: $(INSTALLED)
 
-# The stamps are written last: what broke off is taken up again next time.
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) tools/check_python.py
-	@echo "Installing the course into $(VENV). Once only; it takes one to five minutes."
-	@echo "  (1/3) an empty environment"
-	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@echo "  (2/3) PyTorch, the largest part"
-	@$(PINNED) $(PY) $(PIP) install torch torchvision
-	@echo "  (3/3) JupyterLab, the tools for tests and book, the course's own library"
-	@$(PINNED) $(PY) $(PIP) install --editable '.[dev]'
-	@touch $@
-	@echo "Installed."
+	@$(PYTHON) tools/install.py
 
 # What tests/test_colab.py installs, fetched here so that the test itself needs no network.
 $(COLAB_WHEELS)/.fetched: tests/colab.txt $(INSTALLED)
