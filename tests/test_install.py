@@ -1,4 +1,4 @@
-"""`make setup` recovers from any interruption, with a venv and a pip that do little, step by step."""
+"""`make setup` recovers from any interruption; venv and pip are small ones that can be stopped."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ step()
 site = venv / "lib" / "python3" / "site-packages"
 python = venv / "bin" / "python"
 python.parent.mkdir(exist_ok=True)
-paths = f"{site}:{fakes}"
-python.write_text(f'#!/bin/sh\\nSITE="{site}" PYTHONPATH="{paths}" exec {sys.executable} -S "$@"\\n')
+settings = f'SITE="{site}" PYTHONPATH="{site}:{fakes}"'
+python.write_text(f'#!/bin/sh\\n{settings} exec {sys.executable} -S "$@"\\n')
 python.chmod(0o755)
 step()
 (site / "pip").mkdir(parents=True)
