@@ -161,7 +161,7 @@ def time_to_accuracy(
         training.seed_everything(0)
         contender = contenders.MAKERS[name]()
         contender.net.to(device)
-        loader = data.loaders(digits, BATCH, seed=0).train
+        loader = data.loaders(digits, BATCH).train
         seconds, iteration = 0.0, 0
         accuracy = 0.0
         while accuracy < goal and iteration < limit:

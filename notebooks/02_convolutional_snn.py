@@ -58,7 +58,8 @@ from tutorial_lib import plotting as splt
 
 # %%
 digits = data.load()
-loaders = data.loaders(digits, batch_size=128, seed=0)
+loaders = data.loaders(digits, batch_size=128)
+torch.manual_seed(0)  # the order of the batches follows the seed
 images, targets = next(iter(loaders.train))
 
 # %% [markdown]

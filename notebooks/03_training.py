@@ -57,7 +57,7 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 # %%
 digits = data.load()
-loaders = data.loaders(digits, batch_size=128, seed=0)
+loaders = data.loaders(digits, batch_size=128)
 num_steps = 50
 
 # %% [markdown]
@@ -526,7 +526,7 @@ print(f"{legs} x {leg} iterations of 128 images on {digits.source}")
 
 # %%
 training.seed_everything(5)
-loaders = data.loaders(digits, batch_size=128, seed=5)
+loaders = data.loaders(digits, batch_size=128)
 net = networks.conv_net(beta=0.5, spike_grad=surrogate.fast_sigmoid(slope=25)).to(device)
 optimizer = torch.optim.Adam(net.parameters(), lr=1e-2, betas=(0.9, 0.999))
 history, tests = training.History(), {0: training.evaluate(net, loaders.test, num_steps)}

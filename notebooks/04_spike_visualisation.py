@@ -62,7 +62,7 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 # %%
 digits = data.load()
-loaders = data.loaders(digits, batch_size=128, seed=0)
+loaders = data.loaders(digits, batch_size=128)
 num_steps = 50
 iterations = 100 if digits.source == "mnist" else 40
 

@@ -65,7 +65,8 @@ from tutorial_lib.plotting import style
 
 # %%
 digits = data.load()
-images, targets = next(iter(data.loaders(digits, batch_size=32, seed=0).train))
+training.seed_everything(0)
+images, targets = next(iter(data.loaders(digits, batch_size=32).train))
 num_steps, beta = 50, 0.5
 spike_grad = surrogate.fast_sigmoid(slope=25)
 
@@ -813,7 +814,7 @@ def short_run(steps, seed, iterations=60):
     training.seed_everything(seed)
     small = networks.conv_net(beta=beta, spike_grad=spike_grad)
     optimizer = torch.optim.Adam(small.parameters(), lr=1e-2)
-    loader = data.loaders(digits, batch_size=128, seed=seed).train
+    loader = data.loaders(digits, batch_size=128).train
     settings = {"num_iterations": iterations, "progress": False}
     training.train(small, loader, optimizer, SF.ce_rate_loss(), steps, **settings)
     return training.evaluate(small, test, steps)

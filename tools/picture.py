@@ -20,7 +20,7 @@ OUTPUT = Path(__file__).resolve().parent.parent / "book" / "_static" / "readme.p
 def main() -> None:
     """Train for 100 iterations on the embedded digits; draw the first test image that is right."""
     digits = data.load("digits")
-    loaders = data.loaders(digits, batch_size=128, seed=0)
+    loaders = data.loaders(digits, batch_size=128)
     training.seed_everything(0)
     net = networks.conv_net(spike_grad=surrogate.fast_sigmoid(slope=25))
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)

@@ -1,8 +1,9 @@
-"""Input checks shared by all rooms: each message says what came, what was expected, what to do."""
+"""Input checks that all modules share: each message says what came, what was expected, what to do."""
 
 from __future__ import annotations
 
 import math
+import numbers
 
 import torch
 from torch import Tensor
@@ -21,18 +22,38 @@ def positive(name: str, value: float) -> float:
     return number
 
 
-def at_least_one(name: str, value: int) -> int:
-    """Return ``value`` if it is an integer of 1 or more.
+def at_least_one(name: str, value: int, at_most: int = 2**31 - 1) -> int:
+    """Return ``value`` as an int if it is an integer from 1 to ``at_most``.
 
     Raises:
         TypeError: if it is no integer.
-        ValueError: if it is below 1.
+        ValueError: if it is below 1 or above ``at_most``.
     """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__}).")
-    if value < 1:
+    number = _integer(name, value)
+    if number < 1:
         raise ValueError(f"{name} must be at least 1, got {value}.")
-    return value
+    if number > at_most:
+        raise ValueError(f"{name} must be at most {at_most:,}, got {value}.")
+    return number
+
+
+def seed(value: int) -> int:
+    """Return ``value`` as an int if every generator (Python, NumPy, torch) takes it as a seed.
+
+    Raises:
+        TypeError: if it is no integer.
+        ValueError: if it is not in [0, 2**32).
+    """
+    number = _integer("seed", value)
+    if not 0 <= number < 2**32:
+        raise ValueError(f"seed must lie between 0 and 2**32 - 1, got {value}.")
+    return number
+
+
+def _integer(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__}).")
+    return int(value)
 
 
 def fraction(name: str, value: float) -> float:

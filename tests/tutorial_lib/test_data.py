@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from torch.utils.data import TensorDataset
 
 from tests.small_mnist import check_form, install, pack, same, tensors
-from tutorial_lib import data
-from tutorial_lib.data._loaders import split
+from tutorial_lib import data, training
+from tutorial_lib.data._splits import split
 
 REAL = os.environ.get("TUTORIAL_LIB_DATA", "")
 mnist = pytest.fixture(autouse=True)(install)
@@ -99,7 +99,7 @@ def test_split_is_a_partition_fixed_by_the_seed(drawn: st.DataObject) -> None:
     total = drawn.draw(st.integers(1, 300))
     first = drawn.draw(st.integers(0, total))
     second = drawn.draw(st.integers(0, total - first))
-    seed = drawn.draw(st.integers(0, 2**63 - 1))
+    seed = drawn.draw(st.integers(0, 2**32 - 1))
     parts = split(total, [first, second], seed)
     assert [len(part) for part in parts] == [first, second, total - first - second]
     assert torch.cat(parts).sort().values.tolist() == list(range(total))
@@ -109,7 +109,7 @@ def test_split_is_a_partition_fixed_by_the_seed(drawn: st.DataObject) -> None:
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.integers(0, 2**40), st.floats(0.01, 0.99))
+@given(st.integers(0, 2**32 - 2), st.floats(0.01, 0.99))
 def test_loaded_splits(seed: int, fraction: float) -> None:
     one = data.load("digits", val_fraction=fraction, seed=seed, verbose=False)
     assert same(one, data.load("digits", val_fraction=fraction, seed=seed, verbose=False))
@@ -123,14 +123,17 @@ def test_loaded_splits(seed: int, fraction: float) -> None:
     assert not torch.equal(tensors(one)[4], tensors(other)[4])
 
 
-def test_nothing_here_uses_the_global_generator(root: Path) -> None:
+def test_only_the_training_loader_uses_the_global_generator(root: Path) -> None:
     before = torch.get_rng_state()
     digits = data.load("mnist", root=root)
     data.load("digits")
     data.subset(digits.train, 5)
-    for loader in data.loaders(digits, batch_size=8):
+    train, *others = data.loaders(digits, batch_size=8)
+    for loader in others:
         list(loader)
     assert torch.equal(torch.get_rng_state(), before)
+    list(train)
+    assert not torch.equal(torch.get_rng_state(), before)
 
 
 # Loaders and subsets
@@ -148,18 +151,27 @@ SIZE = st.integers(1, 60)
 
 
 @given(SIZE, SIZE, SIZE, st.integers(1, 70), st.integers(0, 9))
-def test_loaders_drop_and_repeat_nothing(a: int, b: int, c: int, batch: int, seed: int) -> None:
+def test_loaders_drop_nothing_and_follow_the_global_seed(
+    a: int, b: int, c: int, batch: int, seed: int
+) -> None:
+    """The same cell twice gives the same batches; two epochs differ."""
     digits = data.Digits(numbered(a), numbered(b), numbered(c), "digits", "Made up.")
-    train, val, test = data.loaders(digits, batch_size=batch, seed=seed)
-    first, second = order(train), order(train)
+    train, val, test = data.loaders(digits, batch_size=batch)
+
+    def cell(seed: int) -> list[list[int]]:
+        training.seed_everything(seed)
+        epochs = []
+        for _ in range(2):
+            epochs.append(order(train))
+            assert order(val) == list(range(b)) and order(test) == list(range(c))
+        return epochs
+
+    first, second = cell(seed)
+    assert cell(seed) == [first, second]
     assert sorted(first) == sorted(second) == list(range(a))
-    assert order(val) == list(range(b)) and order(test) == list(range(c))
     assert len(train) == math.ceil(a / batch) and len(next(iter(test))[0]) == min(batch, c)
-    fresh = data.loaders(digits, batch_size=batch, seed=seed).train
-    assert [order(fresh), order(fresh)] == [first, second]
     if a > 30:
-        assert first != second and first != list(range(a))
-        assert order(data.loaders(digits, batch_size=batch, seed=seed + 1).train) != first
+        assert first != second and first != list(range(a)) and cell(seed + 1)[0] != first
 
 
 @given(st.integers(1, 80), st.data())
@@ -193,7 +205,7 @@ def test_subset(total: int, drawn: st.DataObject) -> None:
         ({"val_fraction": "a"}, TypeError, "val_fraction must be a number, got 'a'"),
         ({"val_fraction": 1e-6}, ValueError, "leaves 0 for validation and 1,497 for training"),
         ({"seed": -1}, ValueError, "seed must lie between 0 and .*got -1"),
-        ({"seed": 2**63}, ValueError, "seed must lie between 0"),
+        ({"seed": 2**32}, ValueError, "seed must lie between 0"),
         ({"seed": 0.5}, TypeError, "seed must be an integer, got 0.5"),
         ({"seed": True}, TypeError, "seed must be an integer, got True"),
     ],
@@ -212,7 +224,6 @@ def test_load_refuses(
         (data.loaders, {"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
         (data.loaders, {"batch_size": 12.5}, TypeError, "batch_size must be an integer, got 12.5"),
         (data.loaders, {"batch_size": True}, TypeError, "batch_size must be an integer, got True"),
-        (data.loaders, {"seed": -1}, ValueError, "seed must lie"),
         (data.loaders, {"digits": numbered(3)}, TypeError, "data.load.. returns, got TensorDat"),
         (data.subset, {"n": 0}, ValueError, "n must be at least 1, got 0"),
         (data.subset, {"n": 11}, ValueError, "at most the 10 samples of the data set, got 11"),

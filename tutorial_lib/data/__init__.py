@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from ._files import DamagedFileError, DataError, DownloadError, MissingFilesError
 from ._load import Digits, enlarged, load
-from ._loaders import Loaders, loaders, subset
+from ._loaders import Loaders, loaders
+from ._splits import subset
 
 __all__ = [
     "DamagedFileError",

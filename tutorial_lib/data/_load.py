@@ -14,7 +14,7 @@ from torch.utils.data import TensorDataset
 from .. import _checks
 from ._download import download as _download
 from ._files import DataError, MissingFilesError, Place, RawMNIST, find_place, read
-from ._loaders import check_seed, split
+from ._splits import split
 
 Source = Literal["auto", "mnist", "digits"]
 
@@ -96,15 +96,14 @@ def load(
     _check_source("source", source)
     if root is not None and not (isinstance(root, (str, Path)) and str(root)):
         raise TypeError(f"root must be the path of a folder or None, got {root!r}.")
-    for name, flag in (("download", download), ("verbose", verbose)):
-        if not isinstance(flag, bool):
-            raise TypeError(f"{name} must be True or False, got {flag!r}.")
+    _checks.flag("download", download)
+    _checks.flag("verbose", verbose)
     if val_fraction is not None and not 0 < _checks.fraction("val_fraction", val_fraction) < 1:
         raise ValueError(
             f"val_fraction must lie strictly between 0 and 1, got {val_fraction!r}: training and "
             "validation both need samples."
         )
-    check_seed(seed)
+    _checks.seed(seed)
 
     asked = f'source="{source}" asks for it'
     if source == "auto" and os.environ.get("TUTORIAL_LIB_SOURCE"):

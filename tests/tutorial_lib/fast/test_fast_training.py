@@ -65,7 +65,7 @@ def curve(digits: data.Digits, schedule: str, dtype: torch.dtype) -> list[float]
     """
     net = dense(784, 20, seed=3).to(dtype)
     batches = [
-        (images.to(dtype), targets) for images, targets in data.loaders(digits, 48, seed=3).train
+        (images.to(dtype), targets) for images, targets in data.loaders(digits, 48).train
     ]
 
     def simulate(images: Tensor) -> tuple[Tensor, Tensor]:
