@@ -1,4 +1,4 @@
-"""Input checks that all modules share: each message says what came, what was expected, what to do."""
+"""Input checks that all modules share: what came, what was expected, what to do."""
 
 from __future__ import annotations
 
