@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import hashlib
+import io
+import struct
+from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from .. import _checks
+from ..neurons import Leaky
+from . import _files
 from ._devices import device_of
+from ._guards import check_optimizer, check_weights
 from ._history import History
+
+# torch.save writes a zip file, and a zip file ends in a comment. Ours is this mark and the SHA-256
+# of all that stands before it: a changed byte is noticed wherever it is.
+MARK, DIGEST = b"tutorial_lib sha256 ", 64
 
 
 def save_checkpoint(
@@ -20,15 +30,18 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer | None = None,
     history: History | None = None,
     *,
+    settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Save state dicts, never the pickled model: what is loaded later is data, not code.
 
-    The file is written beside its final name first, so a crash leaves no half-written checkpoint.
+    The file appears whole or not at all, and carries a checksum. It can be read with
+    ``torch.load(path, weights_only=True)`` as well; ``["net"]`` is the network's state dict.
 
     Args:
         path: file to write; its folder must exist.
         net, optimizer, history: what to save.
+        settings: numbers and texts by name, to tell later how the network was trained.
         overwrite: replace a file that is there.
 
     Returns:
@@ -36,31 +49,33 @@ def save_checkpoint(
 
     Raises:
         FileExistsError: if the file exists and ``overwrite`` is False.
-        IsADirectoryError: if ``path`` is a folder.
-        FileNotFoundError: if its folder does not exist.
+        OSError: if it cannot be written: ``path`` is a folder, its folder does not exist or is
+            read-only, the disk is full. A file that was there is as before.
+        ValueError: if a weight is NaN or infinite, the optimizer is another network's, or the
+            history's lists differ in length.
+        TypeError: for an argument of the wrong type.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder. Give the name of a file in it, as net.pt.")
+    device_of(net)
+    _checks.flag("overwrite", overwrite)
+    path = _files.check_path("path", path)
     if path.exists() and not overwrite:
         raise FileExistsError(
             f"{path} exists already. Choose another name, or pass overwrite=True to replace it."
         )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"The folder {path.parent} does not exist. Create it first.")
-    content = {"net": net.state_dict()}
+    content: dict[str, Any] = {"net": net.state_dict()}
+    check_weights(net, "and is not worth a checkpoint")
     if optimizer is not None:
-        content["optimizer"] = optimizer.state_dict()
+        check_optimizer(net, optimizer)
+        content["optimizer"] = {**_described(net, optimizer), "state": optimizer.state_dict()}
     if history is not None:
+        if not isinstance(history, History):
+            raise TypeError(f"history must be a History or None, got {type(history).__name__}.")
+        history.check()
         content["history"] = history.state_dict()
-    handle, unfinished = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
-    os.close(handle)
-    try:
-        torch.save(content, unfinished)
-        os.replace(unfinished, path)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
+    if settings is not None:
+        content["settings"] = dict(settings)
+    packed = pack(content)
+    _files.write(path, packed)
     return path
 
 
@@ -69,47 +84,132 @@ def load_checkpoint(
 ) -> History | None:
     """Load what :func:`save_checkpoint` wrote into ``net`` (and ``optimizer``), in place.
 
-    All or nothing: an error leaves both as they were.
+    All or nothing: an error leaves both as they were. What is not learnt belongs to the network
+    and must be as in the checkpoint: ``beta``, ``threshold``, the reset rule. The optimizer's
+    settings are part of its state, as always in torch: to go on with another learning rate, set
+    ``optimizer.param_groups[0]["lr"]`` afterwards.
 
     Args:
         path: the checkpoint. Loaded with ``weights_only=True``: no code in it is run.
-        net: a network of the same architecture.
-        optimizer: an optimizer over it, if its state shall be restored as well.
+        net: a network of the same architecture and settings.
+        optimizer: an optimizer over it, of the kind that was saved, if its state is wanted too.
 
     Returns:
         The saved :class:`History`, or None if there was none.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is no checkpoint of this function's, or holds no optimizer state
-            though one is asked for.
+        ValueError: if the file is damaged or not written by :func:`save_checkpoint`, if settings
+            of the network differ, or if the optimizer's state is missing or another kind's.
         RuntimeError: if the architecture differs (raised by torch, which names the parameters).
+    """
+    device_of(net)
+    content = read(path)
+    history = History.from_state_dict(content["history"]) if "history" in content else None
+    _check_settings(path, net, content["net"])
+    if optimizer is not None:
+        check_optimizer(net, optimizer)
+        _check_kind(path, _described(net, optimizer), content.get("optimizer"))
+    before = {name: _copied(value) for name, value in net.state_dict().items()}
+    optimizer_before = None if optimizer is None else optimizer.state_dict()
+    try:
+        net.load_state_dict(content["net"])
+        if optimizer is not None:
+            optimizer.load_state_dict(content["optimizer"]["state"])
+    except BaseException:
+        net.load_state_dict(before)  # torch may have loaded the parameters that fit
+        if optimizer is not None:
+            optimizer.load_state_dict(optimizer_before)
+        raise
+    return history
+
+
+def pack(content: Mapping[str, Any]) -> bytes:
+    """The bytes of a checkpoint file: a zip file of torch's, sealed with its checksum."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    zipped = buffer.getvalue()  # ends in the length of its comment, 0
+    sealed = zipped[:-2] + struct.pack("<H", len(MARK) + DIGEST) + MARK
+    return sealed + hashlib.sha256(sealed).hexdigest().encode()
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """What :func:`pack` packed into the file at ``path``, its tensors on the CPU.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if a byte of it is not as it was written, or it is from elsewhere.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no checkpoint at {path}. Save one with save_checkpoint.")
+    packed = path.read_bytes()
+    sealed, digest = packed[:-DIGEST], packed[-DIGEST:]
+    whole = hashlib.sha256(sealed).hexdigest().encode() == digest and sealed.endswith(MARK)
     try:
-        content = torch.load(path, map_location=device_of(net), weights_only=True)
-    except (EOFError, KeyError, RuntimeError, UnpicklingError) as error:
+        if not whole:
+            raise ValueError("its checksum is missing or does not match")
+        content = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
+        if not isinstance(content, dict) or "net" not in content:
+            raise ValueError("it holds no entry 'net'")
+    except Exception as error:  # the checksum keeps accidents out, not files made on purpose
         raise ValueError(
-            f"{path} is no checkpoint written by save_checkpoint: it is damaged, or holds more "
-            "than plain data, such as a whole pickled model. Nothing in it was run. Save a new one."
+            f"{path} is no checkpoint written by save_checkpoint, or it is damaged ({error}). "
+            "Nothing in it was run. Take an older copy, or save a new one."
         ) from error
-    if not isinstance(content, dict) or "net" not in content:
-        raise ValueError(
-            f"{path} is no checkpoint written by save_checkpoint: it holds no entry 'net'."
-        )
-    if optimizer is not None and "optimizer" not in content:
+    return content
+
+
+def _described(net: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """What an optimizer's state belongs to: its kind, and the names of its parameters."""
+    names = {id(p): name for name, p in net.named_parameters()}
+    groups = [
+        [names.get(id(p), f"another of shape {list(p.shape)}") for p in group["params"]]
+        for group in optimizer.param_groups
+    ]
+    return {"kind": type(optimizer).__name__, "parameters": groups}
+
+
+def _check_kind(path: str | Path, ours: dict[str, Any], saved: dict[str, Any] | None) -> None:
+    if saved is None:
         raise ValueError(
             f"{path} holds no optimizer state. Save it with save_checkpoint(path, net, optimizer), "
             "or load the network alone."
         )
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    try:
-        net.load_state_dict(content["net"])
-        if optimizer is not None:
-            optimizer.load_state_dict(content["optimizer"])
-    except (RuntimeError, ValueError):
-        net.load_state_dict(before)  # torch may have loaded the parameters that fit
-        raise
-    return History(**content["history"]) if "history" in content else None
+    for what, own in ours.items():
+        if saved[what] != own:
+            raise ValueError(
+                f"The optimizer of {path} has another {what.rstrip('s')} than this one: saved was "
+                f"{saved[what]}, this one has {own}. Build it as it was, or load the network alone."
+            )
+
+
+def _check_settings(path: str | Path, net: nn.Module, saved: Mapping[str, Any]) -> None:
+    """Raise ValueError if neurons have another beta or threshold, which nobody learnt."""
+    for name, layer in net.named_modules():
+        buffers = dict(layer.named_buffers(recurse=False)) if isinstance(layer, Leaky) else {}
+        for setting, own in buffers.items():
+            value = saved.get(f"{name}.{setting}" if name else setting)
+            if isinstance(value, Tensor) and not _close(own, value):
+                raise ValueError(
+                    f"{path} was saved with {setting} = {_shown(value)} in the neurons of layer "
+                    f"{name!r}, but this network has {_shown(own)}. Build it with the settings of "
+                    "the checkpoint. (To take over the checkpoint's, whatever they are: "
+                    "net.load_state_dict(torch.load(path, weights_only=True)['net']).)"
+                )
+
+
+def _close(own: Tensor, saved: Tensor) -> bool:
+    """Equal up to the coarser of two precisions; other shapes are load_state_dict's to refuse."""
+    if own.shape != saved.shape:
+        return True
+    rounding = max(torch.finfo(x.dtype).eps for x in (own, saved))
+    return torch.allclose(own.detach().cpu().double(), saved.double(), rtol=rounding)
+
+
+def _shown(value: Tensor) -> str:
+    return f"{value.item():.4g}" if value.numel() == 1 else f"values up to {value.max():.4g}"
+
+
+def _copied(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -11,10 +11,15 @@ from torch import Tensor, nn
 from .. import _checks
 from .. import functional as SF
 from ..simulation import forward_pass
-from ._devices import autocasting, device_of, mode
-
-LossFunction = Callable[[Tensor, Tensor], Tensor]
-Batches = Iterable[tuple[Tensor, Tensor]]
+from ._devices import autocasting, check_autocast, device_of, mode
+from ._guards import (
+    Batches,
+    LossFunction,
+    check_loader,
+    check_loss,
+    check_weights,
+    unpacked,
+)
 
 
 @dataclass
@@ -46,6 +51,7 @@ def evaluate(
     num_steps: int,
     loss_fn: LossFunction | None = None,
     *,
+    time_varying: bool = False,
     autocast: torch.dtype | None = None,
 ) -> Evaluation:
     """Run ``net`` over every sample of ``loader``, in evaluation mode and without gradients.
@@ -57,23 +63,31 @@ def evaluate(
         loader: batches ``(data [B, ...], targets [B])``.
         num_steps: number of time steps T.
         loss_fn: a loss of ``(spk_rec, targets)`` with mean reduction, or None.
+        time_varying: whether the data of a batch has a time axis in front, ``[T, B, ...]``.
         autocast: ``torch.bfloat16`` for mixed precision; membranes stay in float32.
 
     Returns:
         An :class:`Evaluation`.
 
     Raises:
-        ValueError: if the loader yields nothing, or ``num_steps`` is below 1.
-        TypeError: as :func:`tutorial_lib.simulation.forward_pass`.
+        ValueError: if the loader yields nothing or batches whose data and targets do not fit, a
+            weight or the loss is NaN or infinite, or ``num_steps`` is below 1.
+        TypeError: for an argument or a batch of the wrong type.
     """
     _checks.at_least_one("num_steps", num_steps)
+    _checks.flag("time_varying", time_varying)
     device = device_of(net)
+    check_autocast(device, autocast)
+    check_loader("loader", loader)
+    if loss_fn is not None:
+        check_loss(loss_fn, ("mean",))
+    check_weights(net, "before the evaluation")
     all_targets, all_predictions = [], []
     hits = loss_sum = 0.0
     with mode(net, training=False), torch.no_grad(), autocasting(device, autocast):
-        for data, targets in loader:
-            data, targets = data.to(device), targets.to(device)
-            spk_rec, _ = forward_pass(net, num_steps, data)
+        for batch in loader:
+            data, targets = unpacked(batch, device, num_steps, time_varying)
+            spk_rec, _ = forward_pass(net, num_steps, data, time_varying=time_varying)
             hits += float(SF.accuracy_rate(spk_rec, targets)) * len(targets)
             if loss_fn is not None:
                 loss_sum += float(loss_fn(spk_rec, targets)) * len(targets)
@@ -81,6 +95,8 @@ def evaluate(
             all_predictions.append(SF.predict_rate(spk_rec).cpu())
     if not all_targets:
         raise ValueError("The loader yields no batch. Is its dataset empty, or was it used up?")
+    if not math.isfinite(loss_sum):
+        raise ValueError("The loss is not finite. Look for NaN and infinities in the data.")
     targets, predictions = torch.cat(all_targets), torch.cat(all_predictions)
     return Evaluation(
         accuracy=hits / len(targets),

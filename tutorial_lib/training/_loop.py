@@ -12,8 +12,19 @@ from torch import Tensor, nn
 from .. import _checks
 from .. import functional as SF
 from ..simulation import forward_pass
-from ._devices import autocasting, device_of, mode
-from ._evaluation import Batches, LossFunction, evaluate
+from ._devices import autocasting, check_autocast, device_of, mode
+from ._evaluation import evaluate
+from ._guards import (
+    Batches,
+    LossFunction,
+    check_gradients,
+    check_loader,
+    check_loss,
+    check_loss_value,
+    check_trainable,
+    check_weights,
+    unpacked,
+)
 from ._history import History
 
 Simulate = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -30,6 +41,7 @@ def train(
     eval_loader: Batches | None = None,
     eval_every: int = 50,
     history: History | None = None,
+    time_varying: bool = False,
     micro_batch: int | None = None,
     autocast: torch.dtype | None = None,
     simulate: Simulate | None = None,
@@ -39,11 +51,13 @@ def train(
 
     Each update: forward pass over ``num_steps``, loss of the output spikes, backpropagation through
     time, one optimizer step. The evaluation runs before the first update, at every iteration that
-    is a multiple of ``eval_every``, and after the last one.
+    is a multiple of ``eval_every``, and after the last one. It leaves torch's generator as it was:
+    the training does not depend on it.
 
     Args:
         net: see :func:`tutorial_lib.simulation.forward_pass`. Batches are moved to its device.
-        loader: training batches ``(data [B, ...], targets [B])``, one pass an epoch.
+        loader: training batches ``(data [B, ...], targets [B])``, one pass an epoch. Their order
+            is the loader's: a shuffling one follows torch's seed.
         optimizer: a torch optimizer over the parameters of ``net``.
         loss_fn: a loss of ``(spk_rec, targets)``.
         num_steps: number of time steps T.
@@ -51,7 +65,9 @@ def train(
         eval_loader: validation batches. Not the test set: what steers you, the network has seen.
         eval_every: iterations between two evaluations.
         history: a history to continue; a new one is returned otherwise.
-        micro_batch: run at most so many samples at once and add up their gradients: the same
+        time_varying: whether the data of a batch has a time axis in front, ``[T, B, ...]`` with T
+            equal to ``num_steps``.
+        micro_batch: run at most this many samples at once and add up their gradients: the same
             update up to rounding, in less memory. Needs a loss that is a mean over the samples.
         autocast: ``torch.bfloat16`` for mixed precision; membranes and weights stay in float32.
         simulate: what runs the network over time; ``forward_pass(net, num_steps, data)`` by
@@ -63,31 +79,48 @@ def train(
         The :class:`History`.
 
     Raises:
-        ValueError: if a count is below 1, the optimizer holds none of the network's parameters, the
-            loader yields nothing, or the loss is not one number or stops being finite (with what to
-            try).
-        TypeError: as :func:`tutorial_lib.simulation.forward_pass`.
+        ValueError: if a count is below 1, the optimizer holds none of the network's parameters or
+            only frozen ones, the loader yields nothing or batches whose data and targets do not
+            fit, or ``loss_fn`` gives no mean over the samples. And as soon as the loss, a gradient
+            or a weight is NaN or infinite, with what to try; the update is not made then.
+        TypeError: for an argument or a batch of the wrong type.
     """
-    for name, value in (
-        ("num_steps", num_steps),
-        ("num_iterations", num_iterations),
-        ("eval_every", eval_every),
-    ):
-        _checks.at_least_one(name, value)
+    _checks.at_least_one("num_steps", num_steps)
+    num_iterations = _checks.at_least_one("num_iterations", num_iterations)
+    _checks.at_least_one("eval_every", eval_every)
     if micro_batch is not None:
         _checks.at_least_one("micro_batch", micro_batch)
+    _checks.flag("time_varying", time_varying)
+    _checks.flag("progress", progress)
     device = device_of(net)
-    autocasting(device, autocast)
-    _check_optimizer(net, optimizer)
+    check_autocast(device, autocast)
+    check_trainable(net, optimizer)
+    check_loader("loader", loader)
+    if eval_loader is not None:
+        check_loader("eval_loader", eval_loader)
+    whole = micro_batch is None and eval_loader is None
+    check_loss(loss_fn, ("mean", "sum") if whole else ("mean",))
+    if not isinstance(history, (History, type(None))):
+        raise TypeError(f"history must be a History or None, got {type(history).__name__}.")
+    if simulate is not None and not callable(simulate):
+        raise TypeError(f"simulate must be a function of the data, got {simulate!r}.")
     history = History() if history is None else history
+    history.check()
+    check_weights(net, "before the training")
     start = len(history.iterations)
     stop = start + num_iterations
-    simulate = simulate or (lambda data: forward_pass(net, num_steps, data))
+    axis = int(time_varying)
+
+    def run(data: Tensor) -> tuple[Tensor, Tensor]:
+        return forward_pass(net, num_steps, data, time_varying=time_varying)
 
     def run_evaluation(iteration: int) -> None:
         if eval_loader is None or iteration in history.eval_iterations:
             return
-        result = evaluate(net, eval_loader, num_steps, loss_fn, autocast=autocast)
+        with torch.random.fork_rng(devices=[]):
+            result = evaluate(
+                net, eval_loader, num_steps, loss_fn, time_varying=time_varying, autocast=autocast
+            )
         history.eval_iterations.append(iteration)
         history.eval_loss.append(result.loss)
         history.eval_accuracy.append(result.accuracy)
@@ -97,21 +130,22 @@ def train(
         run_evaluation(start)
         batches = _endless(loader)
         for iteration in range(start + 1, stop + 1):
-            data, targets = next(batches)
-            data, targets = data.to(device), targets.to(device)
+            data, targets = unpacked(next(batches), device, num_steps, time_varying)
             optimizer.zero_grad()
             loss = hits = 0.0
             size = micro_batch or len(targets)
-            for part, labels in zip(data.split(size), targets.split(size), strict=True):
+            for part, labels in zip(data.split(size, axis), targets.split(size), strict=True):
                 share = len(labels) / len(targets)
                 with autocasting(device, autocast):
-                    spk_rec, _ = simulate(part)
+                    spk_rec, _ = (simulate or run)(part)
                     part_loss = loss_fn(spk_rec, labels)
-                _check_loss(part_loss, iteration)
+                check_loss_value(part_loss)
                 (part_loss * share).backward()
                 loss += part_loss.item() * share
                 hits += float(SF.accuracy_rate(spk_rec, labels)) * share
+            check_gradients(net, loss, iteration)
             optimizer.step()
+            check_weights(net, f"after iteration {iteration}")
             history.iterations.append(iteration)
             history.loss.append(loss)
             history.accuracy.append(hits)
@@ -120,19 +154,6 @@ def train(
             bar.set_postfix(_summary(history), refresh=False)
             bar.update()
     return history
-
-
-def _check_loss(loss: Tensor, iteration: int) -> None:
-    if loss.numel() != 1:
-        raise ValueError(
-            f"The loss must be one number, got the shape {list(loss.shape)}. "
-            "Build the loss function with reduction='mean'."
-        )
-    if not bool(torch.isfinite(loss)):
-        raise ValueError(
-            f"The loss is {loss.item()} at iteration {iteration}. Try a smaller learning rate, or "
-            "look for infinities in the data."
-        )
 
 
 def _endless(loader: Batches) -> Iterator[tuple[Tensor, Tensor]]:
@@ -146,17 +167,6 @@ def _endless(loader: Batches) -> Iterator[tuple[Tensor, Tensor]]:
                 "The training loader yields no batch. Is its dataset empty, or was a generator "
                 "used up?"
             )
-
-
-def _check_optimizer(net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(f"optimizer must be a torch optimizer, got {type(optimizer).__name__}.")
-    ours = {id(p) for p in net.parameters()}
-    if not any(id(p) in ours for group in optimizer.param_groups for p in group["params"]):
-        raise ValueError(
-            "The optimizer holds none of this network's parameters. Build it after the network: "
-            "torch.optim.Adam(net.parameters(), lr=1e-2)."
-        )
 
 
 def _progress_bar(total: int, show: bool) -> Any:

@@ -1,0 +1,89 @@
+"""Files that a run writes: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+
+def check_path(name: str, path: str | Path) -> Path:
+    """Return ``path`` if a file can be written there. Nothing that exists is changed.
+
+    Args:
+        name: how to speak of the path in an error.
+        path: the file to write; its folder must exist.
+
+    Raises:
+        TypeError: if ``path`` is no path.
+        OSError: if it cannot be written: it is a folder or a device, its folder does not exist or
+            is read-only, the disk is full.
+    """
+    if not isinstance(path, (str, Path)) or not str(path):
+        raise TypeError(f"{name} must be the path of a file, got {path!r}.")
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{name} {path} is a folder. Give the name of a file in it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"The folder {path.parent} of {name} {path} does not exist. Create it first."
+        )
+    if path.exists() and not path.is_file():
+        raise OSError(f"{name} {path} is a device or a pipe. Give the name of a regular file.")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(f"{name} {path} is write-protected. Choose another name.")
+    _, unfinished = _places(path)
+    try:
+        unfinished.open("ab").close()
+        unfinished.unlink()
+    except OSError as error:
+        raise _explained(path, error) from error
+    return path
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path``; a crash, a kill or a full disk leaves the old file as it was.
+
+    It is written beside its final name first, under one hidden name that depends on nothing but
+    the path: what a killed process leaves there is replaced by the next one. A symbolic link is
+    followed, and the permissions are those of the old file, or what the umask says.
+
+    Raises:
+        OSError: if it cannot be written, with the name of the file.
+    """
+    target, unfinished = _places(path)
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, unfinished)
+        os.replace(unfinished, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        if isinstance(error, OSError):
+            raise _explained(path, error) from error
+        raise
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths name one file: by spelling, symbolic link or hard link."""
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
+
+
+def _places(path: Path) -> tuple[Path, Path]:
+    target = path.resolve()
+    return target, target.with_name(f".{target.name}.tutorial_lib.part")
+
+
+def _explained(path: Path, error: OSError) -> OSError:
+    return OSError(
+        error.errno or 0,
+        f"{path} could not be written ({error.strerror or error}). What was there is as before. "
+        "Is the disk full or its folder read-only? Free some space, or choose another folder.",
+    )
