@@ -4,4 +4,44 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+from tutorial_lib import Leaky, surrogate
+from tutorial_lib import functional as SF
+from tutorial_lib.training import History, train
+
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def small_net(classes: int = 3, **settings: object) -> nn.Sequential:
+    """Six inputs, 16 hidden neurons, ``classes`` outputs."""
+    settings = {"beta": 0.8, "spike_grad": surrogate.fast_sigmoid(slope=5), **settings}
+    return nn.Sequential(
+        nn.Linear(6, 16),
+        Leaky(init_hidden=True, **settings),
+        nn.Linear(16, classes),
+        Leaky(init_hidden=True, output=True, **settings),
+    )
+
+
+def small_dataset(size: int) -> TensorDataset:
+    """Three noisy patterns of six inputs."""
+    targets = torch.arange(size) % 3
+    data = torch.eye(3).repeat(1, 2)[targets] * 2 + 0.3 * torch.randn(size, 6)
+    return TensorDataset(data, targets)
+
+
+def adam(net: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.Adam(net.parameters(), lr=1e-2)
+
+
+def weights(net: nn.Module) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in net.parameters()])
+
+
+def fit(net: nn.Module, loader: object, iterations: int, **settings: object) -> History:
+    """Train a small net over 8 steps, by Adam on the rate loss if nothing else is said."""
+    settings = {"optimizer": adam(net), "loss_fn": SF.ce_rate_loss(), "progress": False} | settings
+    return train(net, loader, num_steps=8, num_iterations=iterations, **settings)

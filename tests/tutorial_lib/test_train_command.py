@@ -88,7 +88,7 @@ def test_a_run_leaves_checkpoint_and_log(
     assert [entry["iteration"] for entry in evaluated] == [2, 3, 4, 6]
     assert [entry["eval_accuracy"] for entry in evaluated] == history.eval_accuracy[1:]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["log.jsonl", "net.pt"]
-    net = networks.conv_net()
+    net = networks.conv_net(beta=0.9)
     assert training.load_checkpoint(path, net, torch.optim.Adam(net.parameters())) == history
     said = capsys.readouterr().out
     assert f"iteration 6: loss {history.loss[-1]:.4f}" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import struct
@@ -145,18 +146,16 @@ def read(path: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(f"There is no checkpoint at {path}. Save one with save_checkpoint.")
     packed = path.read_bytes()
     sealed, digest = packed[:-DIGEST], packed[-DIGEST:]
-    whole = hashlib.sha256(sealed).hexdigest().encode() == digest and sealed.endswith(MARK)
-    try:
-        if not whole:
-            raise ValueError("its checksum is missing or does not match")
-        content = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
-        if not isinstance(content, dict) or "net" not in content:
-            raise ValueError("it holds no entry 'net'")
-    except Exception as error:  # the checksum keeps accidents out, not files made on purpose
+    fault, content = "its checksum is missing or does not match", None
+    if sealed.endswith(MARK) and hashlib.sha256(sealed).hexdigest().encode() == digest:
+        fault = "it holds more than plain data, or no entry 'net'"
+        with contextlib.suppress(Exception):  # whatever a file made on purpose may raise
+            content = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
+    if not isinstance(content, dict) or "net" not in content:
         raise ValueError(
-            f"{path} is no checkpoint written by save_checkpoint, or it is damaged ({error}). "
+            f"{path} is no checkpoint written by save_checkpoint, or it is damaged: {fault}. "
             "Nothing in it was run. Take an older copy, or save a new one."
-        ) from error
+        )
     return content
 
 
