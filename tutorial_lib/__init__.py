@@ -15,7 +15,7 @@ Import those with heavy companions (``data``, ``plotting``, ``explorers``) when 
 
 from __future__ import annotations
 
-from . import functional, surrogate, utils
+from . import _snntorch, functional, surrogate, utils
 from ._torchvision import install as _install_torchvision_remedy
 from .neurons import Leaky, lif_step
 
@@ -23,3 +23,7 @@ __all__ = ["Leaky", "functional", "lif_step", "surrogate", "utils"]
 __version__ = "0.1.0"
 
 _install_torchvision_remedy()
+
+
+def __getattr__(name: str) -> object:
+    raise _snntorch.missing("snntorch", name, __name__)

@@ -1,0 +1,86 @@
+"""``beta`` and ``threshold`` of neurons: made from what was given, and held in their range."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch._C._functorch import is_batchedtensor
+
+
+def parameter(name: str, value: float | Tensor) -> Tensor:
+    """Return a floating-point copy of a number or tensor.
+
+    Raises:
+        TypeError: if it is neither. ValueError: if it is empty, contains NaN or is out of range.
+    """
+    try:
+        tensor = torch.as_tensor(value).detach().clone()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name} must be a number or a tensor, got {value!r}.") from error
+    if tensor.numel() == 0:
+        raise ValueError(
+            f"{name} is empty: its shape is {list(tensor.shape)}. "
+            "Give a number, or one per channel."
+        )
+    if not tensor.is_floating_point():
+        tensor = tensor.to(torch.get_default_dtype())
+    if problem := out_of_range(name, tensor):
+        raise ValueError(f"{problem}.")
+    if name == "beta" and not bool(((tensor >= 0) & (tensor <= 1)).all()):
+        raise ValueError(
+            f"beta must lie between 0 and 1, got {values(tensor)}. It is the share of the "
+            "membrane potential that is left after one step, exp(-dt/tau)."
+        )
+    return tensor
+
+
+def can_be_read(value: Tensor) -> bool:
+    """Whether there are numbers to look at: not while a program or a CUDA graph is recorded."""
+    if torch.compiler.is_compiling() or value.is_meta or is_batchedtensor(value):
+        return False
+    return not (value.is_cuda and torch.cuda.is_current_stream_capturing())
+
+
+def out_of_range(name: str, value: Tensor) -> str | None:
+    """What is wrong with a parameter in use. Of a learned ``beta`` only NaN: it is clamped."""
+    low, high = (bound.item() for bound in value.detach().aminmax())
+    if math.isnan(low):
+        return f"{name} contains NaN: {values(value)}"
+    if name == "threshold" and not 0 < low <= high < math.inf:
+        return f"threshold must be finite and above 0, got {values(value)}"
+    return None
+
+
+def values(tensor: Tensor) -> str:
+    """A number, or the shape and range of several, for a message."""
+    if tensor.numel() == 1:
+        return f"{tensor.item():g}"
+    return f"a {list(tensor.shape)} tensor from {tensor.min().item():g} to {tensor.max().item():g}"
+
+
+def align(name: str, value: Tensor, cur: Tensor) -> Tensor:
+    """Shape ``beta`` or ``threshold`` so that it broadcasts to one step's current ``[B, ...]``.
+
+    One value per feature or channel runs along axis 1.
+
+    Raises:
+        ValueError: if it does not fit, with ``name``.
+    """
+    if value.numel() == 1:
+        return value.reshape(())
+    if value.ndim == 1 and cur.ndim > 2:
+        value = value.reshape(-1, *[1] * (cur.ndim - 2))
+    try:
+        fits = torch.broadcast_shapes(value.shape, cur.shape) == cur.shape
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"{name} has the shape {list(value.shape)}, which does not fit a current of shape "
+            f"{list(cur.shape)}. Give one number, one value per channel or feature "
+            f"([{cur.shape[1] if cur.ndim > 1 else cur.shape[0]}]), or one per neuron "
+            f"({list(cur.shape[1:])})."
+        )
+    return value

@@ -1,0 +1,126 @@
+"""One time step of the leaky integrate-and-fire neuron, as pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from . import surrogate
+
+__all__ = ["ResetMechanism", "SpikeFunction", "lif_step", "membrane_dtype", "membrane_update"]
+
+ResetMechanism = Literal["subtract", "zero", "none"]
+SpikeFunction = Callable[[Tensor], Tensor]
+
+
+def lif_step(
+    cur: Tensor,
+    mem: Tensor,
+    beta: Tensor | float,
+    threshold: Tensor | float = 1.0,
+    spike_grad: SpikeFunction | None = None,
+    reset_mechanism: ResetMechanism = "subtract",
+    detach_reset: bool = True,
+) -> tuple[Tensor, Tensor]:
+    r"""One time step of the leaky integrate-and-fire neuron. Pure: nothing is stored.
+
+    With overdrive spikes :math:`R[t] = \Theta(U[t-1] - \theta)` from the step before,
+
+    .. math::
+
+        \text{subtract:}\quad U[t] &= \beta U[t-1] + I[t] - R[t]\,\theta \\
+        \text{zero:}\quad     U[t] &= \beta\,(1 - R[t])\,U[t-1] + I[t] \\
+        \text{none:}\quad     U[t] &= \beta U[t-1] + I[t] \\
+        S[t] &= \Theta(U[t] - \theta)
+
+    The returned membrane is the one before the reset, so it may exceed the threshold; the reset
+    acts at the next step. A spike needs :math:`U > \theta`, strictly.
+
+    Source: Eshraghian et al. (2023), Proc. IEEE 111(9), equations as snnTorch 1.0.0 computes them.
+
+    Args:
+        cur: input current :math:`I[t]`, any shape.
+        mem: membrane potential :math:`U[t-1]`, a shape that broadcasts to that of ``cur``.
+        beta: decay per step :math:`\beta`, clamped to [0, 1], broadcasts to ``cur``.
+        threshold: :math:`\theta`, broadcasts to ``cur``.
+        spike_grad: the spike function of the overdrive; ``None`` means ``surrogate.atan()``.
+        reset_mechanism: "subtract", "zero" or "none".
+        detach_reset: if True, no gradient flows through :math:`R[t]`.
+
+    Returns:
+        ``(spk, mem)``: :math:`S[t]` and :math:`U[t]`, both of the shape of ``cur``.
+
+    Raises:
+        ValueError: for an unknown ``reset_mechanism``.
+        TypeError: if ``spike_grad`` returns no tensor.
+    """
+    check_reset_mechanism(reset_mechanism)
+    spike_grad = surrogate.atan() if spike_grad is None else spike_grad
+    beta = beta.clamp(0, 1) if isinstance(beta, Tensor) else min(max(beta, 0.0), 1.0)
+    reset = None
+    if reset_mechanism != "none":
+        overdrive = mem - threshold
+        reset = _fire(spike_grad, overdrive.detach() if detach_reset else overdrive)
+    mem = membrane_update(cur, mem, reset, beta, threshold, reset_mechanism)
+    return _fire(spike_grad, mem - threshold), mem
+
+
+def _fire(spike_grad: SpikeFunction, overdrive: Tensor) -> Tensor:
+    spk = spike_grad(overdrive)
+    if not isinstance(spk, Tensor):
+        raise TypeError(
+            f"spike_grad must return the spikes, a tensor of the shape of the overdrive, got "
+            f"{type(spk).__name__} from {spike_grad!r}. Does the function end in return?"
+        )
+    return spk
+
+
+def check_reset_mechanism(reset_mechanism: str) -> None:
+    """Raise a ValueError for an unknown name of a reset."""
+    if reset_mechanism not in get_args(ResetMechanism):
+        raise ValueError(
+            f"reset_mechanism must be one of {get_args(ResetMechanism)}, got {reset_mechanism!r}."
+        )
+
+
+def membrane_update(
+    cur: Tensor,
+    mem: Tensor,
+    reset: Tensor | None,
+    beta: Tensor | float,
+    threshold: Tensor | float,
+    reset_mechanism: ResetMechanism,
+    out: Tensor | None = None,
+) -> Tensor:
+    r"""The update rule itself: :math:`U[t]` from :math:`I[t]`, :math:`U[t-1]` and :math:`R[t]`.
+
+    The one place where it stands: :func:`lif_step` calls it, and the layer-by-layer schedule.
+
+    Args:
+        cur, mem, threshold, reset_mechanism: as for :func:`lif_step`.
+        reset: :math:`R[t]`, the spikes of the step before; unused with "none".
+        beta: :math:`\beta`, in [0, 1].
+        out: a tensor of the shape of ``cur`` that takes the result; no gradients then.
+
+    Returns:
+        The membrane :math:`U[t]`, of the shape of ``cur``.
+    """
+    if reset_mechanism == "zero":
+        mem = torch.mul(mem, 1 - reset, out=out)
+    mem = torch.mul(mem, beta, out=out)
+    mem = torch.add(mem, cur, out=out)
+    if reset_mechanism != "subtract":
+        return mem
+    if isinstance(threshold, Tensor):
+        return torch.addcmul(mem, reset, threshold, value=-1, out=out)
+    return torch.sub(mem, reset, alpha=threshold, out=out)
+
+
+def membrane_dtype(cur: Tensor, beta: Tensor) -> torch.dtype:
+    """Precision of the membrane: float32 under autocast, where the current alone is in half."""
+    if cur.dtype in (torch.float16, torch.bfloat16) or not cur.is_floating_point():
+        return beta.dtype
+    return cur.dtype if beta.ndim == 0 else torch.promote_types(cur.dtype, beta.dtype)
