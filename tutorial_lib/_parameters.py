@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch._C._functorch import is_batchedtensor
 
 
 def parameter(name: str, value: float | Tensor) -> Tensor:
@@ -36,16 +35,17 @@ def parameter(name: str, value: float | Tensor) -> Tensor:
     return tensor
 
 
-def can_be_read(value: Tensor) -> bool:
-    """Whether there are numbers to look at: not while a program or a CUDA graph is recorded."""
-    if torch.compiler.is_compiling() or value.is_meta or is_batchedtensor(value):
-        return False
-    return not (value.is_cuda and torch.cuda.is_current_stream_capturing())
-
-
 def out_of_range(name: str, value: Tensor) -> str | None:
-    """What is wrong with a parameter in use. Of a learned ``beta`` only NaN: it is clamped."""
-    low, high = (bound.item() for bound in value.detach().aminmax())
+    """What is wrong with a parameter in use; of ``beta`` only NaN, as it is clamped on use.
+
+    While a program is compiled or a CUDA graph recorded there are no numbers to look at.
+    """
+    if torch.compiler.is_compiling() or value.is_meta:
+        return None
+    if value.is_cuda and torch.cuda.is_current_stream_capturing():
+        return None
+    value = value.detach()
+    low, high = [value.item()] * 2 if value.numel() == 1 else [v.item() for v in value.aminmax()]
     if math.isnan(low):
         return f"{name} contains NaN: {values(value)}"
     if name == "threshold" and not 0 < low <= high < math.inf:

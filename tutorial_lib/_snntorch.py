@@ -57,7 +57,6 @@ INSTEAD: dict[str, dict[str, str]] = {
         "mem = mem * (1 - spk) (zero).",
         "reset_dict": "lif.reset_mechanism holds the name of the reset.",
         "reset_hidden": "Write utils.reset(net): it resets the membranes of one network.",
-        "reset_mechanism_val": "lif.reset_mechanism holds the name of the reset.",
         "state_function": "Write lif_step(cur, mem, beta, threshold).",
         "state_quant": "Quantize in the loop: _, mem = lif(cur, mem), then mem = quantize(mem) and "
         "spk = lif.spike_grad(mem - lif.threshold).",
@@ -111,7 +110,7 @@ def check_defaults(state_quant: object, graded_spikes_factor: object, **flags: b
     for name in other:
         if other[name]:
             raise ValueError(
-                f"Leaky has no {name} other than snnTorch's default. {INSTEAD['Leaky'][name]}"
+                f"Leaky takes snnTorch's {name} at its default only. {INSTEAD['Leaky'][name]}"
             )
 
 
@@ -135,16 +134,7 @@ class Missing:
 # What the state dict of a Leaky holds besides beta and threshold. The first two are snnTorch's
 # buffers; the third stands there only where it differs from what snnTorch does.
 SETTINGS = ("graded_spikes_factor", "reset_mechanism_val", "detach_reset")
-_RESETS = ("subtract", "zero", "none")  # in the order of snnTorch's numbers
-
-
-def settings(reset_mechanism: str, detach_reset: bool) -> dict[str, Tensor]:
-    """The entries of a state dict for the settings of a Leaky."""
-    entries = {
-        "graded_spikes_factor": torch.tensor(1.0),
-        "reset_mechanism_val": torch.tensor(_RESETS.index(reset_mechanism)),
-    }
-    return entries if detach_reset else entries | {"detach_reset": torch.tensor(False)}
+RESETS = ("subtract", "zero", "none")  # in the order of snnTorch's numbers
 
 
 def differences(
@@ -154,7 +144,7 @@ def differences(
     problems = []
     code, factor = entries["reset_mechanism_val"], entries["graded_spikes_factor"]
     if code is not None:
-        saved = dict(enumerate(_RESETS)).get(int(code), int(code))
+        saved = dict(enumerate(RESETS)).get(int(code), int(code))
         if saved != reset_mechanism:
             problems.append(
                 f"reset_mechanism is {saved!r} in the state dict, {reset_mechanism!r} here: build "

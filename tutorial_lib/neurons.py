@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from . import _checks, _graphs, _snntorch, surrogate
-from ._parameters import align, can_be_read, out_of_range, parameter, values
+from ._parameters import align, out_of_range, parameter, values
 from .lif import (
     ResetMechanism,
     SpikeFunction,
@@ -69,6 +69,7 @@ class Leaky(nn.Module):
     """
 
     mem: Tensor | None
+    graded_spikes_factor = 1.0  # snnTorch's; for state dicts, and at this value only
 
     def __init__(
         self,
@@ -133,13 +134,11 @@ class Leaky(nn.Module):
     def reset_mem(self) -> Tensor:
         """Forget the membrane potential; return the initial one, as :meth:`init_leaky` does."""
         for name in ("beta", "threshold"):
-            if can_be_read(getattr(self, name)) and (
-                problem := out_of_range(name, getattr(self, name))
-            ):
+            if problem := out_of_range(name, getattr(self, name)):
                 raise ValueError(
-                    f"{problem}. If it is learned, an update took it there: use a smaller learning "
-                    f"rate for it, or keep it in range with lif.{name}.data.clamp_(0.01, 1) after "
-                    "each step of the optimizer; NaN comes from the loss or the data."
+                    f"{problem}. An update took it there: NaN comes from the loss, the data or a "
+                    "learning rate that is too large. A learned threshold stays above 0 with "
+                    "lif.threshold.data.clamp_(min=0.01) after each step of the optimizer."
                 )
         self.mem = self._rest()
         return self.mem
@@ -269,8 +268,9 @@ class Leaky(nn.Module):
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        for name, value in _snntorch.settings(self.reset_mechanism, self.detach_reset).items():
-            destination[prefix + name] = value
+        for name in _snntorch.SETTINGS:
+            if name != "detach_reset" or not self.detach_reset:
+                destination[prefix + name] = torch.as_tensor(getattr(self, name))
 
     def _load_from_state_dict(
         self,
@@ -298,6 +298,11 @@ class Leaky(nn.Module):
             rest, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
 
+    @property
+    def reset_mechanism_val(self) -> Tensor:
+        """The reset mechanism as snnTorch numbers it, and as a state dict holds it."""
+        return torch.tensor(_snntorch.RESETS.index(self.reset_mechanism))
+
     def __prepare_scriptable__(self) -> None:
         raise NotImplementedError(
             "TorchScript does not know surrogate gradients. Use torch.compile(net) for speed; to "
@@ -310,5 +315,5 @@ class Leaky(nn.Module):
         return super().__getattr__(name)
 
 
-for _name in _snntorch.INSTEAD["Leaky"]:
+for _name in _snntorch.INSTEAD["Leaky"].keys() - vars(Leaky):
     setattr(Leaky, _name, _snntorch.Missing("Leaky", _name))

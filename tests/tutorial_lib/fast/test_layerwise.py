@@ -583,7 +583,7 @@ class FlattensFromTheEnd(Base):
 @variant(r"the layer 'lif' has an explicit state, or is called with a keyword")
 class Keyword(Base):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.out(self.fc2(self.lif(cur=self.fc(x))))
+        return self.out(self.fc2(self.lif(input_=self.fc(x))))
 
 
 @variant(r"the layer 'lif' has an explicit state")
