@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 import gc
+import inspect
 import io
 import math
-import pickle
+import pkgutil
+import re
+import warnings
 import weakref
 
 import pytest
 import snntorch
 import snntorch.surrogate as peer_surrogate
+import snntorch.utils
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+import tutorial_lib
 from tutorial_lib import Leaky, lif_step, surrogate, utils
+from tutorial_lib._snntorch import INSTEAD
 
 RESETS = ["subtract", "zero", "none"]
 SURROGATES = [
@@ -264,32 +270,6 @@ def test_state_is_never_shared_and_instances_are_not_kept() -> None:
     assert gone() is None
 
 
-@pytest.mark.parametrize("learn", [False, True])
-def test_copies_after_a_pass(learn: bool) -> None:
-    """snnTorch's layer cannot be copied while its membrane hangs on a graph."""
-    lif = Leaky(0.5, init_hidden=True, output=True, learn_beta=learn)
-    linear = nn.Linear(3, 3)
-    net = nn.Sequential(linear, lif)
-    x = torch.randn(2, 3)
-    net(x)
-    assert lif.mem.requires_grad
-    buffer = io.BytesIO()
-    torch.save(net, buffer)
-    buffer.seek(0)
-    for twin in (
-        copy.deepcopy(net),
-        pickle.loads(pickle.dumps(net)),
-        torch.load(buffer, weights_only=False),
-    ):
-        assert torch.equal(twin[1].mem, lif.mem)
-        assert not twin[1].mem.requires_grad
-        utils.reset(twin)
-        assert lif.mem.shape == (2, 3)
-    assert lif.mem.requires_grad  # the original goes on learning
-    expected = net(x)
-    assert expected[1].grad_fn is not None
-
-
 def test_a_change_of_batch_size_is_an_error_that_names_reset() -> None:
     lif = Leaky(0.5, init_hidden=True)
     lif(torch.ones(4, 3))
@@ -314,18 +294,254 @@ def test_explicit_state_is_not_kept_inside() -> None:
     assert lif.mem.shape == ()
 
 
-@pytest.mark.parametrize(("learn_beta", "learn_threshold"), [(False, True), (True, False)])
-def test_state_dict_holds_beta_and_threshold_only(learn_beta: bool, learn_threshold: bool) -> None:
-    kwargs = {"init_hidden": True, "learn_beta": learn_beta, "learn_threshold": learn_threshold}
-    lif = Leaky(0.5, **kwargs)
-    lif(torch.ones(2, 3))
-    assert set(lif.state_dict()) == {"beta", "threshold"}
-    learned = {"beta"} if learn_beta else {"threshold"}
-    assert {name for name, _ in lif.named_parameters()} == learned
-    theirs = snntorch.Leaky(0.75, 2.0, **kwargs).state_dict()
-    missing = lif.load_state_dict(theirs, strict=False).missing_keys
-    assert missing == []
-    assert (lif.beta.item(), lif.threshold.item()) == (0.75, 2.0)
+SETTINGS = [{"reset_mechanism": name} for name in RESETS] + [{"detach_reset": False}]
+
+
+@pytest.mark.parametrize("learn", [False, True])
+def test_state_dicts_and_snntorchs_are_the_same(learn: bool) -> None:
+    """Strictly, in both directions, with every reset; spikes go with them."""
+    cur = torch.rand(10, 2, 3)
+    for reset_mechanism in RESETS:
+        kwargs = {"learn_beta": learn, "learn_threshold": learn, "reset_mechanism": reset_mechanism}
+        ours, theirs = Leaky(0.5, **kwargs), snntorch.Leaky(0.75, 0.3, **kwargs)
+        assert ours.state_dict().keys() == theirs.state_dict().keys()
+        ours.load_state_dict(theirs.state_dict())
+        assert_equal(run(ours, cur, False, False), run(theirs, cur, False, False), tolerance=1e-6)
+        back = snntorch.Leaky(0.1, 0.9, **kwargs)
+        back.load_state_dict(ours.state_dict())
+        assert_equal(run(back, cur, False, False), run(theirs, cur, False, False), tolerance=0)
+
+
+@pytest.mark.parametrize("saved", SETTINGS, ids=str)
+@pytest.mark.parametrize("here", SETTINGS, ids=str)
+def test_a_state_dict_of_other_settings_is_an_error(saved: dict, here: dict) -> None:
+    """Through a file of plain data; strict or not; nothing of the layer is changed."""
+    file = io.BytesIO()
+    torch.save(nn.Sequential(Leaky(0.9, 0.7, **saved)).state_dict(), file)
+    file.seek(0)
+    entries, net = torch.load(file, weights_only=True), nn.Sequential(Leaky(0.5, 1.0, **here))
+    different = {
+        name
+        for name in ("reset_mechanism", "detach_reset")
+        if getattr(Leaky(0.5, **saved), name) != getattr(net[0], name)
+    }
+    for strict in (True, False):
+        if not different:
+            net.load_state_dict(entries, strict=strict)
+            assert net[0].beta.item() == pytest.approx(0.9)
+            continue
+        with pytest.raises(RuntimeError) as error:
+            net.load_state_dict(entries, strict=strict)
+        for name in different:
+            assert f"0.{name} is " in str(error.value) and f"{name}=" in str(error.value)
+        assert (net[0].beta.item(), net[0].threshold.item()) == (0.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"graded_spikes_factor": torch.tensor(2.0)}, r"graded_spikes_factor is 2\.0.*1 here"),
+        ({"reset_mechanism_val": torch.tensor(7)}, r"reset_mechanism is 7"),
+        ({"threshold": torch.tensor(-0.5)}, r"threshold must be finite and above 0, got -0\.5"),
+        ({"beta": torch.tensor(math.nan)}, r"beta contains NaN"),
+        ({"mem": torch.zeros(2)}, r"Unexpected key.*mem"),
+        ({"reset_mechanism_val": None}, r"Missing key.*reset_mechanism_val"),
+    ],
+)
+def test_state_dicts_that_do_not_fit(entry: dict, message: str) -> None:
+    entries = {**Leaky(0.5).state_dict(), **entry}
+    entries = {name: value for name, value in entries.items() if value is not None}
+    with pytest.raises(RuntimeError, match=message):
+        Leaky(0.5).load_state_dict(entries)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("threshold", -0.56, r"Layer '1': threshold must be finite and above 0, got -0\.56.*clamp"),
+        ("threshold", 0.0, r"Layer '1': threshold must be finite and above 0, got 0"),
+        ("threshold", math.inf, r"Layer '1': threshold must be finite"),
+        ("threshold", math.nan, r"Layer '1': threshold contains NaN"),
+        ("beta", math.nan, r"Layer '1': beta contains NaN"),
+    ],
+)
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_a_parameter_that_left_its_range_is_named_before_the_next_run(
+    shape: tuple[int, ...], name: str, value: float, message: str
+) -> None:
+    lif = Leaky(torch.full(shape, 0.5), torch.ones(shape), learn_beta=True, learn_threshold=True)
+    net = nn.Sequential(nn.Linear(3, 3), lif)
+    utils.reset(net)
+    with torch.no_grad():
+        getattr(lif, name).view(-1)[-1] = value
+    with pytest.raises(ValueError, match=message.replace("got ", "got .*")):
+        utils.reset(net)
+    with pytest.raises(ValueError, match=message.removeprefix("Layer '1': ").split(",")[0]):
+        lif.init_leaky()
+    with torch.no_grad():
+        lif.beta.fill_(1.3)
+        lif.threshold.fill_(0.2)
+    utils.reset(net)  # a learned beta is clamped on use
+
+
+def test_a_second_backward_without_reset_names_the_remedy() -> None:
+    """And only where torch's own error would come: never with a reset, a cut or a kept graph."""
+    net = nn.Sequential(
+        nn.Linear(3, 4), Leaky(0.9, init_hidden=True), nn.Linear(4, 2), Leaky(0.9, init_hidden=True)
+    )
+
+    def loss(steps: int) -> Tensor:
+        return torch.stack([net(torch.ones(2, 3)) for _ in range(steps)]).sum()
+
+    for steps in (1, 2, 5):
+        utils.reset(net)
+        loss(steps).backward()
+        continued = loss(steps)  # as long as nobody asks for gradients, this is fine
+        with pytest.raises(RuntimeError, match=r"utils\.reset\(net\).*utils\.detach\(net\)"):
+            continued.backward()
+        utils.reset(net)
+        for prepare in (utils.reset, utils.detach, utils.detach):
+            loss(steps).backward()
+            prepare(net)
+        loss(steps).backward(retain_graph=True)
+        loss(steps).backward()
+    lif, mem = Leaky(0.9, learn_beta=True), torch.zeros(1)
+    for _ in range(2):
+        _, mem = lif(torch.ones(2, 3), mem)
+    mem.sum().backward()
+    with pytest.raises(RuntimeError, match=r"lif\.init_leaky\(\).*mem\.detach\(\)"):
+        lif(torch.ones(2, 3), mem)[1].sum().backward()
+    lif(torch.ones(2, 3), mem.detach())[1].sum().backward()
+
+
+def test_detach_keeps_the_values() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.Sequential(Leaky(0.9, init_hidden=True)))
+    net(torch.ones(2, 3))
+    before = net[1][0].mem
+    utils.detach(net)
+    assert torch.equal(net[1][0].mem, before) and not net[1][0].mem.requires_grad
+    with pytest.raises(TypeError, match=r"detach takes a network.*got list"):
+        utils.detach([net])
+
+
+def test_one_number_as_a_membrane_broadcasts() -> None:
+    """Tutorial 3 of snnTorch starts from torch.zeros(1)."""
+    lif, cur = Leaky(0.5), torch.rand(2, 3)
+    expected = lif(cur, lif.init_leaky())
+    torch.testing.assert_close(lif(input_=cur, mem=torch.zeros(1)), expected)
+    hidden = Leaky(0.5, init_hidden=True)
+    hidden(torch.ones(1))
+    with pytest.raises(ValueError, match=r"\[2, 3\].*\[1\].*utils\.reset"):
+        hidden(cur)
+
+
+# ------------------------------------------------------------------ snnTorch's names
+
+
+def test_the_signature_is_snntorchs() -> None:
+    """Every argument by the same name and position, with the same default."""
+    def described(function) -> list:  # noqa: ANN001
+        parameters = inspect.signature(function).parameters.values()
+        return [(p.name, p.default) for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+    assert described(Leaky.__init__) == described(snntorch.Leaky.__init__)
+    assert described(Leaky.forward) == described(snntorch.Leaky.forward)
+    defaults = [value for _, value in described(Leaky)[1:]]
+    cur = torch.rand(5, 2, 3)
+    assert_equal(run(Leaky(0.5, *defaults), cur, False, False), run(Leaky(0.5), cur, False, False))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("surrogate_disable", True),
+        ("inhibition", True),
+        ("state_quant", torch.round),
+        ("graded_spikes_factor", 2.0),
+        ("learn_graded_spikes_factor", True),
+        ("reset_delay", False),
+    ],
+)
+def test_an_argument_that_changes_results_says_what_to_write_instead(name: str, value) -> None:  # noqa: ANN001
+    with pytest.raises(ValueError, match=name) as error:
+        Leaky(0.5, **{name: value})
+    assert INSTEAD["Leaky"][name] in str(error.value)
+
+
+def peer_records(cur: Tensor, **kwargs: object) -> tuple[Tensor, Tensor]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return run(snntorch.Leaky(0.9, 0.8, **kwargs), cur, False, False)
+
+
+def test_what_to_write_instead_is_the_same_neuron() -> None:
+    """The code that the errors give, against snnTorch with the argument."""
+    cur = 0.7 * torch.rand(30, 4, 5)
+    lif, mem = Leaky(0.9, 0.8), torch.zeros(1)
+    plain = run(lif, cur, False, False)
+    winners = [s * F.one_hot(m.argmax(1), m.shape[1]) for s, m in zip(*plain, strict=True)]
+    assert_equal([torch.stack(winners)], [peer_records(cur, inhibition=True)[0]], tolerance=0)
+    assert_equal([2 * plain[0]], [peer_records(cur, graded_spikes_factor=2.0)[0]], tolerance=0)
+
+    def quantize(mem: Tensor) -> Tensor:
+        return (4 * mem).round() / 4
+
+    quantized = []
+    for step in cur:
+        _, mem = lif(step, mem)
+        mem = quantize(mem)
+        quantized.append(lif.spike_grad(mem - lif.threshold))
+    assert_equal(
+        [torch.stack(quantized)], [peer_records(cur, state_quant=quantize)[0]], tolerance=0
+    )
+    within = {"subtract": lambda mem, spk: mem - spk * lif.threshold,
+              "zero": lambda mem, spk: mem * (1 - spk)}  # fmt: skip
+    for reset_mechanism, reset in within.items():
+        none, mem, records = Leaky(0.9, 0.8, reset_mechanism="none"), torch.zeros(1), []
+        for step in cur:
+            spk, mem = none(step, mem)
+            mem = reset(mem, spk)
+            records.append((spk, mem))
+        expected = peer_records(cur, reset_delay=False, reset_mechanism=reset_mechanism)
+        assert expected[0].sum() > 50
+        assert_equal([torch.stack(r) for r in zip(*records, strict=True)], expected, 1e-6)
+
+
+def test_every_name_of_snntorchs_leaky_works_or_says_what_to_write() -> None:
+    """The table holds no name that works, and lacks none that does not."""
+    theirs, ours = snntorch.Leaky(0.5), Leaky(0.5)
+    arguments = inspect.signature(snntorch.Leaky.__init__).parameters.keys() - {"self"}
+    names = {name for name in {*dir(theirs), *arguments} if not name.startswith("_")}
+    names -= set(dir(nn.Module()))
+    for name in names - INSTEAD["Leaky"].keys() - {"learn_beta", "learn_threshold"}:
+        getattr(ours, name)
+    assert INSTEAD["Leaky"].keys() <= names
+    for name in INSTEAD["Leaky"].keys() - vars(Leaky).keys() - {"graded_spikes_factor"}:
+        for owner in (ours, Leaky):
+            with pytest.raises(AttributeError, match=re.escape(INSTEAD["Leaky"][name])):
+                getattr(owner, name)
+
+
+def public(module: object) -> set[str]:
+    own = {name for name, value in vars(module).items() if not inspect.ismodule(value)}
+    return {name for name in own if not name.startswith("_")}
+
+
+def test_every_name_of_snntorch_and_its_utils_works_or_says_what_to_write() -> None:
+    submodules = {found.name for found in pkgutil.iter_modules(snntorch.__path__)}
+    names = public(snntorch) | {name for name in submodules if not name.startswith("_")}
+    missing = {name for name in names if name not in dir(tutorial_lib)}
+    assert missing == INSTEAD["snntorch"].keys()
+    assert public(snntorch.utils) - set(dir(utils)) == INSTEAD["utils"].keys()
+    for name, instead in INSTEAD["snntorch"].items():
+        with pytest.raises((AttributeError, ImportError), match=re.escape(instead)):
+            getattr(tutorial_lib, name)
+    with pytest.raises(ImportError, match=r"training\.train"):
+        from tutorial_lib import backprop  # noqa: F401
+    with pytest.raises(AttributeError, match=r"torch\.utils\.data\.random_split"):
+        utils.valid_split  # noqa: B018
+    for here in (tutorial_lib, utils):
+        assert not hasattr(here, "nonsense")
 
 
 def test_printed_with_its_settings() -> None:
@@ -351,6 +567,12 @@ def test_printed_with_its_settings() -> None:
         ({"threshold": math.nan}, ValueError, r"threshold contains NaN"),
         ({"reset_mechanism": "soft"}, ValueError, r"'subtract', 'zero', 'none'.*got 'soft'"),
         ({"spike_grad": 25}, TypeError, r"surrogate\.fast_sigmoid\(slope=25\), got 25"),
+        ({"init_hidden": "False"}, TypeError, r"init_hidden must be True or False, got 'False'"),
+        ({"learn_beta": "no"}, TypeError, r"learn_beta must be True or False, got 'no'"),
+        ({"learn_threshold": torch.ones(3)}, TypeError, r"learn_threshold must be True or False"),
+        ({"output": 1}, TypeError, r"output must be True or False, got 1"),
+        ({"inhibition": "False"}, TypeError, r"inhibition must be True or False"),
+        ({"detach_reset": None}, TypeError, r"detach_reset must be True or False, got None"),
     ],
 )
 def test_bad_arguments(kwargs: dict, error: type[Exception], message: str) -> None:
@@ -373,3 +595,7 @@ def test_bad_calls() -> None:
         lif = Leaky(**{"beta": 0.5, name: torch.tensor([0.5, 0.5])}, init_hidden=True)
         with pytest.raises(ValueError, match=rf"{name} has the shape \[2\].*\[2, 3\].*per channel"):
             lif(cur)
+    with pytest.raises(ValueError, match=r"'subtract', 'zero', 'none'.*got 'Zero'"):
+        lif_step(cur, cur, 0.5, reset_mechanism="Zero")
+    with pytest.raises(TypeError, match=r"must return the spikes.*got NoneType.*return\?"):
+        Leaky(0.5, spike_grad=lambda overdrive: None, init_hidden=True)(cur)
