@@ -717,7 +717,7 @@ class Switches(Base):
         return self.out(self.fc2(self.lif(self.fc(x))))
 
 
-@variant(r"uses the tensor 'mem' itself")
+@variant(r"uses a tensor that is no result of its layers")
 class ReadsMembrane(Base):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return self.out(self.fc2(self.lif(self.fc(x) - 0.1 * self.lif.mem)))
