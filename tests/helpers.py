@@ -45,3 +45,28 @@ def fit(net: nn.Module, loader: object, iterations: int, **settings: object) -> 
     """Train a small net over 8 steps, by Adam on the rate loss if nothing else is said."""
     settings = {"optimizer": adam(net), "loss_fn": SF.ce_rate_loss(), "progress": False} | settings
     return train(net, loader, num_steps=8, num_iterations=iterations, **settings)
+
+
+def run_layer(
+    layer: nn.Module, cur: Tensor, hidden: bool = False, output: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Spikes and membranes over time of our layer or of snnTorch's, called the same way."""
+    mem = layer.init_leaky()
+    spk_rec, mem_rec = [], []
+    for step in cur:
+        if not hidden:
+            spk, mem = layer(step, mem)
+        elif output:
+            spk, mem = layer(step)
+        else:
+            spk, mem = layer(step), layer.mem
+        spk_rec.append(spk)
+        mem_rec.append(mem)
+    return torch.stack(spk_rec), torch.stack(mem_rec)
+
+
+def assert_equal(ours: list[Tensor], theirs: list[Tensor], tolerance: float = 1e-12) -> None:
+    """Tensor by tensor."""
+    assert len(ours) == len(theirs)
+    for mine, peer in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, peer, rtol=tolerance, atol=tolerance)

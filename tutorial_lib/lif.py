@@ -55,7 +55,7 @@ def lif_step(
 
     Raises:
         ValueError: for an unknown ``reset_mechanism``.
-        TypeError: if ``spike_grad`` returns no tensor.
+        TypeError: if ``spike_grad`` returns no tensor of the shape of its argument.
     """
     check_reset_mechanism(reset_mechanism)
     spike_grad = surrogate.atan() if spike_grad is None else spike_grad
@@ -70,12 +70,13 @@ def lif_step(
 
 def _fire(spike_grad: SpikeFunction, overdrive: Tensor) -> Tensor:
     spk = spike_grad(overdrive)
-    if not isinstance(spk, Tensor):
-        raise TypeError(
-            f"spike_grad must return the spikes, a tensor of the shape of the overdrive, got "
-            f"{type(spk).__name__} from {spike_grad!r}. Does the function end in return?"
-        )
-    return spk
+    if isinstance(spk, Tensor) and spk.shape == overdrive.shape:
+        return spk
+    got = list(spk.shape) if isinstance(spk, Tensor) else type(spk).__name__
+    raise TypeError(
+        f"spike_grad must return the spikes, a tensor of the shape {list(overdrive.shape)} of the "
+        f"overdrive, got {got} from {spike_grad!r}. Does the function end in return?"
+    )
 
 
 def check_reset_mechanism(reset_mechanism: str) -> None:

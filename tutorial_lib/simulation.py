@@ -232,9 +232,9 @@ def check_run(
             f"Time-varying data must have the shape [T, B, ...] with T = num_steps = {num_steps}, "
             f"got {list(data.shape)}. Constant images [B, ...] go without time_varying=True."
         )
-    # While a CUDA graph is recorded nothing is computed yet, so the data cannot be looked at.
+    # While a program or a CUDA graph is recorded nothing is computed that could be looked at.
     recording = data.is_cuda and torch.cuda.is_current_stream_capturing()
-    if not recording and bool(torch.isnan(data).any()):
+    if not (recording or torch.compiler.is_compiling()) and bool(torch.isnan(data).any()):
         raise ValueError("data contains NaN: clean it first, for instance with torch.nan_to_num.")
 
 

@@ -26,7 +26,7 @@ def reset(net: nn.Module) -> None:
             try:
                 module.reset_mem()
             except ValueError as error:
-                raise ValueError(f"Layer {name!r}: {error}") from error
+                raise ValueError(f"Layer {name!r}: {error}" if name else str(error)) from error
 
 
 def detach(net: nn.Module) -> None:

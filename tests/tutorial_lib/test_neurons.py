@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import gc
-import inspect
-import io
 import math
-import pkgutil
-import re
-import warnings
 import weakref
 
 import pytest
@@ -16,14 +11,12 @@ import snntorch
 import snntorch.surrogate as peer_surrogate
 import snntorch.utils
 import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-import tutorial_lib
+from tests.helpers import assert_equal, run_layer
 from tutorial_lib import Leaky, lif_step, surrogate, utils
-from tutorial_lib._snntorch import INSTEAD
 
 RESETS = ["subtract", "zero", "none"]
 SURROGATES = [
@@ -35,22 +28,6 @@ SURROGATES = [
     surrogate.straight_through_estimator(),
 ]
 reset_mechanisms = pytest.mark.parametrize("reset_mechanism", RESETS)
-
-
-def run(layer: nn.Module, cur: Tensor, hidden: bool, output: bool) -> tuple[Tensor, Tensor]:
-    """Spikes and membranes over time of our layer or of snnTorch's, called the same way."""
-    mem = layer.init_leaky()
-    spk_rec, mem_rec = [], []
-    for step in cur:
-        if not hidden:
-            spk, mem = layer(step, mem)
-        elif output:
-            spk, mem = layer(step)
-        else:
-            spk, mem = layer(step), layer.mem
-        spk_rec.append(spk)
-        mem_rec.append(mem)
-    return torch.stack(spk_rec), torch.stack(mem_rec)
 
 
 @st.composite
@@ -93,18 +70,12 @@ def gradients(layer: nn.Module, inputs: list[Tensor], spk: Tensor, mem: Tensor) 
     return list(torch.autograd.grad(loss, inputs))
 
 
-def assert_equal(ours: list[Tensor], theirs: list[Tensor], tolerance: float = 1e-12) -> None:
-    assert len(ours) == len(theirs)
-    for mine, peer in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(mine, peer, rtol=tolerance, atol=tolerance)
-
-
 @given(configurations())
 def test_equal_to_snntorch(case: dict) -> None:
     results = []
     for layer in (case["ours"], case["theirs"]):
         cur = case["cur"].clone().requires_grad_()
-        spk, mem = run(layer, cur, case["hidden"], case["output"])
+        spk, mem = run_layer(layer, cur, case["hidden"], case["output"])
         results.append([spk, mem, *gradients(layer, [cur], spk, mem)])
     assert torch.equal(results[0][0], results[1][0])
     assert_equal(*results)
@@ -117,7 +88,7 @@ def test_equal_to_snntorch_behind_a_linear_layer(case: dict) -> None:
     results = []
     for layer in (case["ours"], case["theirs"]):
         cur = linear(case["cur"].flatten(2)).view_as(case["cur"])
-        spk, mem = run(layer, cur, case["hidden"], case["output"])
+        spk, mem = run_layer(layer, cur, case["hidden"], case["output"])
         weights = [linear.weight, linear.bias]
         results.append([spk, mem, *gradients(layer, weights, spk, mem)])
     assert_equal(*results)
@@ -133,7 +104,7 @@ def test_equal_to_snntorch_with_its_own_surrogate(reset_mechanism: str, name: st
         cur = torch.randn(20, 4, 6, requires_grad=True)
         spike_grad = None if name is None else getattr(room, name)()
         layer = leaky(0.8, spike_grad=spike_grad, reset_mechanism=reset_mechanism, learn_beta=True)
-        spk, mem = run(layer, cur, False, False)
+        spk, mem = run_layer(layer, cur)
         results.append([spk, mem, *gradients(layer, [cur], spk, mem)])
     assert results[0][0].sum() > 20
     assert_equal(*results, tolerance=1e-6)
@@ -145,7 +116,7 @@ def test_equal_to_snntorch_with_its_own_surrogate(reset_mechanism: str, name: st
 )
 def test_one_pulse_by_hand(reset_mechanism: str, expected: list[float]) -> None:
     lif = Leaky(0.5, reset_mechanism=reset_mechanism)
-    spk, mem = run(lif, torch.tensor([2.5, 0, 0]).view(3, 1, 1), False, False)
+    spk, mem = run_layer(lif, torch.tensor([2.5, 0, 0]).view(3, 1, 1))
     assert mem.flatten().tolist() == expected
     assert spk.flatten().tolist() == [1, float(reset_mechanism == "none"), 0]
 
@@ -160,7 +131,7 @@ def test_a_membrane_at_threshold_does_not_fire(reset_mechanism: str) -> None:
 
 def test_a_silent_neuron_stays_silent() -> None:
     """Tutorial 6 writes the reset as spk - threshold, and this neuron fires 181 times."""
-    spk, mem = run(Leaky(0.5), torch.full((200, 1, 1), 0.05), False, False)
+    spk, mem = run_layer(Leaky(0.5), torch.full((200, 1, 1), 0.05))
     assert spk.sum() == 0
     assert mem[-1].item() == pytest.approx(0.1)
 
@@ -204,7 +175,7 @@ def test_the_attached_reset_is_the_same_forward() -> None:
     cur = torch.randn(20, 3, 4)
     for mechanism in RESETS:
         records = [
-            run(Leaky(0.9, reset_mechanism=mechanism, detach_reset=detach), cur, False, False)
+            run_layer(Leaky(0.9, reset_mechanism=mechanism, detach_reset=detach), cur)
             for detach in (True, False)
         ]
         assert_equal(*records, tolerance=0)
@@ -215,9 +186,9 @@ def test_one_value_per_channel_runs_along_axis_one(sample: tuple[int, ...]) -> N
     beta, threshold = torch.tensor([0.1, 0.5, 0.9]), torch.tensor([0.5, 1.0, 2.0])
     cur = torch.rand(10, 2, *sample)
     for hidden in (False, True):
-        spk, mem = run(Leaky(beta, threshold, init_hidden=hidden), cur, hidden, False)
+        spk, mem = run_layer(Leaky(beta, threshold, init_hidden=hidden), cur, hidden, False)
         for c in range(3):
-            single = run(Leaky(beta[c], threshold[c]), cur[:, :, c], False, False)
+            single = run_layer(Leaky(beta[c], threshold[c]), cur[:, :, c])
             assert_equal([spk[:, :, c], mem[:, :, c]], single, tolerance=0)
 
 
@@ -249,8 +220,8 @@ def test_state_follows_device() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_equal_on_a_gpu() -> None:
     lif, cur = Leaky(0.5, init_hidden=True), torch.randn(10, 2, 3)
-    here = run(lif, cur, True, False)
-    there = run(lif.cuda(), cur.cuda(), True, False)
+    here = run_layer(lif, cur, hidden=True)
+    there = run_layer(lif.cuda(), cur.cuda(), hidden=True)
     assert_equal(here, [rec.cpu() for rec in there], tolerance=1e-6)
 
 
@@ -292,67 +263,6 @@ def test_explicit_state_is_not_kept_inside() -> None:
     lif(torch.ones(2, 3))
     assert lif.init_leaky().tolist() == 0
     assert lif.mem.shape == ()
-
-
-SETTINGS = [{"reset_mechanism": name} for name in RESETS] + [{"detach_reset": False}]
-
-
-@pytest.mark.parametrize("learn", [False, True])
-def test_state_dicts_and_snntorchs_are_the_same(learn: bool) -> None:
-    """Strictly, in both directions, with every reset; spikes go with them."""
-    cur = torch.rand(10, 2, 3)
-    for reset_mechanism in RESETS:
-        kwargs = {"learn_beta": learn, "learn_threshold": learn, "reset_mechanism": reset_mechanism}
-        ours, theirs = Leaky(0.5, **kwargs), snntorch.Leaky(0.75, 0.3, **kwargs)
-        assert ours.state_dict().keys() == theirs.state_dict().keys()
-        ours.load_state_dict(theirs.state_dict())
-        assert_equal(run(ours, cur, False, False), run(theirs, cur, False, False), tolerance=1e-6)
-        back = snntorch.Leaky(0.1, 0.9, **kwargs)
-        back.load_state_dict(ours.state_dict())
-        assert_equal(run(back, cur, False, False), run(theirs, cur, False, False), tolerance=0)
-
-
-@pytest.mark.parametrize("saved", SETTINGS, ids=str)
-@pytest.mark.parametrize("here", SETTINGS, ids=str)
-def test_a_state_dict_of_other_settings_is_an_error(saved: dict, here: dict) -> None:
-    """Through a file of plain data; strict or not; nothing of the layer is changed."""
-    file = io.BytesIO()
-    torch.save(nn.Sequential(Leaky(0.9, 0.7, **saved)).state_dict(), file)
-    file.seek(0)
-    entries, net = torch.load(file, weights_only=True), nn.Sequential(Leaky(0.5, 1.0, **here))
-    different = {
-        name
-        for name in ("reset_mechanism", "detach_reset")
-        if getattr(Leaky(0.5, **saved), name) != getattr(net[0], name)
-    }
-    for strict in (True, False):
-        if not different:
-            net.load_state_dict(entries, strict=strict)
-            assert net[0].beta.item() == pytest.approx(0.9)
-            continue
-        with pytest.raises(RuntimeError) as error:
-            net.load_state_dict(entries, strict=strict)
-        for name in different:
-            assert f"0.{name} is " in str(error.value) and f"{name}=" in str(error.value)
-        assert (net[0].beta.item(), net[0].threshold.item()) == (0.5, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("entry", "message"),
-    [
-        ({"graded_spikes_factor": torch.tensor(2.0)}, r"graded_spikes_factor is 2\.0.*1 here"),
-        ({"reset_mechanism_val": torch.tensor(7)}, r"reset_mechanism is 7"),
-        ({"threshold": torch.tensor(-0.5)}, r"threshold must be finite and above 0, got -0\.5"),
-        ({"beta": torch.tensor(math.nan)}, r"beta contains NaN"),
-        ({"mem": torch.zeros(2)}, r"Unexpected key.*mem"),
-        ({"reset_mechanism_val": None}, r"Missing key.*reset_mechanism_val"),
-    ],
-)
-def test_state_dicts_that_do_not_fit(entry: dict, message: str) -> None:
-    entries = {**Leaky(0.5).state_dict(), **entry}
-    entries = {name: value for name, value in entries.items() if value is not None}
-    with pytest.raises(RuntimeError, match=message):
-        Leaky(0.5).load_state_dict(entries)
 
 
 @pytest.mark.parametrize(
@@ -435,115 +345,6 @@ def test_one_number_as_a_membrane_broadcasts() -> None:
         hidden(cur)
 
 
-# ------------------------------------------------------------------ snnTorch's names
-
-
-def test_the_signature_is_snntorchs() -> None:
-    """Every argument by the same name and position, with the same default."""
-    def described(function) -> list:  # noqa: ANN001
-        parameters = inspect.signature(function).parameters.values()
-        return [(p.name, p.default) for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-
-    assert described(Leaky.__init__) == described(snntorch.Leaky.__init__)
-    assert described(Leaky.forward) == described(snntorch.Leaky.forward)
-    defaults = [value for _, value in described(Leaky)[1:]]
-    cur = torch.rand(5, 2, 3)
-    assert_equal(run(Leaky(0.5, *defaults), cur, False, False), run(Leaky(0.5), cur, False, False))
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("surrogate_disable", True),
-        ("inhibition", True),
-        ("state_quant", torch.round),
-        ("graded_spikes_factor", 2.0),
-        ("learn_graded_spikes_factor", True),
-        ("reset_delay", False),
-    ],
-)
-def test_an_argument_that_changes_results_says_what_to_write_instead(name: str, value) -> None:  # noqa: ANN001
-    with pytest.raises(ValueError, match=name) as error:
-        Leaky(0.5, **{name: value})
-    assert INSTEAD["Leaky"][name] in str(error.value)
-
-
-def peer_records(cur: Tensor, **kwargs: object) -> tuple[Tensor, Tensor]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return run(snntorch.Leaky(0.9, 0.8, **kwargs), cur, False, False)
-
-
-def test_what_to_write_instead_is_the_same_neuron() -> None:
-    """The code that the errors give, against snnTorch with the argument."""
-    cur = 0.7 * torch.rand(30, 4, 5)
-    lif, mem = Leaky(0.9, 0.8), torch.zeros(1)
-    plain = run(lif, cur, False, False)
-    winners = [s * F.one_hot(m.argmax(1), m.shape[1]) for s, m in zip(*plain, strict=True)]
-    assert_equal([torch.stack(winners)], [peer_records(cur, inhibition=True)[0]], tolerance=0)
-    assert_equal([2 * plain[0]], [peer_records(cur, graded_spikes_factor=2.0)[0]], tolerance=0)
-
-    def quantize(mem: Tensor) -> Tensor:
-        return (4 * mem).round() / 4
-
-    quantized = []
-    for step in cur:
-        _, mem = lif(step, mem)
-        mem = quantize(mem)
-        quantized.append(lif.spike_grad(mem - lif.threshold))
-    assert_equal(
-        [torch.stack(quantized)], [peer_records(cur, state_quant=quantize)[0]], tolerance=0
-    )
-    within = {"subtract": lambda mem, spk: mem - spk * lif.threshold,
-              "zero": lambda mem, spk: mem * (1 - spk)}  # fmt: skip
-    for reset_mechanism, reset in within.items():
-        none, mem, records = Leaky(0.9, 0.8, reset_mechanism="none"), torch.zeros(1), []
-        for step in cur:
-            spk, mem = none(step, mem)
-            mem = reset(mem, spk)
-            records.append((spk, mem))
-        expected = peer_records(cur, reset_delay=False, reset_mechanism=reset_mechanism)
-        assert expected[0].sum() > 50
-        assert_equal([torch.stack(r) for r in zip(*records, strict=True)], expected, 1e-6)
-
-
-def test_every_name_of_snntorchs_leaky_works_or_says_what_to_write() -> None:
-    """The table holds no name that works, and lacks none that does not."""
-    theirs, ours = snntorch.Leaky(0.5), Leaky(0.5)
-    arguments = inspect.signature(snntorch.Leaky.__init__).parameters.keys() - {"self"}
-    names = {name for name in {*dir(theirs), *arguments} if not name.startswith("_")}
-    names -= set(dir(nn.Module()))
-    for name in names - INSTEAD["Leaky"].keys() - {"learn_beta", "learn_threshold"}:
-        getattr(ours, name)
-    assert INSTEAD["Leaky"].keys() <= names
-    for name in INSTEAD["Leaky"].keys() - vars(Leaky).keys() - {"graded_spikes_factor"}:
-        for owner in (ours, Leaky):
-            with pytest.raises(AttributeError, match=re.escape(INSTEAD["Leaky"][name])):
-                getattr(owner, name)
-
-
-def public(module: object) -> set[str]:
-    own = {name for name, value in vars(module).items() if not inspect.ismodule(value)}
-    return {name for name in own if not name.startswith("_")}
-
-
-def test_every_name_of_snntorch_and_its_utils_works_or_says_what_to_write() -> None:
-    submodules = {found.name for found in pkgutil.iter_modules(snntorch.__path__)}
-    names = public(snntorch) | {name for name in submodules if not name.startswith("_")}
-    missing = {name for name in names if name not in dir(tutorial_lib)}
-    assert missing == INSTEAD["snntorch"].keys()
-    assert public(snntorch.utils) - set(dir(utils)) == INSTEAD["utils"].keys()
-    for name, instead in INSTEAD["snntorch"].items():
-        with pytest.raises((AttributeError, ImportError), match=re.escape(instead)):
-            getattr(tutorial_lib, name)
-    with pytest.raises(ImportError, match=r"training\.train"):
-        from tutorial_lib import backprop  # noqa: F401
-    with pytest.raises(AttributeError, match=r"torch\.utils\.data\.random_split"):
-        utils.valid_split  # noqa: B018
-    for here in (tutorial_lib, utils):
-        assert not hasattr(here, "nonsense")
-
-
 def test_printed_with_its_settings() -> None:
     text = repr(Leaky(0.5, spike_grad=surrogate.fast_sigmoid(), init_hidden=True))
     for part in ("beta=0.5", "threshold=1", "fast_sigmoid(slope=25)", "'subtract'", "init_hidden"):
@@ -599,3 +400,5 @@ def test_bad_calls() -> None:
         lif_step(cur, cur, 0.5, reset_mechanism="Zero")
     with pytest.raises(TypeError, match=r"must return the spikes.*got NoneType.*return\?"):
         Leaky(0.5, spike_grad=lambda overdrive: None, init_hidden=True)(cur)
+    with pytest.raises(TypeError, match=r"of the shape \[2, 3\].*got \[2\]"):
+        Leaky(0.5, spike_grad=lambda overdrive: overdrive.sum(1), init_hidden=True)(cur)

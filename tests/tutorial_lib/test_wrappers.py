@@ -226,6 +226,7 @@ def test_a_step_compiles_into_one_graph(hidden: bool, backend: str) -> None:
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("leaky", [Leaky, snntorch.Leaky])
 @pytest.mark.usefixtures("fresh_compiler")
+@pytest.mark.filterwarnings("ignore:The tensor attribute", "ignore:While compiling")  # a state is set
 def test_a_step_with_explicit_state_is_exported(leaky: type[nn.Module], strict: bool) -> None:
     net, x, mem = Step(leaky, hidden=False), torch.rand(2, 3), torch.rand(2, 4)
     program = torch.export.export(net, (x, mem), strict=strict).module()
@@ -235,6 +236,18 @@ def test_a_step_with_explicit_state_is_exported(leaky: type[nn.Module], strict: 
         mem = expected[1]
 
 
+@pytest.mark.usefixtures("fresh_compiler")
+@pytest.mark.filterwarnings("ignore:While compiling")  # that the program sets a state
+def test_a_whole_simulation_is_exported() -> None:
+    """A network with hidden membranes: the program starts from rest at each call, as it should."""
+    run, x = Simulation(network(), STEPS, "step"), batches(0)[0]
+    expected = run(x)
+    program = torch.export.export(run, (x,), strict=True).module()
+    for _ in range(2):
+        torch.testing.assert_close(program(x), expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")
 def test_scripting_says_what_works() -> None:
     with pytest.raises(NotImplementedError, match=r"torch\.compile\(net\).*torch\.export"):
         torch.jit.script(network())

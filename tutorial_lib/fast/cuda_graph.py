@@ -65,17 +65,12 @@ class CudaGraph:
         """What has to be the same for a replay."""
         run = self.simulation
         parameters = [(p.data_ptr(), p.requires_grad) for p in run.parameters()]
-        buffers = [buffer.data_ptr() for buffer in self._buffers()]
+        buffers = [buffer.data_ptr() for buffer in run.buffers()]
         modes = [module.training for module in run.modules()]
         rules = [(x.spike_grad, x.reset_mechanism, x.detach_reset) for x in self.layers]
         autocast = (torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda"))
         given = (data.shape, data.dtype, data.device, run.num_steps, run.schedule)
         return *given, autocast, parameters, buffers, modes, rules
-
-    def _buffers(self) -> list[Tensor]:
-        """All buffers but the membranes, which each run replaces."""
-        membranes = {id(layer.mem) for layer in self.layers}
-        return [b for b in self.simulation.buffers() if id(b) not in membranes]
 
     def _versions(self) -> list[int]:
         """How often each parameter was written."""
@@ -96,7 +91,7 @@ class CudaGraph:
         enabled, dtype = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
         autocast = torch.autocast("cuda", dtype, enabled, cache_enabled=False)
         # The graph holds their addresses only. Its warm-up must not count, in a running mean say.
-        self.buffers = self._buffers()
+        self.buffers = list(self.simulation.buffers())
         with _kept(self.buffers), _recording(), autocast:
             self.graph = torch.cuda.make_graphed_callables(
                 run, (data.clone(), *inputs), allow_unused_input=True

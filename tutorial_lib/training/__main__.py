@@ -14,7 +14,6 @@ seed and the epoch alone, so a resumed run goes on as if it had never stopped.
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -70,7 +69,7 @@ def _run(args: argparse.Namespace, rank: int, world: int) -> training.History:
 
     simulation: Callable[[Tensor], tuple[Tensor, Tensor]] = Simulation(net, args.num_steps)
     if world > 1:
-        simulation = _distributed(simulation)
+        simulation = nn.parallel.DistributedDataParallel(simulation)
     elif args.cuda_graph:
         simulation = CudaGraph(net, args.num_steps)
     done = len(history.iterations)
@@ -242,16 +241,6 @@ def _process_group() -> Iterator[tuple[int, int]]:
         yield dist.get_rank(), world
     finally:
         dist.destroy_process_group()
-
-
-def _distributed(simulation: nn.Module) -> nn.Module:
-    """The same, with gradients averaged over all processes.
-
-    Buffers are left alone: they are membranes, of the shape of each process's own batch.
-    """
-    wrap = nn.parallel.DistributedDataParallel
-    newer = "forward_sync_buffers" in inspect.signature(wrap).parameters  # deprecates the other
-    return wrap(simulation, **{"forward_sync_buffers" if newer else "broadcast_buffers": False})
 
 
 def _device(name: str) -> torch.device:
