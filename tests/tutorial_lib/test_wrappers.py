@@ -226,7 +226,7 @@ def test_a_step_compiles_into_one_graph(hidden: bool, backend: str) -> None:
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("leaky", [Leaky, snntorch.Leaky])
 @pytest.mark.usefixtures("fresh_compiler")
-@pytest.mark.filterwarnings("ignore:The tensor attribute", "ignore:While compiling")  # a state is set
+@pytest.mark.filterwarnings("ignore:The tensor attribute", "ignore:While compiling")
 def test_a_step_with_explicit_state_is_exported(leaky: type[nn.Module], strict: bool) -> None:
     net, x, mem = Step(leaky, hidden=False), torch.rand(2, 3), torch.rand(2, 4)
     program = torch.export.export(net, (x, mem), strict=strict).module()
