@@ -11,13 +11,17 @@ derivative at :math:`x = 0`; ``area`` is its integral over all :math:`x`. Two su
 same area push as hard in total; two with the same peak push as hard at threshold.
 
 The objects hold numbers only: they compare by value, print as they are written, and can be pickled.
+
+:data:`SURROGATES` lists them by name. Tests, the surrogate explorer, the gallery of notebook 01 and
+the book read it, so one more surrogate is one more class here, under ``@_listed``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,6 +29,7 @@ from torch import Tensor
 from . import _checks
 
 __all__ = [
+    "SURROGATES",
     "Surrogate",
     "atan",
     "boxcar",
@@ -55,7 +60,45 @@ class _Spike(torch.autograd.Function):
 
 
 class Surrogate:
-    """Base of all surrogates. Subclasses give ``derivative``, ``primitive``, ``peak``, ``area``."""
+    """Base of all surrogates. Subclasses give ``derivative``, ``primitive``, ``peak``, ``area``.
+
+    A subclass has at most one parameter: a slope, or a width if it sets ``by_width``.
+    """
+
+    by_width: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Check each parameter; NumPy's and torch's scalars become numbers that compare and hash.
+
+        Raises:
+            ValueError: if one is not a finite number above 0, or overflows float32.
+            TypeError: if one is no number.
+        """
+        for field in fields(self):
+            value = getattr(self, field.name)
+            number = _checks.positive(field.name, value)
+            if not 1e-30 <= number <= 1e30:
+                raise ValueError(
+                    f"{field.name} must lie between 1e-30 and 1e30, got {value!r}: with it the "
+                    "derivative would overflow float32."
+                )
+            if type(value) not in (int, float):
+                object.__setattr__(self, field.name, number)
+
+    @classmethod
+    def with_slope(cls, slope: float) -> Surrogate:
+        """Return the surrogate of this slope :math:`k`; one with a width gets the width 1/k.
+
+        What has no parameter, such as the straight-through estimator, is the same for every slope.
+
+        Raises:
+            ValueError: if ``slope`` is not a finite number above 0.
+            TypeError: if it is no number.
+        """
+        number = _checks.positive("slope", slope)
+        if not fields(cls):
+            return cls()
+        return cls(1 / number if cls.by_width else slope)
 
     def __call__(self, overdrive: Tensor) -> Tensor:
         """Return the spikes, 1.0 where ``overdrive > 0`` and 0.0 elsewhere.
@@ -86,6 +129,18 @@ class Surrogate:
         raise TypeError(f"{type(self).__name__} defines no primitive(x).")
 
 
+SURROGATES: dict[str, type[Surrogate]] = {}
+"""The surrogates of this module that have a name, in the order in which they stand here."""
+
+_Kind = TypeVar("_Kind", bound=type[Surrogate])
+
+
+def _listed(surrogate: _Kind) -> _Kind:
+    SURROGATES[surrogate.__name__] = surrogate
+    return surrogate
+
+
+@_listed
 @dataclass(frozen=True)
 class fast_sigmoid(Surrogate):
     r"""Fast sigmoid as tutorial 6 and snnTorch write it, *not* normalized.
@@ -107,9 +162,6 @@ class fast_sigmoid(Surrogate):
 
     slope: float = 25
 
-    def __post_init__(self) -> None:
-        _keep_positive(self, "slope")
-
     def derivative(self, x: Tensor) -> Tensor:
         return _inverse_square(x, self.slope)
 
@@ -125,6 +177,7 @@ class fast_sigmoid(Surrogate):
         return 2 / self.slope
 
 
+@_listed
 @dataclass(frozen=True)
 class fast_sigmoid_normalized(Surrogate):
     r"""Fast sigmoid scaled to area 1: the one that tends to a Dirac delta as :math:`k` grows.
@@ -145,9 +198,6 @@ class fast_sigmoid_normalized(Surrogate):
 
     slope: float = 25
 
-    def __post_init__(self) -> None:
-        _keep_positive(self, "slope")
-
     def derivative(self, x: Tensor) -> Tensor:
         return self.slope / 2 * _inverse_square(x, self.slope)
 
@@ -163,6 +213,7 @@ class fast_sigmoid_normalized(Surrogate):
         return 1.0
 
 
+@_listed
 @dataclass(frozen=True)
 class atan(Surrogate):
     r"""Arctangent: heavy tails, so far-away neurons still learn.
@@ -183,9 +234,6 @@ class atan(Surrogate):
 
     alpha: float = 2.0
 
-    def __post_init__(self) -> None:
-        _keep_positive(self, "alpha")
-
     def derivative(self, x: Tensor) -> Tensor:
         return self.alpha / 2 / (1 + (math.pi / 2 * self.alpha * x).square())
 
@@ -201,6 +249,7 @@ class atan(Surrogate):
         return 1.0
 
 
+@_listed
 @dataclass(frozen=True)
 class sigmoid(Surrogate):
     r"""Logistic sigmoid.
@@ -221,9 +270,6 @@ class sigmoid(Surrogate):
 
     slope: float = 25
 
-    def __post_init__(self) -> None:
-        _keep_positive(self, "slope")
-
     def derivative(self, x: Tensor) -> Tensor:
         return self.slope * (torch.sigmoid(self.slope * x) * torch.sigmoid(-self.slope * x))
 
@@ -239,6 +285,7 @@ class sigmoid(Surrogate):
         return 1.0
 
 
+@_listed
 @dataclass(frozen=True)
 class triangular(Surrogate):
     r"""A true triangle around the threshold.
@@ -259,9 +306,7 @@ class triangular(Surrogate):
     """
 
     threshold: float = 1.0
-
-    def __post_init__(self) -> None:
-        _keep_positive(self, "threshold")
+    by_width = True
 
     def derivative(self, x: Tensor) -> Tensor:
         return (1 - x.abs() / self.threshold).clamp_min(0) / self.threshold
@@ -279,6 +324,7 @@ class triangular(Surrogate):
         return 1.0
 
 
+@_listed
 @dataclass(frozen=True)
 class boxcar(Surrogate):
     r"""A box around the threshold.
@@ -298,9 +344,7 @@ class boxcar(Surrogate):
     """
 
     width: float = 1.0
-
-    def __post_init__(self) -> None:
-        _keep_positive(self, "width")
+    by_width = True
 
     def derivative(self, x: Tensor) -> Tensor:
         return (x.abs() < self.width / 2).to(x.dtype) / self.width
@@ -317,6 +361,7 @@ class boxcar(Surrogate):
         return 1.0
 
 
+@_listed
 @dataclass(frozen=True)
 class gaussian(Surrogate):
     r"""A normal density around the threshold.
@@ -336,9 +381,7 @@ class gaussian(Surrogate):
     """
 
     sigma: float = 0.5
-
-    def __post_init__(self) -> None:
-        _keep_positive(self, "sigma")
+    by_width = True
 
     def derivative(self, x: Tensor) -> Tensor:
         return torch.exp(-(x / self.sigma).square() / 2) * self.peak
@@ -355,6 +398,7 @@ class gaussian(Surrogate):
         return 1.0
 
 
+@_listed
 @dataclass(frozen=True)
 class straight_through_estimator(Surrogate):
     r"""Straight-through estimator: the step is treated as the identity on the backward pass.
@@ -450,14 +494,6 @@ class from_primitive(Surrogate):
     @property
     def peak(self) -> float:
         return float(self.derivative(torch.zeros(1, dtype=torch.float64)))
-
-
-def _keep_positive(owner: Surrogate, name: str) -> None:
-    """Check a parameter; NumPy's and torch's scalars become plain numbers that compare and hash."""
-    value = getattr(owner, name)
-    number = _checks.positive(name, value)
-    if type(value) not in (int, float):
-        object.__setattr__(owner, name, number)
 
 
 def _inverse_square(x: Tensor, slope: float) -> Tensor:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 
+import torch
 from torch import nn
 
 from . import _snntorch
 
-__all__ = ["detach", "reset"]
+__all__ = ["detach", "device_of", "mode", "reset"]
 
 
 def reset(net: nn.Module) -> None:
@@ -40,6 +43,43 @@ def detach(net: nn.Module) -> None:
     for _, module in _modules("detach", net):
         if callable(getattr(module, "detach_mem", None)):
             module.detach_mem()
+
+
+def device_of(net: nn.Module) -> torch.device:
+    """Return the device of a network's first parameter or buffer; the CPU if it has none.
+
+    Raises:
+        TypeError: if ``net`` is not an ``nn.Module``.
+        ValueError: if it is on the meta device, where tensors hold no numbers.
+    """
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"net must be an nn.Module, got {type(net).__name__}.")
+    first = next(chain(net.parameters(), net.buffers()), None)
+    device = torch.device("cpu") if first is None else first.device
+    if device.type == "meta":
+        raise ValueError(
+            "This network is on the meta device, where tensors hold no numbers. Build it outside "
+            "torch.device('meta')."
+        )
+    return device
+
+
+@contextmanager
+def mode(net: nn.Module, *, training: bool) -> Iterator[None]:
+    """Put ``net`` into training or evaluation mode for a while; each layer's own mode comes back.
+
+    Example::
+
+        with utils.mode(net, training=False), torch.no_grad():
+            spk_rec, mem_rec = forward_pass(net, num_steps, images)
+    """
+    before = {module: module.training for module in net.modules()}
+    net.train(training)
+    try:
+        yield
+    finally:
+        for module, was_training in before.items():
+            module.training = was_training
 
 
 def _modules(caller: str, net: nn.Module) -> Iterator[tuple[str, nn.Module]]:

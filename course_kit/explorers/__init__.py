@@ -16,7 +16,7 @@ moves.
 
 from __future__ import annotations
 
-from ._core import Control, Explorer
+from ._explorer import Control, Explorer
 from .digit import draw_digit
 from .gradient import gradient
 from .losses import losses

@@ -1,20 +1,15 @@
-"""What an explorer is: controls, a function that computes what they show, and a drawing of it."""
+"""A scene: what can be moved, what is computed from that, and how it is drawn and described."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from matplotlib.figure import Figure
 
-from .. import frontend
-
-if TYPE_CHECKING:
-    import ipywidgets
-
-__all__ = ["SPEEDS", "Control", "Explorer"]
+__all__ = ["SPEEDS", "Control", "Scene"]
 
 SPEEDS = {"slow": 900, "normal": 400, "fast": 150}
 """What a Play button offers: milliseconds from one value to the next."""
@@ -70,20 +65,9 @@ class Control:
         return self.options if self.page is None else self.page
 
 
-@dataclass(frozen=True)
-class Explorer:
-    """A figure to play with.
-
-    Attributes:
-        name: of its kind, "neuron"; positions are kept under it when its cell is run again.
-        title: what it is, for readers who do not see it: "Neuron explorer".
-        controls: what can be moved.
-        compute: from one value per control, as keywords, what is to be shown; pure.
-        draw: draws a result of ``compute`` on an empty figure, with artists alone (no pyplot).
-        describe: says a result of ``compute`` in words and numbers; the picture's alt text.
-        size: of the figure, in inches.
-        play: name of the slider that a Play button moves, if there is one.
-    """
+@dataclass(frozen=True, repr=False)
+class Scene:
+    """A figure with controls; ``Explorer`` says what its attributes are."""
 
     name: str
     title: str
@@ -124,32 +108,9 @@ class Explorer:
         self.draw(figure, self.compute(**{**self.start(), **position}))
         return figure
 
-    def widget(self) -> ipywidgets.Widget:
-        """The explorer for a reader with a kernel."""
-        from ._live import view
-
-        return view(self)
-
-    def html(self) -> str:
-        """The explorer for a reader without a kernel: one piece of a page that loads nothing."""
-        from ._page import page
-
-        return page(self)
-
     def __repr__(self) -> str:
         start = ", ".join(f"{c.name}={c.words(c.start)}" for c in self.controls)
         return f"{self.title} ({start}): {self.describe(self.compute(**self.start()))}"
-
-    def _ipython_display_(self) -> None:
-        """Show it as this surface can: with widgets, or as a piece of a page."""
-        from IPython.display import HTML, display
-
-        if frontend.has_widgets():
-            display(self.widget())
-        elif frontend.has_kernel():
-            display(HTML(self.html()))
-        else:
-            print(repr(self))
 
     def grid(self, *, page: bool = False) -> Iterator[dict[str, Any]]:
         """Every position of the controls, the last control changing fastest."""

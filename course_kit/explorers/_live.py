@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from . import _svg
-from ._core import SPEEDS, Control, Explorer
+from ._core import SPEEDS, Control, Scene
 from ._page import PHONE, PIXELS
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ POSITIONS: dict[str, dict[str, Any]] = {}
 """Where the reader left each explorer, so that running its cell again does not lose the place."""
 
 
-def picture(explorer: Explorer, result: Any) -> str:
+def picture(scene: Scene, result: Any) -> str:
     """Return the drawing of one result as an HTML image with its description."""
-    svg = _svg.clean(_svg.draw(explorer, result))
-    least, most = (round(72 * explorer.size[0] * scale) for scale in PIXELS)
+    svg = _svg.clean(_svg.draw(scene, result))
+    least, most = (round(72 * scene.size[0] * scale) for scale in PIXELS)
     image = (
-        f'<img alt="{escape(explorer.describe(result))}" '
+        f'<img alt="{escape(scene.describe(result))}" '
         f'src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}" '
         f'style="display:block;width:100%;min-width:{least}px;max-width:{most}px;height:auto;'
         'background:#fff">'
@@ -38,7 +38,7 @@ def picture(explorer: Explorer, result: Any) -> str:
     )
 
 
-def view(explorer: Explorer) -> ipywidgets.VBox:
+def view(scene: Scene) -> ipywidgets.VBox:
     """Return the explorer as a box: the figure, then a widget for each control, then Play.
 
     The picture is an HTML widget whose text is replaced in place, so nothing can pile up. The
@@ -46,24 +46,24 @@ def view(explorer: Explorer) -> ipywidgets.VBox:
     """
     import ipywidgets as widgets
 
-    place = POSITIONS.setdefault(explorer.name, {})
-    longest = max((len(c.label) for c in explorer.controls), default=0)
+    place = POSITIONS.setdefault(scene.name, {})
+    longest = max((len(c.label) for c in scene.controls), default=0)
     width = f"{longest + 1}ch" if longest < LONG else "initial"
-    fields = {c.name: _field(c, place.get(c.name, c.start), width) for c in explorer.controls}
+    fields = {c.name: _field(c, place.get(c.name, c.start), width) for c in scene.controls}
     image = widgets.HTML(layout={"width": "100%"})
 
     def show(_: Any = None) -> None:
-        for control in explorer.controls:
+        for control in scene.controls:
             place[control.name] = control.options[fields[control.name].index]
-        position = {control.name: place[control.name] for control in explorer.controls}
-        image.value = picture(explorer, explorer.compute(**position))
+        position = {control.name: place[control.name] for control in scene.controls}
+        image.value = picture(scene, scene.compute(**position))
 
     show()
     for field in fields.values():
         field.observe(show, names="index")
     children = [image, *fields.values()]
-    if explorer.play is not None:
-        children.append(_play(fields[explorer.play]))
+    if scene.play is not None:
+        children.append(_play(fields[scene.play]))
     return widgets.VBox(children)
 
 

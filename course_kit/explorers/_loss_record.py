@@ -18,6 +18,8 @@ from tutorial_lib import functional as SF
 from tutorial_lib.neurons import Leaky
 from tutorial_lib.simulation import forward_pass
 
+from ._values import number, one_of
+
 __all__ = ["LossResult", "best_record", "compute", "record"]
 
 STEPS, CLASSES, BETA = 50, 10, 0.5
@@ -90,11 +92,9 @@ def record(current: float, when: str, rival: float) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: for a current out of range or an unknown window.
     """
-    for name, value in (("current", current), ("rival", rival)):
-        if not 0 <= value <= 2:
-            raise ValueError(f"{name} must lie between 0 and 2 threshold units, got {value!r}.")
-    if when not in WINDOWS:
-        raise ValueError(f"when must be one of {tuple(WINDOWS)}, got {when!r}.")
+    number("current", current, 0, 2)
+    one_of("when", when, WINDOWS)
+    number("rival", rival, 0, 2)
     currents = torch.zeros(STEPS, 1, CLASSES, dtype=torch.float64)
     currents[WINDOWS[when], :, RIGHT] = current
     currents[WINDOWS["first half"], :, RIVAL] = rival
@@ -110,8 +110,7 @@ def best_record(loss: str) -> Tensor:
     ``mse_count_loss`` wants. Membranes for a loss on membranes; ``ce_max_membrane_loss`` has no
     best record, it tends to 0 as the right membrane grows without bound: here it is 1,000.
     """
-    if loss not in LOSSES:
-        raise ValueError(f"loss must be one of {tuple(LOSSES)}, got {loss!r}.")
+    one_of("loss", loss, LOSSES)
     best = torch.zeros(STEPS, 1, CLASSES, dtype=torch.float64)
     best[:, :, RIGHT] = 1000 if loss == "ce_max_membrane_loss" else 1
     function = LOSSES[loss]

@@ -8,7 +8,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from ._ink import SIDE
+from ._drawings import SIDE
 
 __all__ = ["DigitPad", "inked", "packed"]
 

@@ -13,7 +13,7 @@ from base64 import b64encode
 from html import escape
 
 from . import _svg
-from ._core import SPEEDS, Control, Explorer
+from ._core import SPEEDS, Control, Scene
 
 __all__ = ["page"]
 
@@ -97,46 +97,46 @@ document.querySelectorAll(".explorer:not([data-woken])").forEach(wake);
 """
 
 
-def page(explorer: Explorer) -> str:
+def page(scene: Scene) -> str:
     """Return the HTML text that shows the explorer and moves it; every state is drawn here.
 
     The same explorer gives the same text. Several may stand on one page.
     """
-    positions = list(explorer.grid(page=True))
-    results = [explorer.compute(**position) for position in positions]
-    table = _svg.tabulate([_svg.draw(explorer, result) for result in results])
-    texts = [explorer.describe(result) for result in results]
-    first = positions.index(explorer.start())
+    positions = list(scene.grid(page=True))
+    results = [scene.compute(**position) for position in positions]
+    table = _svg.tabulate([_svg.draw(scene, result) for result in results])
+    texts = [scene.describe(result) for result in results]
+    first = positions.index(scene.start())
     packed = json.dumps(
         {"parts": table.parts, "states": table.states, "texts": texts},
         ensure_ascii=False,
         separators=(",", ":"),
     )
     data = b64encode(gzip.compress(packed.encode(), 9, mtime=0)).decode()
-    least, most = (round(72 * explorer.size[0] * scale) for scale in PIXELS)
+    least, most = (round(72 * scene.size[0] * scale) for scale in PIXELS)
     svg = table.assemble(first).replace(
         "<svg ",
         f'<svg role="img" aria-label="{escape(texts[first])}" width="{most}" '
-        f'height="{round(most * explorer.size[1] / explorer.size[0])}" ',
+        f'height="{round(most * scene.size[1] / scene.size[0])}" ',
         1,
     )
     svg = svg.replace('style="', f'style="min-width:{least}px;max-width:{most}px;', 1)
     scrolls = ' tabindex="0" role="region" aria-label="Figure, scrolls sideways"'
-    controls = "".join(_control(explorer, control) for control in explorer.controls)
-    shown = ", ".join(f"{c.label} {c.words(c.start)}" for c in explorer.controls)
+    controls = "".join(_control(scene, control) for control in scene.controls)
+    shown = ", ".join(f"{c.label} {c.words(c.start)}" for c in scene.controls)
     return (
-        f'<figure class="explorer" role="group" aria-label="{escape(explorer.title)}" '
+        f'<figure class="explorer" role="group" aria-label="{escape(scene.title)}" '
         f'data-lm-suppress-shortcuts="true" data-table="{data}">\n'
         f"<style>{_STYLE}</style>\n"
         f'<div class="explorer-view"{scrolls if least > PHONE else ""}>{svg}</div>\n'
-        f'<div class="explorer-controls">{controls}{_play(explorer)}</div>\n'
+        f'<div class="explorer-controls">{controls}{_play(scene)}</div>\n'
         f"<figcaption>Shown: {escape(shown)}</figcaption>\n"
         f'<div class="explorer-said" role="status"></div>\n'
         f"</figure>\n<script>{_SCRIPT}</script>"
     )
 
 
-def _control(explorer: Explorer, control: Control) -> str:
+def _control(scene: Scene, control: Control) -> str:
     """A native slider or list, inside its label."""
     words = [control.words(value) for value in control.page_options]
     start = control.page_options.index(control.start)
@@ -148,7 +148,7 @@ def _control(explorer: Explorer, control: Control) -> str:
         )
         field = f'<select {data} autocomplete="off">{options}</select>'
     else:
-        plays = " data-play" if control.name == explorer.play else ""
+        plays = " data-play" if control.name == scene.play else ""
         field = (
             f'<input type="range" min="0" max="{len(words) - 1}" step="1" value="{start}" '
             f'aria-valuetext="{escape(words[start])}" autocomplete="off" {data}{plays}>'
@@ -157,8 +157,8 @@ def _control(explorer: Explorer, control: Control) -> str:
     return f"<label><span>{escape(control.label)}</span>{field}</label>\n"
 
 
-def _play(explorer: Explorer) -> str:
-    if explorer.play is None:
+def _play(scene: Scene) -> str:
+    if scene.play is None:
         return ""
     options = "".join(
         f'<option value="{pause}"{" selected" if name == "normal" else ""}>{name}</option>'

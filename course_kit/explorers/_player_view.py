@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,10 +11,7 @@ from matplotlib.figure import Figure
 from tutorial_lib import plotting as splt
 from tutorial_lib.plotting import style
 
-from ._journey import Journey, tiled
-
-if TYPE_CHECKING:
-    from .player import Moment
+from ._recording import Moment, Recording, tiled
 
 WIDTH = 4.55  # inches; at one pixel per point a phone shows all of it
 LEFT, RIGHT = 0.88, 0.74  # inches beside the panels of the time axis
@@ -28,17 +25,17 @@ NOW = {"marker": "o", "markersize": 3, "markevery": [-1]}  # a dot at the step t
 GREY = "#8c8c8c"  # the curves of the other neurons
 
 
-def size(journey: Journey) -> tuple[float, float]:
+def size(recording: Recording) -> tuple[float, float]:
     """Width and height of the figure in inches."""
-    rows = _picture_rows(journey)
+    rows = _picture_rows(recording)
     time = sum(PANELS) + SPACE * (len(PANELS) - 1) + MARK
     return WIDTH, round(HEAD + rows * PICTURE_ROW + time + FOOT, 2)
 
 
 def draw(fig: Figure, now: Moment) -> None:
     """Draw a moment of a run on an empty figure of :func:`size`."""
-    journey = now.journey
-    width, height = size(journey)
+    recording = now.recording
+    width, height = size(recording)
 
     def place(left: float, top: float, wide: float, high: float) -> Axes:
         """Axes at a place in inches, counted from the upper left corner."""
@@ -46,13 +43,14 @@ def draw(fig: Figure, now: Moment) -> None:
         return fig.add_axes(box, facecolor="white")
 
     fig.set_facecolor("white")
-    for row, (text, gid) in enumerate(((verdict(journey), "verdict"), (standing(now), "standing"))):
+    lines = ((verdict(recording), "verdict"), (standing(now), "standing"))
+    for row, (text, gid) in enumerate(lines):
         fig.text(
             0.12 / width, 1 - (0.1 + 0.24 * row) / height, text, va="top", ha="left", gid=gid,
             color=style.INK, fontsize=style.TICK_SIZE, fontweight="bold" if row == 0 else "normal",
         )  # fmt: skip
     _pictures(place, now)
-    top = HEAD + _picture_rows(journey) * PICTURE_ROW + MARK
+    top = HEAD + _picture_rows(recording) * PICTURE_ROW + MARK
     axes = []
     for high in PANELS:
         axes.append(place(LEFT, top, width - LEFT - RIGHT, high))
@@ -62,18 +60,18 @@ def draw(fig: Figure, now: Moment) -> None:
     _counts(axes[2], now)
     for i, ax in enumerate(axes):
         _time_axis(ax, now, last=ax is axes[-1], gid=f"cursor-{i}")
-    if journey.decision >= 0:
+    if recording.decision >= 0:
         axes[0].annotate(
-            "decision", (journey.decision, 1), xycoords=axes[0].get_xaxis_transform(),
+            "decision", (recording.decision, 1), xycoords=axes[0].get_xaxis_transform(),
             xytext=(0, 3), textcoords="offset points", fontsize=style.NOTE_SIZE, color=style.INK,
-            ha="left" if journey.decision < 0.8 * journey.num_steps else "right", va="bottom",
+            ha="left" if recording.decision < 0.8 * recording.num_steps else "right", va="bottom",
             gid="decision",
         )  # fmt: skip
 
 
 def standing(now: Moment) -> str:
     """Who leads at this moment, by how many spikes to how many."""
-    counts, names = now.counts[-1], now.journey.labels
+    counts, names = now.counts[-1], now.recording.labels
     said = f"Step {now.step}: "
     if now.leader >= 0:
         rest = np.delete(counts, now.leader)
@@ -85,34 +83,35 @@ def standing(now: Moment) -> str:
     return f"{said}{' and '.join(tied)} are level at {counts.max()}"
 
 
-def verdict(journey: Journey) -> str:
+def verdict(recording: Recording) -> str:
     """What the whole run comes to, and when that was settled."""
-    names = journey.labels
-    truth = "" if journey.target is None else f"A {names[journey.target]}. "
-    if journey.answer < 0:
-        why = "a tie" if journey.spikes.any() else "silence"
+    names = recording.labels
+    truth = "" if recording.target is None else f"A {names[recording.target]}. "
+    if recording.prediction < 0:
+        why = "a tie" if recording.spikes.any() else "silence"
         return f"{truth}No decision: {why}"
-    mark = "" if journey.target is None else ", wrong"
-    if journey.answer == journey.target:
+    mark = "" if recording.target is None else ", wrong"
+    if recording.prediction == recording.target:
         mark = ", right"
-    return f"{truth}Answer {names[journey.answer]}{mark}, decided at step {journey.decision}"
+    name = names[recording.prediction]
+    return f"{truth}Answer {name}{mark}, decided at step {recording.decision}"
 
 
-def look(journey: Journey, neuron: int) -> dict[str, Any]:
+def look(recording: Recording, neuron: int) -> dict[str, Any]:
     """Color, line and weight of an output neuron: the first two of the ranking stand out."""
-    rank = journey.ranking.index(neuron)
+    rank = recording.ranking.index(neuron)
     if rank < 2:
         return style.curve(rank) | {"marker": "none", "linewidth": 2.0, "zorder": 3 + 0.1 * rank}
     return {"color": GREY, "linestyle": "-", "linewidth": 0.9, "zorder": 2}
 
 
-def _picture_rows(journey: Journey) -> int:
-    return -(-(1 + len(journey.layers)) // 3)
+def _picture_rows(recording: Recording) -> int:
+    return -(-(1 + len(recording.layers)) // 3)
 
 
 def _pictures(place: Any, now: Moment) -> None:
-    pictures = [("Input", now.journey.image, "same at each step", "input")]
-    for i, (layer, maps) in enumerate(zip(now.journey.layers, now.maps, strict=True)):
+    pictures = [("Input", now.recording.image, "same at each step", "input")]
+    for i, (layer, maps) in enumerate(zip(now.recording.layers, now.maps, strict=True)):
         below = f"{int(maps.sum()):,} of {layer.neurons:,} fire"
         pictures.append((layer.title, maps, below, f"layer-{i}"))
     for i, (title, values, below, gid) in enumerate(pictures):
@@ -134,8 +133,8 @@ def _pictures(place: Any, now: Moment) -> None:
 
 
 def _raster(ax: Axes, now: Moment) -> None:
-    names = now.journey.labels
-    colors = [look(now.journey, neuron)["color"] for neuron in range(len(names))]
+    names = now.recording.labels
+    colors = [look(now.recording, neuron)["color"] for neuron in range(len(names))]
     colors = [style.INK if color == GREY else color for color in colors]
     rows = np.nonzero(now.spikes)[1]
     marks = splt.raster(now.spikes, ax, color=[colors[row] for row in rows] or style.INK)
@@ -148,52 +147,52 @@ def _raster(ax: Axes, now: Moment) -> None:
 
 
 def _membranes(ax: Axes, now: Moment) -> None:
-    journey = now.journey
-    for neuron in range(len(journey.labels)):
+    recording = now.recording
+    for neuron in range(len(recording.labels)):
         ax.plot(
             now.membranes[:, neuron], gid=f"membrane-{neuron}", label=f"_{neuron}",
-            **look(journey, neuron) | NOW,
+            **look(recording, neuron) | NOW,
         )  # fmt: skip
-    low, high = float(journey.membranes.min()), float(journey.membranes.max())
-    if journey.threshold is not None:
-        style.level(ax, journey.threshold, "threshold")
-        low, high = min(low, journey.threshold), max(high, journey.threshold)
+    low, high = float(recording.membranes.min()), float(recording.membranes.max())
+    if recording.threshold is not None:
+        style.level(ax, recording.threshold, "threshold")
+        low, high = min(low, recording.threshold), max(high, recording.threshold)
         style.note(
-            ax, 1.01, journey.threshold, "threshold", transform=ax.get_yaxis_transform(),
+            ax, 1.01, recording.threshold, "threshold", transform=ax.get_yaxis_transform(),
             ha="left", va="center", color=style.MUTED,
         )  # fmt: skip
     pad = 0.06 * (high - low) or 0.5
     ax.set_ylim(low - pad, high + pad)
-    unit = "thresholds" if journey.threshold == 1 else "arbitrary units"
+    unit = "thresholds" if recording.threshold == 1 else "arbitrary units"
     ax.set_ylabel(f"Membrane\n({unit})", fontsize=style.LABEL_SIZE, color=style.INK)
 
 
 def _counts(ax: Axes, now: Moment) -> None:
-    journey = now.journey
-    steps, classes = journey.spikes.shape
+    recording = now.recording
+    steps, classes = recording.spikes.shape
     for neuron in range(classes):
         ax.plot(
             now.counts[:, neuron], gid=f"count-{neuron}", label=f"_{neuron}",
-            **look(journey, neuron) | NOW,
+            **look(recording, neuron) | NOW,
         )  # fmt: skip
     ax.plot([0, steps - 1], [1, steps], color=style.MUTED, linestyle=":", linewidth=1, zorder=1)
     style.note(ax, 0.02, 0.97, "dotted: a spike at each step", transform=ax.transAxes, va="top")
     ax.set_ylim(-0.03 * steps, 1.03 * steps + 0.5)
     ax.set_ylabel("Spikes\nso far", fontsize=style.LABEL_SIZE, color=style.INK)
-    _ends(ax, journey)
+    _ends(ax, recording)
 
 
-def _ends(ax: Axes, journey: Journey) -> None:
+def _ends(ax: Axes, recording: Recording) -> None:
     """Name the curves of the counts at their right ends, none upon another."""
-    totals = journey.spikes.sum(0, dtype=np.int64)
-    named = [neuron for neuron in journey.ranking if totals[neuron]][:NAMED]
-    others = [int(totals[neuron]) for neuron in journey.ranking if neuron not in named]
+    totals = recording.spikes.sum(0, dtype=np.int64)
+    named = [neuron for neuron in recording.ranking if totals[neuron]][:NAMED]
+    others = [int(totals[neuron]) for neuron in recording.ranking if neuron not in named]
     low, high = ax.get_ylim()
     least = (high - low) * style.NOTE_SIZE * 1.3 / 72 / PANELS[2]
     heights = [*([min(others)] if others else []), *(int(totals[n]) for n in reversed(named))]
     for i in range(1, len(heights)):  # upwards from the lowest, then down from the top if too high
         heights[i] = max(heights[i], heights[i - 1] + least)
-    heights[-1] = min(heights[-1], journey.num_steps)
+    heights[-1] = min(heights[-1], recording.num_steps)
     for i in reversed(range(len(heights) - 1)):
         heights[i] = min(heights[i], heights[i + 1] - least)
     across = ax.get_yaxis_transform()
@@ -203,25 +202,26 @@ def _ends(ax: Axes, journey: Journey) -> None:
         text = f"{len(others)} other{'s' if len(others) > 1 else ''}: {span}"
         style.note(ax, 1.02, y, text, transform=across, va="center", color=style.MUTED)
     for neuron, y in zip(reversed(named), heights, strict=True):
-        line = look(journey, neuron)
+        line = look(recording, neuron)
         ax.plot([1.02, 1.09], [y, y], transform=across, clip_on=False, gid="key", **line)
         style.note(
-            ax, 1.11, y, f"{journey.labels[neuron]}: {totals[neuron]}", transform=across,
-            va="center", fontweight="bold" if neuron == journey.answer else "normal",
+            ax, 1.11, y, f"{recording.labels[neuron]}: {totals[neuron]}", transform=across,
+            va="center", fontweight="bold" if neuron == recording.prediction else "normal",
         )  # fmt: skip
 
 
 def _time_axis(ax: Axes, now: Moment, *, last: bool, gid: str) -> None:
-    journey = now.journey
+    recording = now.recording
     ax.axvspan(
         now.step - 0.5, now.step + 0.5, facecolor=style.PALE, edgecolor=style.INK, linewidth=0.7,
         zorder=0.5, gid=gid,
     )  # fmt: skip
-    if journey.decision >= 0:
+    if recording.decision >= 0:
         ax.axvline(
-            journey.decision, color=style.GREEN, linewidth=1.6, linestyle=(0, (1, 1.2)), zorder=1.2
-        )
-    ax.set_xlim(-0.5, journey.num_steps - 0.5)
+            recording.decision, color=style.GREEN, linewidth=1.6, linestyle=(0, (1, 1.2)),
+            zorder=1.2,
+        )  # fmt: skip
+    ax.set_xlim(-0.5, recording.num_steps - 0.5)
     style.whole_numbers(ax.xaxis)
     style.dress(ax)
     ax.tick_params(colors=style.INK, labelbottom=last)

@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ._core import Explorer
+from ._core import Scene
 
 __all__ = ["Table", "clean", "draw", "tabulate"]
 
@@ -26,7 +26,7 @@ _GROUP = re.compile(r'<g id="[^"]*"/?>|<g(?: [^>]*[^>/])?>|</g>')
 MARK = "<g data-part>"
 
 
-def draw(explorer: Explorer, result: Any) -> str:
+def draw(scene: Scene, result: Any) -> str:
     """Return a result of the explorer as SVG text; its groups still carry their names.
 
     Whatever style the session has set, the picture looks the same. The session's settings stay.
@@ -34,15 +34,15 @@ def draw(explorer: Explorer, result: Any) -> str:
     # The one font is named, so that a page looks alike where it is installed.
     look = {
         "svg.fonttype": "none",
-        "svg.hashsalt": explorer.name,
+        "svg.hashsalt": scene.name,
         "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
         "path.simplify": True,
     }
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(look)
-        figure = Figure(figsize=explorer.size, dpi=72, facecolor="white")
-        explorer.draw(figure, result)
+        figure = Figure(figsize=scene.size, dpi=72, facecolor="white")
+        scene.draw(figure, result)
         _mark_rims(figure)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata=_NO_METADATA)

@@ -1,4 +1,4 @@
-"""Draw a digit: the network answers what the reader draws."""
+"""Draw a digit, and see what class a network takes it for."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from tutorial_lib import _checks
-
 from .. import frontend
-from . import _answer as view
-from ._core import Control, Explorer
+from . import _digit_view as view
+from ._drawings import PEN, Source, check_source, strokes
 from ._examples import EXAMPLES
-from ._ink import PEN, Source, check_source, strokes
+from ._explorer import Control, Explorer
+from ._values import one_of
 
 if TYPE_CHECKING:
     import ipywidgets
 
-    from ._answer import Answer
     from ._pad import DigitPad
 
 __all__ = ["DrawDigit", "draw_digit"]
@@ -31,7 +29,7 @@ NO_CANVAS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DrawDigit(Explorer):
     """An explorer whose control is a canvas, where a kernel runs and anywidget is installed.
 
@@ -44,7 +42,7 @@ class DrawDigit(Explorer):
     pen: int = 12
 
     def canvas(self) -> tuple[DigitPad, ipywidgets.HTML]:
-        """The canvas and the picture of the answer, which follows the canvas's ``pixels``.
+        """The canvas and the picture of the result, which follows the canvas's ``pixels``.
 
         Running the cell again does not lose the drawing.
 
@@ -62,9 +60,9 @@ class DrawDigit(Explorer):
 
         def show(_: object = None) -> None:
             place["pixels"] = pad.pixels
-            said: Answer = self.compute(ink=inked(pad.pixels))
-            image.value = picture(self, said)
-            pad.answer = said.sentence
+            result: view.Classification = self.compute(ink=inked(pad.pixels))
+            image.value = picture(self, result)
+            pad.answer = result.sentence
 
         show()
         pad.observe(show, names="pixels")
@@ -90,7 +88,7 @@ class DrawDigit(Explorer):
 
 
 def draw_digit(net: nn.Module, num_steps: int, source: Source = "mnist") -> DrawDigit:
-    """Draw a digit with mouse, finger or keys, and see the spikes with which a network answers.
+    """Draw a digit with mouse, finger or keys, and see how a network classifies it.
 
     The drawing is scaled and centered as the images of the data set were, then injected as a
     constant current. Where no kernel runs, and where anywidget is not installed, one chooses from
@@ -110,14 +108,15 @@ def draw_digit(net: nn.Module, num_steps: int, source: Source = "mnist") -> Draw
         ValueError: if ``num_steps`` is below 1, ``source`` is unknown, or the network cannot run
             on such images.
     """
-    _checks.at_least_one("num_steps", num_steps)
     check_source(source)
     drawings = {name: strokes(lines, PEN[source]) for name, lines in EXAMPLES.items()}
-    answer = partial(view.answer, net, num_steps, source)
-    answer(drawings["nothing"])  # a network that does not fit fails here, not at the first stroke
+    classify = partial(view.classify, net, num_steps, source)
+    classify(drawings["nothing"])  # a network that does not fit fails here, not at the first stroke
 
-    def compute(drawn: str = "", ink: object = None) -> Answer:
-        return answer(drawings[drawn], drawn) if ink is None else answer(ink)
+    def compute(drawn: str = "", ink: object = None) -> view.Classification:
+        if ink is not None:
+            return classify(ink)
+        return classify(drawings[one_of("drawn", drawn, drawings)], drawn)
 
     return DrawDigit(
         name="draw a digit",

@@ -22,8 +22,8 @@ from tutorial_lib.neurons import Leaky
 from tutorial_lib.plotting import style
 from tutorial_lib.simulation import forward_pass
 
-from ._core import Control, Explorer
-from ._numbers import short
+from ._explorer import Control, Explorer
+from ._values import SLOPE_RANGE, number, one_of, short
 
 __all__ = ["GradientResult", "chain", "compute", "describe", "draw", "gradient"]
 
@@ -82,14 +82,13 @@ def chain(depth: int, slope: float) -> nn.Sequential:
 
     Args:
         depth: number of neurons, from 1 to 4.
-        slope: k of the fast sigmoid, above 0.
+        slope: k of the fast sigmoid, from 0.001 to a million.
 
     Raises:
         ValueError: for another depth or slope. TypeError: for a slope that is no number.
     """
-    if depth not in DEPTHS:
-        raise ValueError(f"depth must be one of {DEPTHS}, got {depth!r}.")
-    spike_grad = surrogate.fast_sigmoid(slope)
+    one_of("depth", depth, DEPTHS)
+    spike_grad = surrogate.fast_sigmoid(number("slope", slope, *SLOPE_RANGE))
     beta = torch.tensor(BETA, dtype=torch.float64)
     layers: list[nn.Module] = []
     for layer in range(depth):
@@ -106,7 +105,7 @@ def compute(slope: float = 5, depth: int = 2, weight: float = 0.32) -> GradientR
     """Compute the loss over the range of the weight, and surrogate gradients on it.
 
     Args:
-        slope: k of the fast sigmoid, above 0.
+        slope: k of the fast sigmoid, from 0.001 to a million.
         depth: number of neurons in the chain, from 1 to 4.
         weight: w, from 0 to 1.1 threshold units.
 
@@ -115,9 +114,7 @@ def compute(slope: float = 5, depth: int = 2, weight: float = 0.32) -> GradientR
         TypeError: for one that is no number.
     """
     chain(depth, slope)
-    low, high = WEIGHTS[0], WEIGHTS[-1]
-    if not low <= weight <= high:
-        raise ValueError(f"weight must lie between {low:g} and {high:g}, got {weight!r}.")
+    number("weight", weight, WEIGHTS[0], WEIGHTS[-1])
     _, losses, gradients = _over_range(depth, slope)
     places = [int(np.abs(WEIGHTS - place).argmin()) for place in PLACES]
     near = np.array([weight - NUDGE, weight, weight + NUDGE])

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from tutorial_lib.plotting import style
 
-from ._core import Control, Explorer
+from ._explorer import Control, Explorer
 from ._loss_record import (
     CURRENTS,
     LOSSES,
@@ -22,7 +22,7 @@ from ._loss_record import (
     LossResult,
     compute,
 )
-from ._numbers import short
+from ._values import short
 
 __all__ = ["compute", "describe", "draw", "losses"]
 

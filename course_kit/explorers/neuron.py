@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from tutorial_lib import _checks
 from tutorial_lib.neurons import Leaky, ResetMechanism
 from tutorial_lib.plotting import style
 
-from ._core import Control, Explorer
+from ._explorer import Control, Explorer
+from ._values import number, one_of
 
 __all__ = ["CURRENTS", "NUM_STEPS", "NeuronView", "compute", "describe", "draw", "neuron"]
 
@@ -80,8 +80,7 @@ def current_of(kind: str, level: float) -> Tensor:
     Raises:
         ValueError: for another kind.
     """
-    if kind not in CURRENTS:
-        raise ValueError(f"current must be one of {list(CURRENTS)}, got {kind!r}.")
+    one_of("current", kind, CURRENTS)
     constant = torch.full((NUM_STEPS,), level, dtype=torch.float64)
     if kind == "noisy":
         generator = torch.Generator().manual_seed(SEED)
@@ -100,15 +99,19 @@ def compute(
 
     Args:
         current: its kind, one of :data:`CURRENTS`; see :func:`current_of`.
-        level: its mean, finite and above 0.
+        level: its mean, from 0 to 100, in units of the membrane potential per step.
         beta: decay per step, in [0, 1].
-        threshold: above 0.
+        threshold: from 0.01 to 100.
         reset: "subtract", "zero" or "none".
 
     Raises:
         ValueError: for a value that is not offered, as above.
+        TypeError: for a level, beta or threshold that is no number.
     """
-    _checks.positive("level", level)
+    number("level", level, 0, 100)
+    number("beta", beta, 0, 1)
+    number("threshold", threshold, 0.01, 100)
+    one_of("reset", reset, get_args(ResetMechanism))
     record = current_of(current, level)
     lif = Leaky(
         torch.tensor(beta, dtype=torch.float64),

@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tutorial_lib import _checks, surrogate
 from tutorial_lib.plotting import style
+from tutorial_lib.surrogate import SURROGATES, Surrogate
 
-from ._core import Control, Explorer
+from ._explorer import Control, Explorer
+from ._values import SLOPE_RANGE, number, one_of
 
-__all__ = ["SHAPES", "SLOPES", "SurrogateView", "compute", "describe", "draw", "surrogates"]
+__all__ = ["SLOPES", "SurrogateView", "compute", "describe", "draw", "surrogates"]
 
 SLOPES = (1, 2, 5, 10, 25, 50, 100, 250, 500)
 VIEW = (-1.0, 3.0)  # of membrane potentials
 HUGE = 1e6  # a factor on k that shows where peak and area go
-
-
-def _straight(_: float) -> surrogate.Surrogate:
-    return surrogate.straight_through_estimator()
-
-
-SHAPES: dict[str, Callable[[float], surrogate.Surrogate]] = {
-    "fast sigmoid": lambda k: surrogate.fast_sigmoid(slope=k),
-    "fast sigmoid, normalized": lambda k: surrogate.fast_sigmoid_normalized(slope=k),
-    "arctangent": lambda k: surrogate.atan(alpha=k),
-    "sigmoid": lambda k: surrogate.sigmoid(slope=k),
-    "triangle": lambda k: surrogate.triangular(threshold=1 / k),
-    "boxcar": lambda k: surrogate.boxcar(width=1 / k),
-    "Gaussian": lambda k: surrogate.gaussian(sigma=1 / k),
-    "straight-through": _straight,
-}
-"""Each shape as a function of its slope k. Where the library asks for a width, that is 1/k."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +29,6 @@ class SurrogateView:
 
     Attributes:
         surrogate: the surrogate itself.
-        shape: its name, a key of :data:`SHAPES`.
         slope: k.
         threshold: of the neuron, where the true spike has its step.
         mem: membrane potentials, rising, shape ``[N]``.
@@ -55,13 +36,12 @@ class SurrogateView:
         derivative: slope used on the backward pass at each of them, ``[N]``.
         at_rest: the derivative for a membrane potential of 0.
         peaks: peak for each of :data:`SLOPES`, ``[K]``.
-        areas: area for each of them, ``[K]``; infinite for straight-through.
+        areas: area for each of them, ``[K]``; infinite for the straight-through estimator.
         peak_limit: where the peak goes for k to infinity: "0", "stays" or "infinity".
         area_limit: the same for the area.
     """
 
-    surrogate: Any
-    shape: str
+    surrogate: Surrogate
     slope: float
     threshold: float
     mem: np.ndarray
@@ -99,34 +79,31 @@ def compute(shape: str, slope: float, threshold: float) -> SurrogateView:
     """Evaluate a surrogate over a range of membrane potentials.
 
     Args:
-        shape: a key of :data:`SHAPES`.
-        slope: k, above 0, in inverse threshold units.
+        shape: a key of :data:`tutorial_lib.surrogate.SURROGATES`.
+        slope: k, from 0.001 to a million, in inverse threshold units; a width is 1/k.
         threshold: of the neuron, within the range shown, -1 to 3.
 
     Raises:
-        ValueError: for another shape, a slope not above 0, or a threshold out of the range.
+        ValueError: for another shape, or a slope or threshold out of the range.
+        TypeError: for a slope or threshold that is no number.
     """
-    if shape not in SHAPES:
-        raise ValueError(f"shape must be one of {list(SHAPES)}, got {shape!r}.")
-    if not VIEW[0] < threshold < VIEW[1]:
-        raise ValueError(f"threshold must lie between {VIEW[0]} and {VIEW[1]}, got {threshold!r}.")
-    _checks.positive("slope", slope)
-    chosen = SHAPES[shape](slope)
+    family = SURROGATES[one_of("shape", shape, SURROGATES)]
+    threshold = number("threshold", threshold, *VIEW)
+    chosen = family.with_slope(number("slope", slope, *SLOPE_RANGE))
     mem = _potentials(threshold, slope)
     overdrive = torch.from_numpy(mem - threshold)
-    family = [SHAPES[shape](k) for k in SLOPES]
-    far = SHAPES[shape](slope * HUGE)
+    members = [family.with_slope(k) for k in SLOPES]
+    far = family.with_slope(slope * HUGE)
     return SurrogateView(
         surrogate=chosen,
-        shape=shape,
         slope=slope,
         threshold=threshold,
         mem=mem,
         primitive=chosen.primitive(overdrive).numpy(),
         derivative=chosen.derivative(overdrive).numpy(),
         at_rest=chosen.derivative(torch.tensor(-threshold, dtype=torch.float64)).item(),
-        peaks=np.array([member.peak for member in family]),
-        areas=np.array([member.area for member in family]),
+        peaks=np.array([member.peak for member in members]),
+        areas=np.array([member.area for member in members]),
         peak_limit=_limit(chosen.peak, far.peak),
         area_limit=_limit(chosen.area, far.area),
     )
@@ -148,8 +125,8 @@ def _limit(now: float, far: float) -> str:
     return "infinity" if far > now else "0"
 
 
-def number(value: float) -> str:
-    """Three digits, and words where digits say nothing."""
+def digits(value: float) -> str:
+    """Three digits, and a word where digits say nothing."""
     return "infinite" if np.isinf(value) else f"{value:.3g}"
 
 
@@ -157,11 +134,11 @@ def describe(view: SurrogateView) -> str:
     """Say peak, area, the slope at rest, and what a larger k does."""
     return (
         f"Surrogate {view.surrogate!r} of a neuron with threshold {view.threshold:g}. "
-        f"Its derivative is {number(view.surrogate.peak)} at the threshold, its peak, and "
-        f"{number(view.at_rest)} for a membrane at rest; its area is "
-        f"{number(view.surrogate.area)}. "
-        f"In this view its primitive rises from {number(view.primitive[0])} to "
-        f"{number(view.primitive[-1])}. {view.limit}"
+        f"Its derivative is {digits(view.surrogate.peak)} at the threshold, its peak, and "
+        f"{digits(view.at_rest)} for a membrane at rest; its area is "
+        f"{digits(view.surrogate.area)}. "
+        f"In this view its primitive rises from {digits(view.primitive[0])} to "
+        f"{digits(view.primitive[-1])}. {view.limit}"
     )
 
 
@@ -169,10 +146,10 @@ def draw(fig: Figure, view: SurrogateView) -> None:
     """Draw primitive, derivative, and peak and area against k, one below the other."""
     places = ((0.69, 0.195), (0.41, 0.245), (0.1, 0.2))
     smooth, slope, family = (fig.add_axes((0.2, bottom, 0.66, height)) for bottom, height in places)
-    values = f"peak {number(view.surrogate.peak)} · area {number(view.surrogate.area)}"
+    values = f"peak {digits(view.surrogate.peak)} · area {digits(view.surrogate.area)}"
     write = partial(fig.text, 0.02, color=style.INK, va="center")
     write(0.98, repr(view.surrogate), fontsize=style.TICK_SIZE, gid="name")
-    write(0.947, f"{values} · at rest {number(view.at_rest)}", fontsize=10, gid="numbers")
+    write(0.947, f"{values} · at rest {digits(view.at_rest)}", fontsize=10, gid="numbers")
     write(0.914, _short(view), fontsize=10, gid="limit")
     _membrane_panels(smooth, slope, view)
     _family_panel(family, view)
@@ -180,7 +157,7 @@ def draw(fig: Figure, view: SurrogateView) -> None:
 
 def _short(view: SurrogateView) -> str:
     def end(name: str, where: str, now: float) -> str:
-        return f"{name} stays {number(now)}" if where == "stays" else f"{name} → {where}"
+        return f"{name} stays {digits(now)}" if where == "stays" else f"{name} → {where}"
 
     chosen = view.surrogate
     if view.peak_limit == view.area_limit == "stays":
@@ -258,7 +235,10 @@ def surrogates() -> Explorer:
         name="surrogates",
         title="Surrogate explorer",
         controls=(
-            Control("shape", "Shape", tuple(SHAPES), "fast sigmoid", kind="choice"),
+            Control(
+                "shape", "Shape", tuple(SURROGATES), "fast_sigmoid", kind="choice",
+                words=lambda name: name.replace("_", " "),
+            ),
             Control("slope", "Slope k", SLOPES, 25),
             Control("threshold", "Threshold", (0.5, 1.0, 1.5), 1.0, page=(0.5, 1.0)),
         ),
@@ -267,4 +247,4 @@ def surrogates() -> Explorer:
         describe=describe,
         size=(4.4, 5.8),
         play="slope",
-    )
+    )  # fmt: skip

@@ -16,7 +16,15 @@ from torch import Tensor, nn
 
 from course_kit import frontend
 from course_kit.exercises import material
-from course_kit.explorers import _answer, _examples, _ink, _journey, _live, _pad, digit
+from course_kit.explorers import (
+    _digit_view,
+    _drawings,
+    _examples,
+    _live,
+    _pad,
+    _recording,
+    digit,
+)
 from tutorial_lib import Leaky, data, networks, surrogate
 from tutorial_lib import functional as SF
 from tutorial_lib.simulation import forward_pass
@@ -57,7 +65,7 @@ def center(image: np.ndarray) -> np.ndarray:
 
 @given(drawings)
 def test_mnist_like_images_fill_the_box_and_are_centered_by_mass(lines: list) -> None:
-    image = _ink.as_mnist(_ink.strokes(lines, 9))
+    image = _drawings.as_mnist(_drawings.strokes(lines, 9))
     assert image.shape == (1, 1, 28, 28) and image.dtype == torch.float32
     pixels = image[0, 0].numpy()
     assert pixels.min() >= 0 and 0.4 < pixels.max() <= 1
@@ -69,30 +77,30 @@ def test_mnist_like_images_fill_the_box_and_are_centered_by_mass(lines: list) ->
 
 @given(drawings, st.integers(-60, 60), st.integers(-60, 60))
 def test_the_place_on_the_canvas_does_not_matter(lines: list, down: int, across: int) -> None:
-    ink = _ink.strokes(lines, 9)
+    ink = _drawings.strokes(lines, 9)
     top, bottom, left, right = box(ink)
     down = min(max(down, -top), len(ink) - 1 - bottom)
     across = min(max(across, -left), len(ink) - 1 - right)
     moved = np.roll(ink, (down, across), (0, 1))
-    for prepare in (_ink.as_mnist, _ink.as_digits):
+    for prepare in (_drawings.as_mnist, _drawings.as_digits):
         assert torch.equal(prepare(moved), prepare(ink))
 
 
 @given(drawings, st.integers(2, 4))
 def test_the_size_hardly_matters(lines: list, times: int) -> None:
-    ink = _ink.strokes(lines, 9)
+    ink = _drawings.strokes(lines, 9)
     large = ink.repeat(times, 0).repeat(times, 1)
-    for prepare in (_ink.as_mnist, _ink.as_digits):
+    for prepare in (_drawings.as_mnist, _drawings.as_digits):
         small, big = prepare(ink), prepare(large)
-        if prepare is _ink.as_mnist:  # the center may round to the neighboring pixel
+        if prepare is _drawings.as_mnist:  # the center may round to the neighboring pixel
             assume(np.allclose(center(small[0, 0].numpy()), center(big[0, 0].numpy()), atol=0.3))
         assert (small - big).abs().mean() < 0.02
 
 
 @given(drawings)
 def test_images_like_the_embedded_digits_have_full_height(lines: list) -> None:
-    ink = _ink.strokes(lines, 9)
-    image = _ink.as_digits(ink)
+    ink = _drawings.strokes(lines, 9)
+    image = _drawings.as_digits(ink)
     assert image.shape == (1, 1, 28, 28)
     assert image.min() >= 0 and image.max() <= 1
     pixels = image[0, 0].numpy()
@@ -112,20 +120,21 @@ def test_the_embedded_digits_are_enlarged_in_one_way(monkeypatch: pytest.MonkeyP
     expected = torch.nn.functional.interpolate(small, size=(28, 28), mode="bilinear")
     assert torch.equal(large, expected)
     seen = []
-    monkeypatch.setattr(_ink, "enlarged", lambda image: seen.append(image) or data.enlarged(image))
-    _ink.as_digits(_ink.strokes([[(0.5, 0.2), (0.5, 0.8)]], 9))
+    keep = lambda image: seen.append(image) or data.enlarged(image)  # noqa: E731
+    monkeypatch.setattr(_drawings, "enlarged", keep)
+    _drawings.as_digits(_drawings.strokes([[(0.5, 0.2), (0.5, 0.8)]], 9))
     assert [list(image.shape) for image in seen] == [[1, 1, 8, 8]]
 
 
 def test_a_known_drawing() -> None:
     ink = np.zeros((112, 112), dtype=bool)
     ink[10:50, 60:70] = True  # 40 by 10: becomes 20 by 5, exactly
-    image = _ink.as_mnist(ink)[0, 0]
+    image = _drawings.as_mnist(ink)[0, 0]
     expected = torch.zeros(28, 28)
     expected[14 - 10 : 14 + 10, 14 - 2 : 14 + 3] = 1
     # The center of 20 rows lies between two pixels: either may be pixel 14.
     assert torch.equal(image, expected) or torch.equal(image, expected.roll(1, 0))
-    image = _ink.as_digits(ink)
+    image = _drawings.as_digits(ink)
     small = torch.zeros(1, 1, 8, 8)
     small[..., 3:5] = 1
     assert torch.allclose(image, data.enlarged(small))
@@ -134,7 +143,7 @@ def test_a_known_drawing() -> None:
 def test_no_ink_gives_a_black_image() -> None:
     blank = np.zeros((112, 112), dtype=bool)
     for source in ("mnist", "digits"):
-        assert not _ink.prepared(blank, source).any()
+        assert not _drawings.preprocess(blank, source).any()
 
 
 @pytest.mark.parametrize(
@@ -149,12 +158,12 @@ def test_no_ink_gives_a_black_image() -> None:
 )
 def test_bad_ink(ink: object, source: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        _ink.prepared(ink, source)
+        _drawings.preprocess(ink, source)
 
 
 @given(drawings, st.floats(3, 20))
 def test_strokes_are_as_wide_as_the_pen(lines: list, width: float) -> None:
-    ink = _ink.strokes(lines, width)
+    ink = _drawings.strokes(lines, width)
     ends = [point for line in lines for point in line]
     for x, y in ends:
         assert ink[int(y * 112), int(x * 112)]
@@ -180,34 +189,34 @@ def test_every_example_shows_the_networks_answer(net: nn.Module, source: str) ->
     assert len(positions) == len(_examples.EXAMPLES) == 13
     for position in positions:
         said = explorer.compute(**position)
-        ink = _ink.strokes(_examples.EXAMPLES[position["drawn"]], _ink.PEN[source])
-        image = _ink.prepared(ink, source)
+        ink = _drawings.strokes(_examples.EXAMPLES[position["drawn"]], _drawings.PEN[source])
+        image = _drawings.preprocess(ink, source)
         spk_rec, _ = forward_pass(net, STEPS, image)
         assert np.array_equal(said.ink, ink)
-        assert np.array_equal(said.journey.image, image[0])
-        assert np.array_equal(said.journey.spikes, spk_rec[:, 0].detach())
+        assert np.array_equal(said.recording.image, image[0])
+        assert np.array_equal(said.recording.spikes, spk_rec[:, 0].detach())
         assert np.array_equal(said.counts, spk_rec[:, 0].detach().sum(0))
-        assert said.journey.answer == SF.predict_rate(spk_rec)
+        assert said.recording.prediction == SF.predict_rate(spk_rec)
         text = explorer.describe(said)
         assert f"Drawn: {position['drawn']}." in text and said.sentence in text
         told = re.findall(r"(\d): (\d+)", text.split("in 12 steps: ")[1])
         assert {int(c): int(n) for c, n in told} == dict(enumerate(said.counts.tolist()))
 
 
-def spoken(spikes: list[list[int]], drawn: bool = True) -> _answer.Answer:
+def spoken(spikes: list[list[int]], drawn: bool = True) -> _digit_view.Classification:
     record = torch.tensor(spikes, dtype=torch.float32).unsqueeze(1)
-    journey = _journey.Journey(
+    recording = _recording.Recording(
         image=np.zeros((1, 28, 28)),
         layers=(),
         spikes=np.array(spikes, dtype=np.uint8),
         membranes=np.zeros((len(spikes), len(spikes[0]))),
         threshold=1.0,
-        answer=int(SF.predict_rate(record)),
+        prediction=int(SF.predict_rate(record)),
         decision=-1,
         target=None,
         labels=tuple(map(str, range(len(spikes[0])))),
     )
-    return _answer.Answer(np.full((112, 112), drawn), journey)
+    return _digit_view.Classification(np.full((112, 112), drawn), recording)
 
 
 def test_the_answer_in_words() -> None:
@@ -238,9 +247,9 @@ def test_the_artists_hold_the_data(net: nn.Module, drawn: str) -> None:
     said, figure = explorer.compute(drawn=drawn), explorer.figure(drawn=drawn)
     found = {a.get_gid(): a for a in figure.findobj() if a.get_gid() not in (None, "count")}
     assert np.array_equal(found["drawing"].get_array(), said.ink)
-    assert np.array_equal(found["seen"].get_array(), said.journey.image[0])
+    assert np.array_equal(found["seen"].get_array(), said.recording.image[0])
     marks = sorted(map(tuple, found["raster"].get_offsets()))
-    assert marks == sorted(map(tuple, np.argwhere(said.journey.spikes)))
+    assert marks == sorted(map(tuple, np.argwhere(said.recording.spikes)))
     (bars,) = [ax.patches for ax in figure.axes if ax.patches]
     assert [bar.get_width() for bar in bars] == said.counts.tolist()
     assert found["sentence"].get_text().replace("\n", " ").strip() == said.sentence
@@ -283,11 +292,11 @@ def test_the_pen_of_each_data_set_leaves_about_as_much_ink_as_the_data_have(net:
     digits = data.load("digits", verbose=False)
     images = digits.train.tensors[0]
     drawn = [
-        _ink.as_digits(_ink.strokes(_examples.EXAMPLES[name], _ink.PEN["digits"]))
+        _drawings.as_digits(_drawings.strokes(_examples.EXAMPLES[name], _drawings.PEN["digits"]))
         for name in list(_examples.EXAMPLES)[:10]
     ]
     assert torch.cat(drawn).mean() == pytest.approx(float(images.mean()), rel=0.1)
-    for source, width in _ink.PEN.items():
+    for source, width in _drawings.PEN.items():
         assert digit.draw_digit(net, 1, source).canvas()[0].pen == width
 
 
@@ -297,7 +306,7 @@ def test_drawing_changes_the_answer(net: nn.Module) -> None:
     assert pad.pixels == "0" * 112**2
     assert pad.answer == explorer.compute(drawn="nothing").sentence
     for drawn in ("a 3", "a 1", "nothing"):
-        ink = _ink.strokes(_examples.EXAMPLES[drawn], 12)
+        ink = _drawings.strokes(_examples.EXAMPLES[drawn], 12)
         pad.pixels = _pad.packed(ink)
         said = explorer.compute(ink=ink)
         assert pad.answer == said.sentence
@@ -306,13 +315,13 @@ def test_drawing_changes_the_answer(net: nn.Module) -> None:
     other = networks.conv_net()
     with torch.no_grad():
         net.load_state_dict(other.state_dict())
-    pad.pixels = _pad.packed(_ink.strokes(_examples.EXAMPLES["a 3"], 12))
+    pad.pixels = _pad.packed(_drawings.strokes(_examples.EXAMPLES["a 3"], 12))
     assert pad.answer.startswith("No decision")  # the network as it is now, untrained
 
 
 def test_the_drawing_is_kept_when_the_cell_is_run_again(net: nn.Module) -> None:
     pad, image = digit.draw_digit(net, STEPS).canvas()
-    pad.pixels = _pad.packed(_ink.strokes(_examples.EXAMPLES["a 7"], 12))
+    pad.pixels = _pad.packed(_drawings.strokes(_examples.EXAMPLES["a 7"], 12))
     again, same = digit.draw_digit(net, STEPS).canvas()
     assert again.pixels == pad.pixels and again.answer == pad.answer and same.value == image.value
 
@@ -377,4 +386,4 @@ def test_any_network_for_such_images_will_do() -> None:
     explorer = digit.draw_digit(net, 3)
     explorer.figure(drawn="a 0")
     images: Tensor = material.printed_digits()[0][:1]
-    assert explorer.compute(drawn="a 0").journey.spikes.shape == (3, 2) and images.shape[-1] == 28
+    assert explorer.compute(drawn="a 0").recording.spikes.shape == (3, 2) and images.shape[-1] == 28

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from course_kit import explorers
-from course_kit.explorers._numbers import short
+from course_kit.explorers._values import short
 from course_kit.explorers.gradient import (
     DEPTHS,
     PLACES,
@@ -192,7 +192,7 @@ def test_the_alt_text_says_the_numbers(position: dict) -> None:
     ("bad", "error", "said"),
     [
         ({"depth": 5}, ValueError, "depth must be one of"),
-        ({"slope": 0}, ValueError, "slope must be"),
+        ({"slope": 0}, ValueError, "slope must lie"),
         ({"slope": "5"}, TypeError, "slope must be a number"),
         ({"weight": -0.1}, ValueError, "weight must lie between 0 and 1.1"),
         ({"weight": math.nan}, ValueError, "weight must lie between"),

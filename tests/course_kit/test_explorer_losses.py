@@ -24,7 +24,7 @@ from course_kit.explorers._loss_record import (
     best_record,
     compute,
 )
-from course_kit.explorers._numbers import short
+from course_kit.explorers._values import short
 from course_kit.explorers.losses import PUSH_UNIT, ZEROS, describe, draw, value_text
 
 explorer = explorers.losses()

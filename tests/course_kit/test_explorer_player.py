@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from course_kit.exercises import material
-from course_kit.explorers import _journey
 from course_kit.explorers import _player_view as view
+from course_kit.explorers import _recording
 from course_kit.explorers.player import Moment, moment, spike_player
 from tutorial_lib import Leaky, networks, surrogate
 from tutorial_lib import functional as SF
@@ -109,16 +109,16 @@ def test_every_step_shows_what_the_network_did(name: str) -> None:
         assert now.leader == SF.predict_rate(past)
         explorer.figure(step=step)  # can be drawn
         assert f"Step {step} of 0 to {STEPS - 1}." in explorer.describe(now)
-    assert now.journey.answer == SF.predict_rate(spk_rec)
-    decided = SF.decision_step(spk_rec) - 1 if now.journey.answer >= 0 else -1
-    assert now.journey.decision == decided
+    assert now.recording.prediction == SF.predict_rate(spk_rec)
+    decided = SF.decision_step(spk_rec) - 1 if now.recording.prediction >= 0 else -1
+    assert now.recording.decision == decided
 
 
 def test_the_threshold_is_shown_where_it_is_one_number() -> None:
     make, shape = NETS["a threshold for each"]
-    assert _journey.follow(make(), torch.ones(1, *shape), 3).threshold is None
+    assert _recording.record(make(), torch.ones(1, *shape), 3).threshold is None
     make, shape = NETS["no hidden layer"]
-    assert _journey.follow(make(), torch.ones(1, *shape), 3).threshold == 1
+    assert _recording.record(make(), torch.ones(1, *shape), 3).threshold == 1
 
 
 def artists(figure: object, gid: str) -> list:
@@ -135,7 +135,7 @@ def test_the_artists_hold_the_data(net: nn.Module, image: Tensor, step: int) -> 
     for i, maps in enumerate(now.maps):
         (picture,) = artists(figure, f"layer-{i}")
         assert picture.get_array().sum() == maps.sum()
-        assert np.ma.allequal(picture.get_array(), np.ma.masked_invalid(_journey.tiled(maps)))
+        assert np.ma.allequal(picture.get_array(), np.ma.masked_invalid(_recording.tiled(maps)))
         (count,) = artists(figure, f"layer-{i}-count")
         assert count.get_text() == f"{maps.sum():,} of {maps.size:,} fire"
     (marks,) = artists(figure, "raster")
@@ -149,8 +149,8 @@ def test_the_artists_hold_the_data(net: nn.Module, image: Tensor, step: int) -> 
         (cursor,) = artists(figure, f"cursor-{i}")
         assert cursor.get_x() + cursor.get_width() / 2 == step
     (mark,) = artists(figure, "decision")
-    assert mark.xy[0] == now.journey.decision
-    assert artists(figure, "verdict")[0].get_text() == view.verdict(now.journey)
+    assert mark.xy[0] == now.recording.decision
+    assert artists(figure, "verdict")[0].get_text() == view.verdict(now.recording)
     assert artists(figure, "standing")[0].get_text() == view.standing(now)
 
 
@@ -182,50 +182,50 @@ def test_the_description_has_the_numbers(net: nn.Module, image: Tensor) -> None:
         assert told == {c: n for c, n in enumerate(now.counts[-1]) if n}
         highest = now.membranes[-1].argmax()
         assert f"Highest membrane: {highest} at {now.membranes[-1, highest]:.2f}." in text
-        assert view.verdict(now.journey) in text and view.standing(now) in text
+        assert view.verdict(now.recording) in text and view.standing(now) in text
 
 
 @st.composite
-def journeys(draw: st.DrawFn) -> _journey.Journey:
+def recordings(draw: st.DrawFn) -> _recording.Recording:
     """Runs made up of random spikes."""
     rng = np.random.default_rng(draw(st.integers(0, 2**31)))
     steps, classes = draw(st.integers(1, 12)), draw(st.integers(1, 12))
     rate = draw(st.sampled_from([0, 0.2, 0.8, 1]))
     spikes = (rng.random((steps, classes)) < rate).astype(np.uint8)
     record = torch.tensor(spikes[:, None], dtype=torch.float32)
-    return _journey.Journey(
+    return _recording.Recording(
         image=np.zeros((2, 2)),
         layers=(),
         spikes=spikes,
         membranes=rng.normal(size=(steps, classes)),
         threshold=1.0,
-        answer=int(SF.predict_rate(record)),
+        prediction=int(SF.predict_rate(record)),
         decision=max(int(SF.decision_step(record)) - 1, -1),
         target=draw(st.sampled_from([None, 0])),
         labels=tuple(f"c{i}" for i in range(classes)),
     )
 
 
-@given(journeys())
-def test_verdict_and_standing(journey: _journey.Journey) -> None:
-    said = view.verdict(journey)
-    assert ("No decision" in said) == (journey.answer < 0)
-    assert ("silence" in said) == (not journey.spikes.any())
-    assert ("tie" in said) == (journey.answer < 0 and journey.spikes.any())
-    if journey.answer >= 0:
-        assert f"Answer c{journey.answer}" in said
-        assert f"decided at step {journey.decision}" in said
-        known = journey.target is not None
-        assert ("right" in said) == (known and journey.answer == journey.target)
-        assert ("wrong" in said) == (known and journey.answer != journey.target)
-    last = moment(journey, journey.num_steps - 1)
-    assert last.leader == journey.answer == (journey.ranking[0] if last.leader >= 0 else -1)
-    for step in range(journey.num_steps):
-        now = moment(journey, step)
-        if step >= journey.decision >= 0:
-            assert now.leader == journey.answer
-        if step == journey.decision - 1:
-            assert now.leader != journey.answer
+@given(recordings())
+def test_verdict_and_standing(recording: _recording.Recording) -> None:
+    said = view.verdict(recording)
+    assert ("No decision" in said) == (recording.prediction < 0)
+    assert ("silence" in said) == (not recording.spikes.any())
+    assert ("tie" in said) == (recording.prediction < 0 and recording.spikes.any())
+    if recording.prediction >= 0:
+        assert f"Answer c{recording.prediction}" in said
+        assert f"decided at step {recording.decision}" in said
+        known = recording.target is not None
+        assert ("right" in said) == (known and recording.prediction == recording.target)
+        assert ("wrong" in said) == (known and recording.prediction != recording.target)
+    last = moment(recording, recording.num_steps - 1)
+    assert last.leader == recording.prediction == (recording.ranking[0] if last.leader >= 0 else -1)
+    for step in range(recording.num_steps):
+        now = moment(recording, step)
+        if step >= recording.decision >= 0:
+            assert now.leader == recording.prediction
+        if step == recording.decision - 1:
+            assert now.leader != recording.prediction
         told = view.standing(now)
         counts = sorted(now.counts[-1].tolist(), reverse=True) + [0]
         if now.leader >= 0:
@@ -239,7 +239,7 @@ def test_verdict_and_standing(journey: _journey.Journey) -> None:
 )
 def test_tiles_keep_every_neuron_in_its_map(shape: tuple[int, ...], seed: int) -> None:
     maps = np.random.default_rng(seed).random(shape)
-    picture = _journey.tiled(maps)
+    picture = _recording.tiled(maps)
     shown = picture[~np.isnan(picture)]
     assert sorted(shown) == sorted(maps.ravel())
     if len(shape) == 3:

@@ -198,11 +198,11 @@ def test_no_membrane_falls_out_of_view_below(views: list[NeuronView]) -> None:
     ("change", "message"),
     [
         ({"current": "ramp"}, "current must be one of .*pulses.*, got 'ramp'"),
-        ({"level": 0}, "level must be a finite number above 0"),
-        ({"level": math.nan}, "level must be a finite number above 0"),
+        ({"level": -1}, "level must lie between 0 and 100, got -1"),
+        ({"level": math.nan}, "level must lie between 0 and 100, got nan"),
         ({"beta": 1.5}, "beta must lie between 0 and 1"),
-        ({"threshold": 0.0}, "threshold must be finite and above 0"),
-        ({"reset": "half"}, "reset_mechanism must be one of"),
+        ({"threshold": 0.0}, "threshold must lie between 0.01 and 100, got 0.0"),
+        ({"reset": "half"}, "reset must be one of"),
     ],
 )
 def test_bad_arguments_raise(change: dict[str, object], message: str) -> None:

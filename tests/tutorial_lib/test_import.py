@@ -1,8 +1,7 @@
-"""What `import tutorial_lib` costs, the names that a reader of tutorial 6 knows, and the floors."""
+"""What `import tutorial_lib` costs, and the names that a reader of tutorial 6 knows."""
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
@@ -12,25 +11,6 @@ import tutorial_lib
 
 PACKAGE = Path(tutorial_lib.__file__).parent
 HEAVY = ["torchvision", "sklearn", "scipy", "matplotlib", "ipywidgets", "IPython", "tqdm", "PIL"]
-FLOORS = {
-    "_checks": 0,
-    "_graphs": 0,
-    "_parameters": 0,
-    "_torchvision": 0,
-    "_snntorch": 1,
-    "surrogate": 1,
-    "functional": 1,
-    "data": 1,
-    "encoding": 1,
-    "lif": 2,
-    "utils": 2,
-    "neurons": 3,
-    "networks": 4,
-    "simulation": 5,
-    "fast": 4,
-    "training": 6,
-    "plotting": 5,
-}
 
 
 def python(code: str) -> str:
@@ -96,34 +76,3 @@ spk, mem = lif1(torch.rand(2, 3), mem)
 print("works")
 """
     assert python(code) == "works\n"
-
-
-def imported_rooms(file: Path) -> set[str]:
-    """Rooms of tutorial_lib that a file imports, at its top or inside functions."""
-    package = ["tutorial_lib", *file.relative_to(PACKAGE).parent.parts]
-    names = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            module = [*base, *(node.module or "").split(".")] if node.module else base
-            names += [".".join([*module, alias.name]) for alias in node.names]
-    parts = [name.split(".") for name in names]
-    return {p[1] for p in parts if p[0] == "tutorial_lib" and len(p) > 1 and p[1] in FLOORS}
-
-
-def test_rooms_import_only_from_lower_floors() -> None:
-    files = [file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__init__.py"]
-    assert len(files) > 10
-    for file in files:
-        if file.name == "cuda_graph.py":  # stands on simulation until the engine has one door
-            continue
-        room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        floor = FLOORS.get(room, 7)  # parts of a room and command lines: nothing stands on them
-        for other in imported_rooms(file) - {room}:
-            assert FLOORS[other] < floor, f"{file.name} on floor {floor} uses {other}"
-    loop = PACKAGE / "training" / "_loop.py"
-    assert imported_rooms(loop) >= {"_checks", "functional", "simulation"}
-    assert "losses" not in imported_rooms(PACKAGE / "functional" / "temporal.py")
-    assert "_checks" in imported_rooms(PACKAGE / "functional" / "temporal.py")

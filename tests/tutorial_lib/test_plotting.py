@@ -451,11 +451,7 @@ def test_numbers_in_cells_contrast_with_any_background(rgb: tuple[float, float, 
 
 
 def test_surrogate_curves_are_theirs_and_differ_without_color() -> None:
-    gallery = {
-        name: getattr(surrogate, name)()
-        for name in ("fast_sigmoid", "fast_sigmoid_normalized", "atan", "sigmoid", "triangular",
-                     "boxcar", "gaussian", "straight_through_estimator")
-    }  # fmt: skip
+    gallery = {name: family() for name, family in surrogate.SURROGATES.items()}
     x = torch.linspace(-2, 2, 81, dtype=torch.float64)
     left, right = splt.surrogate_curves(gallery, x)
     for ax, kind in ((left, "primitive"), (right, "derivative")):

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from .. import _checks
 from ..neurons import Leaky
+from ..utils import device_of
 from . import _files
-from ._devices import device_of
 from ._guards import check_optimizer, check_weights
 from ._history import History
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .. import _checks
 from .. import functional as SF
 from ..simulation import forward_pass
-from ._devices import autocasting, check_autocast, device_of, mode
+from ..utils import device_of, mode
 from ._guards import (
     Batches,
     LossFunction,
@@ -20,6 +20,7 @@ from ._guards import (
     check_weights,
     unpacked,
 )
+from ._precision import autocasting, check_autocast
 
 
 @dataclass

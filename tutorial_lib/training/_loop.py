@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .. import _checks
 from .. import functional as SF
 from ..simulation import forward_pass
-from ._devices import autocasting, check_autocast, device_of, mode
+from ..utils import device_of, mode
 from ._evaluation import evaluate
 from ._guards import (
     Batches,
@@ -26,6 +26,7 @@ from ._guards import (
     unpacked,
 )
 from ._history import History
+from ._precision import autocasting, check_autocast
 
 Simulate = Callable[[Tensor], tuple[Tensor, Tensor]]
 

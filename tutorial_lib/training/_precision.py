@@ -1,41 +1,13 @@
-"""Where a network is, and in which mode."""
+"""Mixed precision."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import chain
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import nn
 
 from ..fast import has_bf16_units
-
-
-def device_of(net: nn.Module) -> torch.device:
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"net must be an nn.Module, got {type(net).__name__}.")
-    first = next(chain(net.parameters(), net.buffers()), None)
-    device = torch.device("cpu") if first is None else first.device
-    if device.type == "meta":
-        raise ValueError(
-            "This network is on the meta device, where tensors hold no numbers. Build it outside "
-            "torch.device('meta')."
-        )
-    return device
-
-
-@contextmanager
-def mode(net: nn.Module, training: bool) -> Iterator[None]:
-    """Training or evaluation mode for a while; each layer's own mode comes back."""
-    before = {module: module.training for module in net.modules()}
-    net.train(training)
-    try:
-        yield
-    finally:
-        for module, mode in before.items():
-            module.training = mode
 
 
 def check_autocast(device: torch.device, dtype: torch.dtype | None) -> None:

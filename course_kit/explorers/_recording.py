@@ -1,4 +1,4 @@
-"""What one image does in a network: spikes of all layers, membranes and counts of the output."""
+"""One image in a network, recorded: spikes of all layers, membranes and counts of the output."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib import _checks
 from tutorial_lib import functional as SF
-from tutorial_lib.neurons import Leaky
+from tutorial_lib import utils
 from tutorial_lib.simulation import forward_pass, record_spikes
-from tutorial_lib.training._devices import device_of, mode
+
+from ._values import one_of
 
 GAP = 1  # pixels between two maps
 
@@ -39,7 +39,7 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
-class Journey:
+class Recording:
     """The whole run of one image, from rest.
 
     Attributes:
@@ -48,9 +48,8 @@ class Journey:
         spikes: of the output layer, 0 or 1, ``[T, C]``.
         membranes: of the output layer, ``[T, C]``, before the reset.
         threshold: of the output layer; None where it is not one number.
-        answer: the class with the most spikes, or -1 for silence and ties.
-        decision: the step from which the answer stays ahead, as the time axis counts, from 0 on;
-            -1 without an answer.
+        prediction: the class with the most spikes, or -1 for silence and ties.
+        decision: the step, counted from 0, from which the prediction stays ahead; -1 without one.
         target: the class of the image, or None.
         labels: names of the C classes.
     """
@@ -60,7 +59,7 @@ class Journey:
     spikes: np.ndarray
     membranes: np.ndarray
     threshold: float | None
-    answer: int
+    prediction: int
     decision: int
     target: int | None
     labels: tuple[str, ...]
@@ -77,13 +76,13 @@ class Journey:
         return np.lexsort((-means, -counts)).tolist()
 
 
-def follow(
+def record(
     net: nn.Module,
     image: Tensor,
     num_steps: int,
     target: int | Tensor | None = None,
     labels: Sequence[Any] | None = None,
-) -> Journey:
+) -> Recording:
     """Run ``net`` on one image and keep what is shown of it.
 
     The network is run in evaluation mode, without gradients, and left as it was but for its hidden
@@ -105,16 +104,13 @@ def follow(
         ValueError: if ``image`` is not one image, ``num_steps`` is below 1, the output is not
             ``[1, C]`` of spikes 0 or 1, or ``target`` or ``labels`` do not fit its C classes.
     """
-    device = device_of(net)
+    device = utils.device_of(net)
     image = _one_image(image).to(device)
     target = _class_number(target)
-    with mode(net, training=False), torch.no_grad():
-        record = record_spikes(net, num_steps, image)  # checks the rest before it runs
+    with utils.mode(net, training=False), torch.no_grad():
+        layers = record_spikes(net, num_steps, image)  # checks the rest before it runs
         spk_rec, mem_rec = forward_pass(net, num_steps, image)
-    for layer in net.modules():
-        if isinstance(layer, Leaky):
-            layer.reset_mem()
-    _checks.record("The network's output", spk_rec)
+    utils.reset(net)
     classes = spk_rec.shape[2]
     if spk_rec.shape[1] != 1 or not bool(((spk_rec == 0) | (spk_rec == 1)).all()):
         raise ValueError(
@@ -129,10 +125,10 @@ def follow(
             f"got {target}."
         )
     # The output layer is the last one that fired as the network did.
-    last = next((name for name in reversed(record) if torch.equal(record[name], spk_rec)), None)
-    hidden = [spikes[:, 0] for name, spikes in record.items() if name != last]
+    last = next((name for name in reversed(layers) if torch.equal(layers[name], spk_rec)), None)
+    hidden = [spikes[:, 0] for name, spikes in layers.items() if name != last]
     threshold = getattr(net.get_submodule(last), "threshold", None) if last is not None else None
-    return Journey(
+    return Recording(
         image=image[0].cpu().numpy(),
         layers=tuple(
             Layer(_title(i, spikes), spikes.cpu().numpy().astype(np.uint8))
@@ -141,10 +137,54 @@ def follow(
         spikes=spk_rec[:, 0].cpu().numpy().astype(np.uint8),
         membranes=mem_rec[:, 0].float().cpu().numpy(),
         threshold=threshold.item() if threshold is not None and threshold.numel() == 1 else None,
-        answer=int(SF.predict_rate(spk_rec)),
+        prediction=int(SF.predict_rate(spk_rec)),
         decision=max(int(SF.decision_step(spk_rec)) - 1, -1),
         target=target,
         labels=names,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A run up to one of its steps.
+
+    Attributes:
+        recording: the whole run.
+        step: the step that is looked at, from 0 to T - 1.
+        maps: spikes of each hidden layer at this step, each ``[*sample]``.
+        spikes: of the output layer up to this step, ``[step + 1, C]``.
+        membranes: likewise.
+        counts: spikes of each output neuron so far, at each step up to this one,
+            ``[step + 1, C]``.
+        leader: the class with the most spikes so far, or -1 for silence and ties.
+    """
+
+    recording: Recording
+    step: int
+    maps: tuple[np.ndarray, ...]
+    spikes: np.ndarray
+    membranes: np.ndarray
+    counts: np.ndarray
+    leader: int
+
+
+def moment(recording: Recording, step: int) -> Moment:
+    """Cut a run off after one of its steps, from 0 to T - 1.
+
+    Raises:
+        ValueError: for another step.
+    """
+    one_of("step", step, range(recording.num_steps))
+    past = slice(step + 1)
+    spikes = recording.spikes[past]
+    return Moment(
+        recording=recording,
+        step=step,
+        maps=tuple(layer.spikes[step] for layer in recording.layers),
+        spikes=spikes,
+        membranes=recording.membranes[past],
+        counts=spikes.cumsum(0, dtype=np.int64),
+        leader=int(SF.predict_rate(torch.as_tensor(spikes, dtype=torch.float32).unsqueeze(1))),
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tutorial_lib.data import enlarged
 
-__all__ = ["PEN", "SIDE", "Source", "as_digits", "as_mnist", "prepared", "strokes"]
+__all__ = ["PEN", "SIDE", "Source", "as_digits", "as_mnist", "preprocess", "strokes"]
 
 SIDE = 112  # pixels of the canvas, four for each of the image
 FIELD, BOX = 28, 20  # MNIST: side of the image, and of the box that its digit fills
@@ -48,7 +48,7 @@ def strokes(lines: Sequence[Sequence[tuple[float, float]]], width: float) -> np.
     return ink
 
 
-def prepared(ink: np.ndarray, source: Source) -> Tensor:
+def preprocess(ink: np.ndarray, source: Source) -> Tensor:
     """Turn ink into an image like those of the data set that the network was trained on.
 
     Args:
@@ -92,7 +92,7 @@ def as_mnist(ink: np.ndarray) -> Tensor:
         The image, float32 ``[1, 1, 28, 28]``, from 0 to 1; zeros without ink.
 
     Raises:
-        TypeError, ValueError: as :func:`prepared`.
+        TypeError, ValueError: as :func:`preprocess`.
     """
     image = torch.zeros(1, 1, FIELD, FIELD)
     crop = _crop(ink)
@@ -128,7 +128,7 @@ def as_digits(ink: np.ndarray) -> Tensor:
         The image, float32 ``[1, 1, 28, 28]``, from 0 to 1; zeros without ink.
 
     Raises:
-        TypeError, ValueError: as :func:`prepared`.
+        TypeError, ValueError: as :func:`preprocess`.
     """
     bitmap = torch.zeros(1, 1, TALL, TALL)
     crop = _crop(ink)
