@@ -807,7 +807,8 @@ assert round(ratio) == 2025
 # %% [markdown]
 # ## The gallery
 #
-# Besides the fast sigmoid, the library has six surrogates with a name, and these slopes $\tilde S'(x)$:
+# `surrogate.SURROGATES` lists the surrogates of the library. Besides the two fast sigmoids there are these,
+# with their slopes $\tilde S'(x)$:
 #
 # - `atan(alpha)`: $(\alpha/2)\,/\,\big(1 + (\pi\alpha x/2)^2\big)$, the slope of an arctangent;
 # - `sigmoid(slope)`: $k\,\sigma(kx)\,\sigma(-kx)$, the slope of the logistic function $\sigma(kx)$;
@@ -820,16 +821,8 @@ assert round(ratio) == 2025
 # > area?
 
 # %%
-gallery = {
-    "fast_sigmoid(25)": surrogate.fast_sigmoid(slope=25),
-    "fast_sigmoid(5)": surrogate.fast_sigmoid(slope=5),
-    "atan(2)": surrogate.atan(alpha=2.0),
-    "sigmoid(25)": surrogate.sigmoid(slope=25),
-    "triangular(1)": surrogate.triangular(threshold=1.0),
-    "boxcar(1)": surrogate.boxcar(width=1.0),
-    "gaussian(0.5)": surrogate.gaussian(sigma=0.5),
-    "straight-through": surrogate.straight_through_estimator(),
-}
+gallery = {name: family() for name, family in surrogate.SURROGATES.items()}
+gallery
 
 # %%
 axes = splt.surrogate_curves(gallery, torch.linspace(-1.5, 1.5, 601))
@@ -842,13 +835,14 @@ splt.show(
 
 # %%
 for name, spike_grad in gallery.items():
-    if name == "straight-through":
+    if spike_grad.area == float("inf"):
+        print(f"{name:<26} peak {spike_grad.peak:.2f}  area infinite")
         continue
     peak, width, area = peak_width_area(spike_grad)
     at_rest = spike_grad.derivative(torch.tensor(-1.0)).item()
-    print(f"{name:<18} peak {peak:.2f}  width {width:.2f}  area {area:.3f}  at rest {at_rest:.1e}")
+    print(f"{name:<26} peak {peak:.2f}  width {width:.2f}  area {area:.3f}  at rest {at_rest:.1e}")
     assert abs(peak - spike_grad.peak) < 1e-6 and abs(area - spike_grad.area) < 2e-3
-assert gallery["straight-through"].area == float("inf")
+assert gallery["straight_through_estimator"].area == float("inf")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -859,20 +853,19 @@ assert gallery["straight-through"].area == float("inf")
 #
 # </details>
 #
-# Left: five rise from 0 to 1, as a smoothed spike should. The two un-normalized fast sigmoids rise by 0.08
-# and 0.4 only, and straight-through is a straight line. Right: mind the logarithmic scale. The tails differ
-# by far more than the peaks.
+# Left: those of area 1 rise from 0 to 1, as a smoothed spike should. The fast sigmoid that is not normalized
+# rises by 0.08 only, and straight-through is a straight line. Right: mind the logarithmic scale. The tails
+# differ by far more than the peaks.
 
 # %%
-assert abs(gallery["fast_sigmoid(25)"].area - 0.08) < 1e-9
-assert abs(gallery["fast_sigmoid(5)"].area - 0.4) < 1e-9
+assert abs(gallery["fast_sigmoid"].area - 0.08) < 1e-9
 
 # %% [markdown]
 # Now move them yourself. Above is the primitive over the true spike, in the middle the slope that training
 # uses (the diamond is a neuron at rest), and below are peak and area for every $k$. For the shapes that the
 # library builds from a width, the width is $1/k$.
 #
-# > **Predict.** Let $k$ grow. Which of the eight shapes become a Dirac delta? And what does that do to the
+# > **Predict.** Let $k$ grow. Which of the shapes become a Dirac delta? And what does that do to the
 # > slope of a neuron at rest?
 
 # %%
@@ -885,17 +878,17 @@ for shape in explorers.surrogates().controls[0].options:
     views = [surrogate_at(shape=shape, slope=k, threshold=1.0) for k in (25, 500)]
     at_rest[shape] = [view.at_rest for view in views]
     end = "a Dirac delta" if views[0].dirac else "no Dirac delta"
-    print(f"{shape:<25} at rest {at_rest[shape][0]:.1e} -> {at_rest[shape][1]:.1e}   {end}")
-assert at_rest.pop("straight-through") == [1, 1]
+    print(f"{shape:<26} at rest {at_rest[shape][0]:.1e} -> {at_rest[shape][1]:.1e}   {end}")
+assert at_rest.pop("straight_through_estimator") == [1, 1]
 assert all(after < before < 0.02 or after == before == 0 for before, after in at_rest.values())
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Six of the eight: all but the fast sigmoid that is not normalized, which tends to zero, and
-# straight-through, which has no slope to choose.
+# All but two: the fast sigmoid that is not normalized, which tends to zero, and straight-through, which
+# has no slope to choose.
 #
-# At rest, one threshold below firing, the slope of these six falls towards 0 too, where it was not 0
+# At rest, one threshold below firing, the slope of the others falls towards 0 too, where it was not 0
 # already. A Dirac delta reaches no neuron but the one exactly at its threshold: right as a limit, useless as
 # a surrogate.
 #
@@ -1029,7 +1022,7 @@ def count_gradient(spike_grad, detach_reset):
     return torch.autograd.grad(count_spikes(w, spike_grad, detach_reset).sum(), w)[0]
 
 
-names = ["atan(2)", "triangular(1)", "fast_sigmoid(25)", "sigmoid(25)"]
+names = ["atan", "triangular", "fast_sigmoid", "sigmoid"]
 gradients = {(n, d): count_gradient(gallery[n], d) for n in names for d in (True, False)}
 promised = {key: torch.trapezoid(value, weights).item() for key, value in gradients.items()}
 print(f"true rise of the count: {counts[-1] - counts[0]:.0f}")
@@ -1039,7 +1032,7 @@ for name in names:
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-for ax, name in zip(axes, ("atan(2)", "sigmoid(25)"), strict=True):
+for ax, name in zip(axes, ("atan", "sigmoid"), strict=True):
     ax.plot(weights, gradients[name, True], color=style.BLUE, label="detached")
     ax.plot(weights, gradients[name, False], "--", color=style.VERMILION, label="attached")
     ax.axhline(counts[-1].item() / 0.7, color=style.MUTED, linestyle=":", label="true average")
@@ -1054,11 +1047,11 @@ splt.show(
 
 # %%
 assert counts[-1] - counts[0] == 11
-assert 10 < promised["atan(2)", False] < 13 and 40 < promised["atan(2)", True] < 52
-assert 10 < promised["triangular(1)", False] < 13 and promised["triangular(1)", True] > 40
-assert 0 < promised["fast_sigmoid(25)", False] < promised["fast_sigmoid(25)", True] < 11
+assert 10 < promised["atan", False] < 13 and 40 < promised["atan", True] < 52
+assert 10 < promised["triangular", False] < 13 and promised["triangular", True] > 40
+assert 0 < promised["fast_sigmoid", False] < promised["fast_sigmoid", True] < 11
 assert all((gradients[name, True] >= 0).all() for name in names)
-steep = gradients["sigmoid(25)", False]
+steep = gradients["sigmoid", False]
 print(f"sigmoid(25), attached: from {steep.min():,.0f} to {steep.max():,.0f}, ", end="")
 print(f"wrong sign at {(steep < 0).double().mean():.0%} of the weights")
 assert steep.abs().max() > 10_000 and (steep < 0).double().mean() > 0.1
@@ -1082,7 +1075,7 @@ assert steep.abs().max() > 10_000 and (steep < 0).double().mean() > 0.1
 for name in names:
     lowest = beta - theta * gallery[name].peak
     print(f"{name:<18} factor detached {beta:.2f}, attached between {lowest:5.2f} and {beta:.2f}")
-assert beta - theta * gallery["sigmoid(25)"].peak < -1
+assert beta - theta * gallery["sigmoid"].peak < -1
 assert all(beta - theta * gallery[name].peak > -1 for name in names[:3])
 
 # %% [markdown]

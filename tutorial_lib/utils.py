@@ -13,7 +13,6 @@ from . import _snntorch
 
 __all__ = ["detach", "device_of", "mode", "reset"]
 
-
 def reset(net: nn.Module) -> None:
     """Forget the hidden state of every stateful layer of ``net``, however deeply nested.
 
