@@ -13,8 +13,10 @@ from tests.helpers import ROOT
 
 # Lower floors first. A part of the library imports from floors below its own only.
 FLOORS = (
-    {"_checks", "_torchvision"},
+    {"_checks", "_graphs", "_parameters", "_torchvision"},
+    {"_snntorch"},
     {"surrogate", "encoding", "functional", "data", "plotting", "utils"},
+    {"lif"},
     {"neurons"},
     {"networks", "fast"},
     {"simulation"},
