@@ -7,7 +7,7 @@ from torch import Tensor
 
 from . import _checks
 
-__all__ = ["latency_encode", "rate_encode"]
+__all__ = ["latency_encode", "rate_conv", "rate_encode"]
 
 
 def rate_encode(
@@ -36,15 +36,27 @@ def rate_encode(
         ValueError: for images that are empty or leave [0, 1], a ``num_steps`` below 1, or a
             generator on another device.
     """
-    _check_kind(images)
-    if generator is not None and generator.device.type != images.device.type:
-        raise ValueError(
-            f"generator is on {generator.device}, the images are on {images.device}. Make one with "
-            f"torch.Generator(device={images.device.type!r})."
-        )
-    _check_range(images)
+    _check_probabilities(images, generator)
     _checks.at_least_one("num_steps", num_steps)
     return torch.bernoulli(images.detach().expand(num_steps, *images.shape), generator=generator)
+
+
+def rate_conv(data: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Rate coding of data that has its time steps already: each value is a spike's probability.
+
+    Args:
+        data: probabilities in [0, 1], shape ``[T, B, ...]``, floating point. (snnTorch clips what
+            lies outside.)
+        generator: as for :func:`rate_encode`.
+
+    Returns:
+        Spikes 0 or 1, shape, dtype and device of ``data``.
+
+    Raises:
+        TypeError, ValueError: as :func:`rate_encode`.
+    """
+    _check_probabilities(data, generator)
+    return torch.bernoulli(data.detach(), generator=generator)
 
 
 def latency_encode(images: Tensor, num_steps: int, threshold: float = 0.01) -> Tensor:
@@ -83,6 +95,16 @@ def latency_encode(images: Tensor, num_steps: int, threshold: float = 0.01) -> T
     fires = (images >= threshold).to(images.dtype)
     spikes = images.new_zeros(num_steps, *images.shape)
     return spikes.scatter_(0, step.unsqueeze(0), fires.unsqueeze(0))
+
+
+def _check_probabilities(images: Tensor, generator: torch.Generator | None) -> None:
+    _check_kind(images)
+    if generator is not None and generator.device.type != images.device.type:
+        raise ValueError(
+            f"generator is on {generator.device}, the images are on {images.device}. Make one with "
+            f"torch.Generator(device={images.device.type!r})."
+        )
+    _check_range(images)
 
 
 def _check_kind(images: Tensor) -> None:

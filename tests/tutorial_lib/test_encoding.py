@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutorial_lib.encoding import latency_encode, rate_encode
+from tutorial_lib.encoding import latency_encode, rate_conv, rate_encode
 
 brightness = st.floats(0, 1, width=32)
 images = st.lists(brightness, min_size=1, max_size=12).map(torch.tensor)
@@ -36,6 +36,8 @@ def test_rate_is_fixed_by_its_generator_alone(x: torch.Tensor, num_steps: int, s
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(one, rate_encode(x, num_steps, torch.Generator().manual_seed(seed)))
     assert torch.equal(one, rate_encode(x, num_steps))  # the global one, seeded alike
+    repeated = x.expand(num_steps, *x.shape)
+    assert torch.equal(one, rate_conv(repeated, torch.Generator().manual_seed(seed)))
     assert bool((one[:, x == 0] == 0).all()) and bool((one[:, x == 1] == 1).all())
 
 
