@@ -169,7 +169,7 @@ def tutorial_6(lib: SimpleNamespace) -> tuple[list[float], Tensor]:
         nn.Linear(6 * 2 * 2, 3),
         snn.Leaky(beta=beta, spike_grad=spike_grad, init_hidden=True, output=True),
     )
-    wake(net)
+    wake(net, 3)
 
     def forward_pass(net: nn.Module, num_steps: int, data: Tensor) -> tuple[Tensor, Tensor]:
         mem_rec, spk_rec = [], []
@@ -196,7 +196,7 @@ def tutorial_6(lib: SimpleNamespace) -> tuple[list[float], Tensor]:
         TensorDataset(images, targets), batch_size=batch_size, shuffle=True, drop_last=True
     )
     one_step = Net()
-    wake(one_step)
+    wake(one_step, 10)
     spk, _ = one_step(images[:batch_size])
     loss_fn = SF.ce_rate_loss()
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2, betas=(0.9, 0.999))
@@ -219,11 +219,11 @@ def tutorial_6(lib: SimpleNamespace) -> tuple[list[float], Tensor]:
     return [*loss_hist, *test_acc_hist, spk.mean().item()], torch.stack([spk_rec, mem_rec])
 
 
-def wake(net: nn.Module) -> None:
+def wake(net: nn.Module, gain: float) -> None:
     """Not in the tutorial, whose untrained output is silent: a comparison needs spikes."""
     with torch.no_grad():
         for parameter in net.parameters():
-            parameter.mul_(3)
+            parameter.mul_(gain)
 
 
 def images_and_targets(count: int, side: int) -> tuple[Tensor, Tensor]:
