@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pkgutil
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
@@ -70,3 +72,16 @@ def assert_equal(ours: list[Tensor], theirs: list[Tensor], tolerance: float = 1e
     assert len(ours) == len(theirs)
     for mine, peer in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, peer, rtol=tolerance, atol=tolerance)
+
+
+def public_names(module: ModuleType) -> dict[str, object]:
+    """Functions and classes of snnTorch's in one of its modules, and its submodules, by name."""
+    found = {
+        name: value
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "").startswith("snntorch") and not name.startswith("_")
+    }
+    for submodule in pkgutil.iter_modules(getattr(module, "__path__", ())):
+        if not submodule.name.startswith("_"):
+            found[submodule.name] = submodule
+    return found

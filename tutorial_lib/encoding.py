@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from . import _checks
+from . import _checks, _snntorch
 
 __all__ = ["latency_encode", "rate_conv", "rate_encode"]
 
@@ -128,3 +128,7 @@ def _check_range(images: Tensor) -> None:
             f"images must lie in [0, 1], got values from {low:.4g} to {high:.4g}. Scale them "
             "first: undo a Normalize, or divide bytes by 255."
         )
+
+
+def __getattr__(name: str) -> object:
+    raise _snntorch.missing("spikegen", name, __name__)

@@ -234,7 +234,7 @@ class Leaky(nn.Module):
                 f"The current is on {cur.device}, the membrane on {state.device}. {remedy} "
                 "Move net and data with .to(device) before that."
             )
-        return state
+        return state if cur.ndim else state.reshape(())  # a [1] would make the result one of [1]
 
     def extra_repr(self) -> str:
         parts = [f"beta={values(self.beta)}", f"threshold={values(self.threshold)}"]

@@ -26,7 +26,7 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from . import _checks
+from . import _checks, _snntorch
 
 __all__ = [
     "SURROGATES",
@@ -528,3 +528,7 @@ def _probe(
             f"The {kind} gives slopes that are not finite at x = {where}. "
             "A surrogate must stay finite around the threshold."
         )
+
+
+def __getattr__(name: str) -> object:
+    raise _snntorch.missing("surrogate", name, __name__)

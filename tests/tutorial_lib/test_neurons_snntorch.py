@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import io
 import math
-import pkgutil
 import re
 import warnings
 
@@ -17,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import tutorial_lib
-from tests.helpers import assert_equal, run_layer
+from tests.helpers import assert_equal, public_names, run_layer
 from tutorial_lib import Leaky, utils
 from tutorial_lib._snntorch import INSTEAD
 
@@ -170,17 +169,10 @@ def test_every_name_of_snntorchs_leaky_works_or_says_what_to_write() -> None:
                 getattr(owner, name)
 
 
-def public(module: object) -> set[str]:
-    own = {name for name, value in vars(module).items() if not inspect.ismodule(value)}
-    return {name for name in own if not name.startswith("_")}
-
-
 def test_every_name_of_snntorch_and_its_utils_works_or_says_what_to_write() -> None:
-    submodules = {found.name for found in pkgutil.iter_modules(snntorch.__path__)}
-    names = public(snntorch) | {name for name in submodules if not name.startswith("_")}
-    missing = {name for name in names if name not in dir(tutorial_lib)}
+    missing = {name for name in public_names(snntorch) if name not in dir(tutorial_lib)}
     assert missing == INSTEAD["snntorch"].keys()
-    assert public(snntorch.utils) - set(dir(utils)) == INSTEAD["utils"].keys()
+    assert public_names(snntorch.utils).keys() - set(dir(utils)) == INSTEAD["utils"].keys()
     for name, instead in INSTEAD["snntorch"].items():
         with pytest.raises((AttributeError, ImportError), match=re.escape(instead)):
             getattr(tutorial_lib, name)

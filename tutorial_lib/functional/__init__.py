@@ -5,6 +5,7 @@ Called as in snnTorch: ``loss_fn = ce_rate_loss(); loss = loss_fn(spk_rec, targe
 
 from __future__ import annotations
 
+from .. import _snntorch
 from . import accuracy, losses, population, regularization, temporal
 from ._loss import Loss
 from .accuracy import *  # noqa: F403
@@ -27,3 +28,7 @@ LOSSES: dict[str, type[Loss]] = {
     if isinstance(getattr(module, name), type)
 }
 """Every loss of the library by its name; each can be built without arguments."""
+
+
+def __getattr__(name: str) -> object:
+    raise _snntorch.missing("functional", name, __name__)

@@ -11,6 +11,7 @@ The names and the order of arguments follow snnTorch's ``spikeplot``::
 
 from __future__ import annotations
 
+from .. import _snntorch
 from .animation import animator, to_html
 from .counts import spike_count
 from .describing import describe
@@ -35,3 +36,7 @@ __all__ = [
     "traces",
     "training_curves",
 ]
+
+
+def __getattr__(name: str) -> object:
+    raise _snntorch.missing("spikeplot", name, __name__)
