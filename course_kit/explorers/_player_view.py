@@ -137,7 +137,9 @@ def _raster(ax: Axes, now: Moment) -> None:
     colors = [look(now.recording, neuron)["color"] for neuron in range(len(names))]
     colors = [style.INK if color == GREY else color for color in colors]
     rows = np.nonzero(now.spikes)[1]
-    marks = splt.raster(now.spikes, ax, color=[colors[row] for row in rows] or style.INK)
+    so_far = np.zeros_like(now.recording.spikes)
+    so_far[: now.step + 1] = now.spikes
+    marks = splt.raster(so_far, ax, color=[colors[row] for row in rows] or style.INK)
     marks.set_gid("raster")
     for text in list(ax.texts):  # "no spikes": the line above says so
         text.remove()
