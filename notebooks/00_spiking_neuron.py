@@ -177,14 +177,15 @@ for dt in (0.2, 2, 20):  # ms
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-for dt in (0.2, 2, 20):
-    beta, grid = math.exp(-dt / tau), torch.arange(dt, 100.1, dt, dtype=torch.float64)
-    mem, mem_rec = 0.0, []
-    for _ in grid:
-        mem = decay_step(mem, R_m * I_in, beta)
-        mem_rec.append(mem)
-    curve = solution(grid, 0.0, R_m * I_in)
-    assert (torch.tensor(mem_rec, dtype=torch.float64) - curve).abs().max() < 1e-10
+def largest_error(dt):
+    grid, mem, off = torch.arange(dt, 100.1, dt, dtype=torch.float64), 0.0, 0.0
+    for value in solution(grid, 0.0, R_m * I_in).tolist():
+        mem = decay_step(mem, R_m * I_in, math.exp(-dt / tau))
+        off = max(off, abs(mem - value))
+    return off
+
+
+assert max(map(largest_error, (0.2, 2, 20))) < 1e-10
 
 # %% tags=["exercise"]
 # Yours to edit: a number in place of the three dots.
@@ -417,13 +418,16 @@ for how in mechanisms:
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-for how in mechanisms:
+def agree(how):
     spk, mem = run(current.tolist(), beta=0.8, reset=how)
     spk_lib, mem_lib = simulate(snn.Leaky(beta=0.8, reset_mechanism=how), current)
     assert torch.equal(spk, spk_lib) and 20 < spk.sum() < 480
-    assert torch.allclose(mem, mem_lib, rtol=0, atol=1e-5)  # a step in single precision passes
-spk, mem = snn.lif_step(torch.tensor(0.3), torch.tensor(2.0), 0.8)
-assert math.isclose(mem.item(), leaky_step(0.3, 2.0, 0.8)[1], rel_tol=1e-6)
+    return torch.allclose(mem, mem_lib, rtol=0, atol=1e-5)  # a step in single precision passes
+
+
+assert all(map(agree, mechanisms))
+by_library = snn.lif_step(torch.tensor(0.3), torch.tensor(2.0), 0.8)[1].item()
+assert math.isclose(by_library, leaky_step(0.3, 2.0, 0.8)[1], rel_tol=1e-6)
 
 # %% [markdown]
 # From here on we use `snn.Leaky`. It computes many neurons at once, one per entry of the current.
@@ -537,9 +541,8 @@ exercises.check("00-clock-current", my_current)
 assert fires.sum() > 50 and spk_zero[:, ~fires].sum() == 0
 assert torch.equal(first, period.long()) and torch.equal(count, num_steps // period)
 assert 0.244 < 0.1 / (1 - 0.9**5) < 0.245 and 0.290 < 0.1 / (1 - 0.9**4) < 0.291
-for cur in (0.245, 0.27, 0.290):
-    spk, _ = run([cur] * 50, beta=0.9, reset="zero")
-    assert spk.nonzero().flatten().tolist() == list(range(4, 50, 5))
+clocks = [run([level] * 50, beta=0.9, reset="zero")[0] for level in (0.245, 0.27, 0.290)]
+assert all(clock.nonzero().flatten().tolist() == list(range(4, 50, 5)) for clock in clocks)
 
 # %%
 rates = {}
@@ -584,15 +587,22 @@ below_one = currents < 1  # for beta = 1, a stronger current drives U up without
 assert torch.allclose(rates[1.0][below_one], currents[below_one], atol=2 / num_steps)  # r = I
 assert run([-0.3] * 50, beta=1.0)[0].sum() == 0  # nothing for a negative current
 assert (rates[0.5] <= rates[0.9]).all() and (rates[0.9] <= rates[1.0] + 2 / num_steps).all()
-for b in (1.0, 0.9, 0.5):
+def steady(spikes):
+    # Do the intervals differ by a step at most?
+    gaps = spikes.nonzero().flatten().diff().tolist()
+    return not gaps or max(gaps) - min(gaps) <= 1
+
+
+def balanced(b):
     lif = snn.Leaky(torch.tensor(b, dtype=torch.float64))
     spk_rec, mem_rec = simulate(lif, currents.expand(num_steps, -1))
-    balance = (1 - b) * mem_rec.mean(0) + rates[b]
-    assert torch.allclose(balance[below_one], currents[below_one], rtol=0, atol=2 / num_steps)
+    both = (1 - b) * mem_rec.mean(0) + spk_rec.mean(0)
     assert (rates[b].diff() >= 0).all() and torch.equal(rates[b] > 0, currents > 1 - b)
-    for spikes in spk_rec.T:
-        gaps = spikes.nonzero().flatten().diff().tolist()
-        assert not gaps or max(gaps) - min(gaps) <= 1
+    assert all(map(steady, spk_rec.T))
+    return torch.allclose(both[below_one], currents[below_one], rtol=0, atol=2 / num_steps)
+
+
+assert all(map(balanced, (1.0, 0.9, 0.5)))
 
 # %% [markdown]
 # ## Noisy current: spikes below the rheobase
@@ -717,16 +727,15 @@ explorers.neuron()
 #@title Checked here
 neuron_at = explorers.neuron().compute
 fixed = {"level": 0.08, "threshold": 1.0}
-fired, kinds = {}, ("constant", "noisy", "pulses")
-for b, how in ((0.9, "subtract"), (0.5, "subtract"), (0.9, "none")):
-    views = [neuron_at(current=kind, beta=b, reset=how, **fixed) for kind in kinds]
-    fired[b, how] = [int(view.spk.sum()) for view in views]
-assert list(fired.values()) == [[0, 3, 1], [0, 0, 0], [0, 13, 2]]
+kinds = ("constant", "noisy", "pulses")
+settings = [{"beta": 0.9, "reset": "subtract"}, {"beta": 0.5, "reset": "subtract"}]
+settings += [{"beta": 0.9, "reset": "none"}]
+fired = [[int(neuron_at(k, **fixed, **s).spk.sum()) for k in kinds] for s in settings]
+assert fired == [[0, 3, 1], [0, 0, 0], [0, 13, 2]]
 pulses = neuron_at(current="pulses", beta=0.9, reset="subtract", **fixed)
 assert 1 < pulses.mem.max() < 1.001 and pulses.current[:10].tolist() == [0.16] * 5 + [0] * 5
-for b, how in ((0.9, "none"), (0.9, "subtract")):
-    view = neuron_at(current="noisy", beta=b, reset=how, **fixed)
-    assert abs(view.current.std() - 0.15) < 1e-6 and view.spk[-1] == 0
+shaky = neuron_at(current="noisy", beta=0.9, reset="none", **fixed)
+assert abs(shaky.current.std() - 0.15) < 1e-6 and shaky.spk[-1] == 0
 strong = neuron_at("constant", 0.12, 0.9, 1.0, "none")
 assert strong.spk[strong.spk.argmax() :].all()
 
@@ -767,10 +776,10 @@ splt.show("Your neuron and the published lines under the same weak current.")
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-spk, mem = run([0.05] * 200, beta=0.9)
-assert spk.sum() == 0 and math.isclose(mem[-1], 0.5, rel_tol=1e-6)
-counts = [run([cur] * 200, step=faulty_step, beta=0.9)[0].sum() for cur in (0.05, 0.0)]
-assert counts[0] == 181 and counts[1] > 150
+long_run = run([0.05] * 200, beta=0.9)
+assert long_run[0].sum() == 0 and math.isclose(long_run[1][-1], 0.5, rel_tol=1e-6)
+at_fault = [run([i] * 200, step=faulty_step, beta=0.9)[0].sum() for i in (0.05, 0.0)]
+assert at_fault[0] == 181 and at_fault[1] > 150
 
 # %% tags=["exercise"]
 def my_fixed_step(cur, mem, beta, threshold=1.0):
@@ -845,13 +854,15 @@ for name, step in [("updated", leaky_step), ("old", old_membrane_step)]:
 assert torch.allclose(mem_new, mem_old, rtol=0, atol=1e-5) and not torch.equal(spk_new, spk_old)
 assert torch.equal(spk_new[:-1], spk_old[1:]) and spk_old[0] == 0
 assert spk_new.sum() == spk_old.sum() > 50
-assert arrival == [1, 2, 3]
-signal, arrival = [2.5] + [0.0] * 5, []
-for _ in range(3):
-    spk, _ = run(signal, beta=0.5)
-    arrival.append(spk.tolist().index(1.0))
-    signal = (2.5 * spk).tolist()
-assert arrival == [0, 0, 0]
+def arrivals(step, signal):
+    for _ in range(3):
+        spk, _ = run(signal, step=step, beta=0.5)
+        yield spk.tolist().index(1.0)
+        signal = (2.5 * spk).tolist()
+
+
+assert list(arrivals(old_membrane_step, [2.5] + [0.0] * 5)) == [1, 2, 3] == arrival
+assert list(arrivals(leaky_step, [2.5] + [0.0] * 5)) == [0, 0, 0]
 
 # %% [markdown]
 # ## From an image to input
@@ -985,20 +996,19 @@ splt.show("Rasters of 40 neurons for three inputs, with spike counts.")
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-constant, rate, latency = (spk_rec.sum(0) for spk_rec in responses.values())
-assert 0.7 < rate.sum() / constant.sum() < 1.4
-assert torch.corrcoef(torch.stack([constant, rate]))[0, 1] > 0.9  # the same neurons fire most
-for b in (0.9, 1.0):
-    assert respond(inputs["latency"], beta=b).sum() == 0 < respond(inputs["rate"], beta=b).sum()
-only_rate = (rate > 0) & (constant == 0)
-assert only_rate.sum() == 4 and (rate[only_rate] == 1).all() and (rate[constant > 0] > 0).all()
+by_constant, by_rate, by_latency = (x.sum(0) for x in responses.values())
+assert 0.7 < by_rate.sum() / by_constant.sum() < 1.4
+assert torch.corrcoef(torch.stack([by_constant, by_rate]))[0, 1] > 0.9
+for leak in (0.9, 1.0):
+    assert respond(inputs["latency"], leak).sum() == 0 < respond(inputs["rate"], leak).sum()
+only_rate = (by_rate > 0) & (by_constant == 0)
+assert only_rate.sum() == 4 and (by_rate[only_rate] == 1).all()
+assert (by_rate[by_constant > 0] > 0).all()
 with torch.no_grad():
-    steady = fc(image.flatten(1))[0]
-assert torch.equal(constant > 0, steady > 0.1) and (steady[only_rate] < 0.1).all()
-for spikes in responses["constant current"].T:
-    gaps = spikes.nonzero().flatten().diff().tolist()
-    assert not gaps or max(gaps) - min(gaps) <= 1
-assert (latency > 0).sum() > 30 and 1 < latency.max() <= 4 and constant.max() > 15
+    weighted = fc(image.flatten(1))[0]
+assert torch.equal(by_constant > 0, weighted > 0.1) and (weighted[only_rate] < 0.1).all()
+assert all(map(steady, responses["constant current"].T))
+assert (by_latency > 0).sum() > 30 and 1 < by_latency.max() <= 4
 
 # %% [markdown]
 # ### What you gain and what you lose
@@ -1025,13 +1035,13 @@ assert (latency > 0).sum() > 30 and 1 < latency.max() <= 4 and constant.max() > 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 with torch.no_grad():
-    same = fc(inputs["constant current"].flatten(2))
-assert torch.allclose(same, same[0], atol=1e-6)  # 50 times the same weighted sum
+    sums = fc(inputs["constant current"].flatten(2))
+assert torch.allclose(sums, sums[0], atol=1e-6)  # 50 times the same weighted sum
 again = respond(rate_encode(image, num_steps, torch.Generator().manual_seed(1)))
 assert not torch.equal(again, responses["rate"])  # each run differs
 assert torch.equal(respond(inputs["constant current"]), responses["constant current"])
-events = {name: (values > 0).sum() for name, values in inputs.items()}
-assert events["latency"] * 10 < events["rate"] < events["constant current"]
+by_each = {name: (values > 0).sum() for name, values in inputs.items()}
+assert by_each["latency"] * 10 < by_each["rate"] < by_each["constant current"]
 
 # %% tags=["exercise"]
 def my_encode(image, num_steps):
@@ -1162,11 +1172,11 @@ assert round(-2 / math.log(0.5), 2) == 2.89
 spk_short, spk_long = (run([(1 - b) * 2.0] * 50, beta=b)[0].tolist() for b in (0.5, 0.95))
 assert (spk_short.index(1.0), spk_long.index(1.0)) == (1, 13)
 betas = torch.linspace(0.70, 0.99, 50)
-spk_rec, _ = simulate(snn.Leaky(beta=betas), torch.full((100, 50), 0.2))
-silent = spk_rec.sum(0) == 0
+population = simulate(snn.Leaky(beta=betas), torch.full((100, 50), 0.2))[0]
+silent = population.sum(0) == 0
 assert torch.equal(silent, betas < 0.8) and silent.sum() == 17
-assert (spk_rec[:, ~silent].argmax(0).diff() <= 0).all()
-assert (spk_rec[:, ~silent].sum(0).diff() >= 0).all()
+assert (population[:, ~silent].argmax(0).diff() <= 0).all()
+assert (population[:, ~silent].sum(0).diff() >= 0).all()
 for seed in range(10):
     noise = 0.15 * torch.randn(100, 50, generator=torch.Generator().manual_seed(seed))
     assert (simulate(snn.Leaky(beta=betas), 0.2 + noise)[0].sum(0) > 0).sum() >= 47

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import symtable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,23 @@ def unfolded(cells: list[Any]) -> Iterator[str]:
             yield f"cell {number}: claims stand in sight"
 
 
+def names_of(cell: Any) -> symtable.SymbolTable:
+    """The names at the top of a cell; those of functions and comprehensions are theirs."""
+    plain = "\n".join(x for x in cell.source.splitlines() if not x.startswith(("%", "!")))
+    return symtable.symtable(plain, "cell", "exec")
+
+
+def meddling(cells: list[Any]) -> Iterator[str]:
+    """Claims that bind a name of another cell: run twice or out of order, that would differ."""
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    claims = [cell for cell in code if "claims" in cell.metadata.get("tags", [])]
+    theirs = {x for c in code if c not in claims for x in names_of(c).get_identifiers()}
+    for cell in claims:
+        bound = {x.get_name() for x in names_of(cell).get_symbols() if x.is_assigned()}
+        if taken := (bound & theirs) - {"_"}:
+            yield f"cell {cells.index(cell)}: claims bind {sorted(taken)}, names of other cells"
+
+
 def unwanted(cells: list[Any]) -> Iterator[str]:
     for number, cell in enumerate(cells):
         for found in UNWANTED.finditer(cell.source):
@@ -122,7 +140,8 @@ def unwanted(cells: list[Any]) -> Iterator[str]:
 def problems(text: str, most_cells: int = MAX_CELLS_ELSEWHERE) -> list[str]:
     cells = cells_of(text)
     return [
-        *unanswered(cells), *too_much(cells, most_cells), *unfolded(cells), *unwanted(cells)
+        *unanswered(cells), *too_much(cells, most_cells), *unfolded(cells), *meddling(cells),
+        *unwanted(cells),
     ]  # fmt: skip
 
 
@@ -198,6 +217,7 @@ def test_a_good_notebook_has_no_problem() -> None:
         ('jupyter={"source_hidden": true} ', "", "in JupyterLab False"),
         ('cellView="form"', "", "in Colab False"),
         ("#@title Checked here\n", "", "in Colab False"),
+        ("assert 2 * x == 6", "for x in (3,): assert x", "cell 5: claims bind ['x']"),
     ],
 )
 def test_a_notebook_that_reads_badly_is_found(old: str, new: str, words: str) -> None:
