@@ -206,7 +206,7 @@ exercises.check("00-time-constant", my_tau)
 # $\ln\beta = -\Delta t/\tau$, so $\tau = -\Delta t/\ln\beta$. That is 2.89 ms.
 #
 # ```python
-# tau_solved = -2 / math.log(0.5)
+# solved_tau = -2 / math.log(0.5)
 # ```
 #
 # </details>
@@ -520,9 +520,7 @@ exercises.check("00-clock-current", my_current)
 # $0.1/(1 - 0.9^5) < I \le 0.1/(1 - 0.9^4)$: anything from 0.245 to 0.290.
 #
 # ```python
-# current_solved = 0.27
-# spk, _ = run([current_solved] * 50, beta=0.9, reset="zero")
-# print(spk.nonzero().flatten())
+# solved_current = 0.27
 # ```
 #
 # </details>
@@ -1064,8 +1062,12 @@ exercises.check("00-even-encoder", my_encode)
 #
 # ```python
 # def even_encode(image, num_steps):
-#     spk_rec, _ = simulate(snn.Leaky(beta=1.0), image.expand(num_steps, *image.shape))
-#     return spk_rec
+#     lif = snn.Leaky(beta=1.0)  # forgets nothing; a spike costs one threshold
+#     mem, spk_rec = lif.init_leaky(), []
+#     for _ in range(num_steps):
+#         spk, mem = lif(image, mem)
+#         spk_rec.append(spk)
+#     return torch.stack(spk_rec)
 # ```
 #
 # </details>

@@ -1,7 +1,7 @@
 """Writes notebooks/NN_topic.ipynb from notebooks/NN_topic.py, always as the same bytes.
 
 Usage:
-    python -m tools.notebooks            carry the repository's address, then write the notebooks
+    python -m tools.notebooks            carry address and solutions, then write the notebooks
     python -m tools.notebooks --check    compare only; exit 1 and name what differs
 
 A notebook that somebody edited or ran is recognized by the fingerprint in its metadata, and is kept
@@ -20,7 +20,7 @@ import jupytext
 import nbformat
 
 from course_kit.workspace import fingerprint, is_generated
-from tools import address
+from tools import address, solutions
 
 ROOT = Path(__file__).resolve().parent.parent
 _METADATA = {
@@ -160,13 +160,14 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare only, write nothing")
     if parser.parse_args(arguments).check:
-        problems = check(root) + address.check(root)
+        problems = solutions.differences(sources(root)) + check(root) + address.check(root)
         for problem in problems:
             print(problem, file=sys.stderr)
         if not problems:
             print(f"{len(sources(root))} notebooks equal their sources; one address everywhere.")
         return 1 if problems else 0
     changed = [f"{_short(path, root)}: address carried" for path in address.carry(root)]
+    changed += solutions.carry(sources(root))
     for line in changed + generate(root) or ["Everything is up to date."]:
         print(line)
     return 0

@@ -129,7 +129,7 @@ def check(root: Path) -> list[str]:
 
 def _exercises_page(root: Path) -> str:
     known = exercises.collected()
-    mistakes = sum(len(exercise.mutants) for exercise in known)
+    mistakes = sum(len(exercise.wrong_answers) for exercise in known)
     parts = [
         "# The exercises",
         _NOTE,
@@ -147,21 +147,28 @@ def _exercises_page(root: Path) -> str:
         *_spot_the_fault(root),
     ]
     for source in notebooks.sources(root):
-        own = [exercise for exercise in known if exercise.id[:2] == source.stem[:2]]
+        own = _in_order(source)
         if own:
             parts.append(_heading(root, f"notebooks/{source.stem}.ipynb"))
-            rows = [(e.title, e.objective, _KINDS[e.kind], str(len(e.mutants))) for e in own]
+            rows = [(e.title, e.shows, _KINDS[e.kind], str(len(e.wrong_answers))) for e in own]
             head = ("Exercise", "What passing it shows", "Answer", "Misconceptions")
             parts.append(_table(head, rows, "36 36 14 14"))
     return "\n\n".join(parts)
 
 
+def _in_order(source: Path) -> list[exercises.Exercise]:
+    """The exercises of a notebook as they follow each other there."""
+    text = source.read_text(encoding="utf-8")
+    own = exercises.collected(source.stem[:2])
+    return sorted(own, key=lambda exercise: text.find(f'"{exercise.id}"'))
+
+
 def _spot_the_fault(root: Path) -> list[str]:
     """The exercises on published errors, with the notebooks in which they stand."""
     rows = [
-        (exercise.title, exercise.objective, _linked(root, f"notebooks/{source.stem}.ipynb"))
+        (exercise.title, exercise.shows, _linked(root, f"notebooks/{source.stem}.ipynb"))
         for source in notebooks.sources(root)
-        for exercise in exercises.collected(source.stem[:2])
+        for exercise in _in_order(source)
         if exercise.title.startswith(SPOT)
     ]
     if not rows:

@@ -8,34 +8,34 @@ In a notebook::
     my_sigmoid = exercises.accepted("01-fast-sigmoid", fast_sigmoid)
     exercises.predict("02-silent")
 
-Each exercise carries the wrong answers that it must tell from right ones, and the words it has for
-them. ``tests/test_exercises.py`` proves both.
+Each exercise is a module, ``nb01/fast_sigmoid.py``. It carries the wrong answers that its check
+must tell from right ones, and the words for them; ``tests/course_kit/test_exercises.py`` proves
+both.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
-import pkgutil
-import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from ._core import Exercise, Mutant, Verdict, right, wrong
-
-if TYPE_CHECKING:
-    from ._predict import Question
-    from ._run import Result
+from . import _bridge, examine
+from .choice import Question
+from .examine import Result
+from .exercise import Answer, Exercise, Wrong, edit
 
 __all__ = [
+    "Answer",
     "Exercise",
-    "Mutant",
-    "Verdict",
+    "Question",
+    "Result",
+    "Wrong",
     "accepted",
     "check",
     "collected",
+    "edit",
     "predict",
-    "right",
-    "wrong",
 ]
 
 
@@ -50,13 +50,11 @@ def check(exercise_id: str, answer: Any) -> Result:
         The verdict: ``status`` is "passed", "failed" or "untouched", ``message`` a sentence or two.
         An exception in the answer, or a loop without end, is a verdict too: nothing is raised.
     """
-    from . import _run
-
     try:
         exercise = _find(exercise_id)
     except KeyError as error:
-        return _run.Result(str(exercise_id), "failed", error.args[0])
-    return _run.examine(exercise, answer)
+        return Result(str(exercise_id), "failed", error.args[0])
+    return examine.examine(exercise, answer)
 
 
 def accepted(exercise_id: str, answer: Any) -> Any:
@@ -69,16 +67,14 @@ def accepted(exercise_id: str, answer: Any) -> Any:
     Raises:
         KeyError: There is no such exercise.
     """
-    from . import _run
-
     exercise = _find(exercise_id)
-    status = _run.examine(exercise, answer).status
+    status = examine.examine(exercise, answer).status
     if status == "passed":
         print(f"{exercise_id}: your answer passes and is used from here on.")
         return answer
     reason = "is not tried yet" if status == "untouched" else "does not pass yet"
     print(f"{exercise_id}: your answer {reason}, so the reference is used from here on.")
-    return exercise.reference()
+    return exercise.solution
 
 
 def predict(exercise_id: str, answer: str | None = None) -> Question:
@@ -94,25 +90,33 @@ def predict(exercise_id: str, answer: str | None = None) -> Question:
         KeyError: There is no such exercise.
         ValueError: The exercise has no options. Use :func:`check`.
     """
-    from ._predict import Question
-
     return Question(_find(exercise_id), answer)
 
 
 def collected(number: str | None = None) -> tuple[Exercise, ...]:
-    """Returns the exercises of the notebook with this number ("01"), or of all, in order."""
-    found = []
-    for module in pkgutil.iter_modules(__path__):
-        if re.fullmatch(r"_nb\d\d", module.name) and number in (None, module.name[3:]):
-            found += importlib.import_module(f"{__name__}.{module.name}").EXERCISES
-    return tuple(found)
+    """Returns the exercises of the notebook with this number ("01"), or of all, by their ids."""
+    found = _bridge.exercises() + [_load(path) for path in _modules()]
+    own = [exercise for exercise in found if number in (None, exercise.id[:2])]
+    return tuple(sorted(own, key=lambda exercise: exercise.id))
+
+
+def _modules() -> list[Path]:
+    """The modules of all exercises, without importing them."""
+    return sorted(Path(__file__).parent.glob("nb[0-9][0-9]/[a-z]*.py"))
+
+
+def _load(path: Path) -> Exercise:
+    module = importlib.import_module(f"{__name__}.{path.parent.name}.{path.stem}")
+    return module.exercise
 
 
 def _find(exercise_id: str) -> Exercise:
-    for exercise in collected(str(exercise_id)[:2]):
-        if exercise.id == exercise_id:
-            return exercise
-    known = [exercise.id for exercise in collected()]
-    near = difflib.get_close_matches(str(exercise_id), known, n=1, cutoff=0.4)
+    paths = {f"{path.parent.name[2:]}-{path.stem.replace('_', '-')}": path for path in _modules()}
+    if exercise_id in paths:
+        return _load(paths[exercise_id])
+    known = {exercise.id: exercise for exercise in _bridge.exercises()}
+    if exercise_id in known:
+        return known[exercise_id]
+    near = difflib.get_close_matches(str(exercise_id), [*paths, *known], n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise KeyError(f"There is no exercise {exercise_id!r}.{hint}")

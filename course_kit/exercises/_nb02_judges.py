@@ -13,8 +13,8 @@ from tutorial_lib import functional as SF
 from tutorial_lib import networks, simulation, surrogate
 from tutorial_lib.neurons import Leaky
 
-from ._blame import describe
 from ._values import Mistake, as_number, judge, question_for, show
+from .diagnose import describe
 from .material import printed_digits
 
 __all__ = ["LAYERS", "awake", "factor", "output_spikes", "parameters", "spot_memory"]

@@ -14,9 +14,9 @@ from tutorial_lib import functional as SF
 from tutorial_lib import networks, simulation, surrogate
 from tutorial_lib.fast.layerwise import Plan
 
-from ._blame import describe
 from ._nb02_judges import fresh, scale
 from ._values import Mistake, as_number, is_near, judge, question_for, show
+from .diagnose import describe
 from .material import printed_digits
 
 __all__ = ["first_update", "loss_floor", "same_counts", "sgd_learns", "who_is_pulled"]

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, random_split
 
-from ._blame import describe
 from ._values import Mistake, attempted, judge
+from .diagnose import describe
 
 __all__ = ["faulty", "make_loaders", "other_loaders", "protocol"]
 

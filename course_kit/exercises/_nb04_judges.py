@@ -12,8 +12,8 @@ from torch import Tensor
 from tutorial_lib.neurons import lif_step
 
 from . import material
-from ._blame import describe
 from ._values import Mistake, as_number, judge, question_for, show
+from .diagnose import describe
 
 __all__ = ["always", "which_loss"]
 

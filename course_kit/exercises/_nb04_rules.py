@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from . import _nb04_decoding as decoding
-from ._blame import describe
 from ._values import Mistake, attempted, judge, show
+from .diagnose import describe
 
 __all__ = ["deciding", "first_spike", "stopping"]
 

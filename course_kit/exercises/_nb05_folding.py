@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ._blame import describe
 from ._values import Mistake, attempted, judge
+from .diagnose import describe
 
 __all__ = ["other_folding", "over_time", "time_in_batch", "wrong_folding"]
 

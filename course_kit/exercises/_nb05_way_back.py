@@ -12,8 +12,8 @@ from tutorial_lib import surrogate
 from tutorial_lib.neurons import lif_step
 from tutorial_lib.surrogate import Surrogate
 
-from ._blame import describe
 from ._values import Mistake, attempted, judge, show
+from .diagnose import describe
 
 __all__ = ["gradient_of_run", "other_way_back", "way_back", "wrong_way_back"]
 

@@ -38,7 +38,7 @@ def attempted(value: Any) -> Any:
         NotImplementedError: for ``None`` and ``...``, which the framework reads as "not tried yet".
     """
     if value is None or value is Ellipsis:
-        raise NotImplementedError("nothing was returned")
+        raise Mistake("Nothing was returned.")
     return value
 
 

@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from .. import exercises
-from ..exercises import _blame
+from ..exercises import diagnose
 from . import _cells
 
 
@@ -30,8 +30,8 @@ def run(check: _cells.Check, cells: dict[int, str], title: str) -> dict[str, str
         expression = ast.Expression(check.answer)
         answer = eval(compile(expression, _file(title, check.cell), "eval"), space)
     except BaseException as error:
-        where = _blame.place(error, None, None)
-        said = f"The code before the check raised {_blame.sentence(error)}{where}."
+        where = diagnose.place(diagnose.stack_of(error), None)
+        said = f"The code before the check raised {diagnose.sentence(error)}{where}."
         if check.broken:
             number, fault = next(iter(check.broken.items()))
             said += f" Cell {number} is no valid Python ({fault})."

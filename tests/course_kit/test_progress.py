@@ -21,11 +21,11 @@ ALL = exercises.collected()
 NUMBER = next(exercise for exercise in ALL if exercise.kind == "number")
 FUNCTION = next(exercise for exercise in ALL if exercise.kind == "function")
 CHOICE = next(exercise for exercise in ALL if exercise.kind == "choice")
-RIGHT = float(NUMBER.reference())
+RIGHT = float(NUMBER.solution)
 IMPORT = "from course_kit import exercises"
 REFERENCE = (
     "from course_kit.exercises import collected\n"
-    f"mine = [e for e in collected() if e.id == {FUNCTION.id!r}][0].reference()"
+    f"mine = [e for e in collected() if e.id == {FUNCTION.id!r}][0].solution"
 )
 
 
@@ -80,7 +80,7 @@ def only(rows: list[Row]) -> Row:
         ([["mine = 0\n", f"mine = {RIGHT!r}"], check(NUMBER)], "passed", ""),
         ([f'exercises.check("{NUMBER.id}")'], "failed", "no answer"),
         ([f'exercises.predict("{CHOICE.id}")'], "open", "Not kept by a notebook"),
-        ([f'exercises.predict("{CHOICE.id}", "{CHOICE.reference()}")'], "passed", ""),
+        ([f'exercises.predict("{CHOICE.id}", "{CHOICE.solution}")'], "passed", ""),
         ([f'exercises.predict("{CHOICE.id}", answer="zz")'], "failed", "Choose one of"),
         (['exercises.check("00-no-such", 1)'], "failed", "no exercise '00-no-such'"),
     ],

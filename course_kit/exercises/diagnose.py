@@ -1,4 +1,4 @@
-"""Whose line raised, what was returned: the words for what goes wrong in a learner's code."""
+"""Whose line raised, and what was returned: words for what goes wrong in a learner's code."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
 
 import tutorial_lib
 
-__all__ = ["Misfit", "describe", "does_nothing", "is_gap", "means_untouched", "place", "sentence"]
+__all__ = [
+    "describe",
+    "does_nothing",
+    "is_gap",
+    "place",
+    "raised_by_stub",
+    "sentence",
+    "stack_of",
+]
 
 _LIBRARIES = tuple(
     str(Path(folder).resolve())
@@ -33,39 +41,49 @@ _LIBRARIES = tuple(
 _IDLE = {"RESUME", "NOP", "CACHE", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP"}
 
 
-class Misfit(TypeError):
-    """The learner's function does not take the arguments it must take."""
+Stack = list[tuple[FrameType, int]]
+"""Frames and line numbers, innermost first."""
 
 
 def sentence(error: BaseException) -> str:
     """Type and message of an exception, the latter cut to a readable length."""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # a learner's exception may have a __str__ that fails
+        text = ""
     text = text if len(text) <= 240 else text[:237] + "..."
     return f"{type(error).__name__}: {text.rstrip('.')}" if text else type(error).__name__
 
 
-def means_untouched(error: BaseException, answer: Any, judge: Callable[..., Any]) -> bool:
-    """Did the stub raise this, or a judge that met what a stub returns? (torch raises it too.)"""
-    if not isinstance(error, NotImplementedError):
-        return False
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    code, judges = frame.f_code, _file_of(judge)
-    return (
-        code.co_filename == judges
-        or Path(code.co_filename).parent == Path(__file__).parent
-        or _is_own(code, set(_codes(answer)), judges)
-    )
+def stack_of(error: BaseException) -> Stack:
+    """The frames that an exception came through."""
+    return list(traceback.walk_tb(error.__traceback__))[::-1]
 
 
-def place(error: BaseException, answer: Any, judge: Callable[..., Any]) -> str:
-    """Names the learner's line that an exception came through last; "" if it was none of theirs."""
-    codes, judges = set(_codes(answer)), _file_of(judge)
-    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
+def place(stack: Stack, answer: Any, judges: str = "") -> str:
+    """Names the learner's innermost line in a stack; "" if none of it is theirs.
+
+    Args:
+        stack: what :func:`stack_of` returns, or ``traceback.walk_stack``.
+        answer: its code is the learner's, wherever it stands.
+        judges: a file that is not the learner's, besides those of the libraries.
+    """
+    codes = set(_codes(answer))
+    for frame, number in stack:
         if _is_own(frame.f_code, codes, judges):
             line = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
             shown = f": `{line}`" if line else ""
             return f" at line {number} of your code{shown}"
     return ""
+
+
+def raised_by_stub(error: BaseException, answer: Any, judges: str = "") -> bool:
+    """Is this the learner's own ``raise NotImplementedError``? (Torch raises it, too.)"""
+    return (
+        isinstance(error, NotImplementedError)
+        and bool(stack := stack_of(error))
+        and _is_own(stack[0][0].f_code, set(_codes(answer)), judges)
+    )
 
 
 def is_gap(error: BaseException) -> bool:
@@ -128,7 +146,7 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
             yield from _nested(constant)
 
 
-def _is_own(code: CodeType, codes: set[CodeType], judges: str | None) -> bool:
+def _is_own(code: CodeType, codes: set[CodeType], judges: str) -> bool:
     """Is this part of the answer, or does it stand in a file that belongs to no library?"""
     if code in codes:
         return True
@@ -137,8 +155,3 @@ def _is_own(code: CodeType, codes: set[CodeType], judges: str | None) -> bool:
     if code.co_filename.startswith("<"):
         return True
     return not str(Path(code.co_filename).resolve()).startswith(_LIBRARIES)
-
-
-def _file_of(judge: Callable[..., Any]) -> str | None:
-    code = getattr(judge, "__code__", None)
-    return None if code is None else code.co_filename

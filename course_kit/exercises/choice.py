@@ -6,8 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..frontend import STATIC, has_widgets
-from ._core import Exercise
-from ._run import Result, as_html, examine
+from .examine import Result, as_html, examine
+from .exercise import Exercise
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -34,13 +34,13 @@ class Question:
         Raises:
             ValueError: the exercise has no options.
         """
-        if exercise.options is None:
+        if not exercise.options:
             raise ValueError(
                 f"Exercise {exercise.id!r} has no options to choose from. "
                 f"Use exercises.check({exercise.id!r}, your_answer)."
             )
         self._exercise = exercise
-        self._options = dict(exercise.options())
+        self._options = exercise.options
         self.result: Result | None = None if answer is None else examine(exercise, answer)
 
     def __repr__(self) -> str:

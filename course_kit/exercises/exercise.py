@@ -1,0 +1,288 @@
+"""What an exercise is: a task, its reference, its judge, and the answers that prove the judge.
+
+An exercise is one module, ``nb01/fast_sigmoid.py``, whose path gives the id "01-fast-sigmoid"::
+
+    exercise = Exercise(__name__, "Write ...", shows="Turn a formula into code.", kind="function")
+
+    @exercise.stub
+    def my_slope(x, k): ...
+
+    @exercise.reference
+    def solved_slope(x, k):
+        return 1 / (1 + k * x.abs()) ** 2
+
+    @exercise.judge
+    def judge(slope):
+        if ...:
+            raise Wrong("At x = 0.2 your slope is 0.25; expected 0.0625. Is it squared?")
+        return "This slope can train a network."
+
+    exercise.wrong("not squared", "A power is missing.", edit(" ** 2", ""), told="Is it squared")
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import linecache
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+__all__ = ["Answer", "Edit", "Exercise", "Kind", "Wrong", "edit"]
+
+Kind = Literal["number", "choice", "function", "class", "open"]
+T = TypeVar("T")
+
+
+class Wrong(Exception):
+    """An answer does not hold.
+
+    Its text is what the learner reads: what was observed, for the smallest input that shows it,
+    what was expected, and a question that leads on.
+    """
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Changes to the text of the reference; see :func:`edit`."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+    def applied(self, text: str) -> str:
+        """Returns the changed text.
+
+        Raises:
+            ValueError: an old text does not stand there exactly once.
+        """
+        for old, new in self.pairs:
+            if text.count(old) != 1:
+                raise ValueError(
+                    f"{old!r} stands {text.count(old)} times in the reference; expected exactly "
+                    f"once. Give more or less of its line.\n{text}"
+                )
+            text = text.replace(old, new)
+        return text
+
+
+def edit(old: str, new: str, *more: str) -> Edit:
+    """Describes an answer by what differs from the reference: ``edit("beta * mem", "mem")``.
+
+    Args:
+        old: stands exactly once in the reference.
+        new: takes its place.
+        *more: further pairs of old and new, each applied to what the ones before have made.
+
+    Raises:
+        ValueError: an old text has no new one.
+    """
+    texts = (old, new, *more)
+    if len(texts) % 2:
+        raise ValueError(f"edit() takes pairs of old and new text; {texts[-1]!r} has no new text.")
+    return Edit(tuple(zip(texts[::2], texts[1::2], strict=True)))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that proves the judge.
+
+    Attributes:
+        name: short, and unique within the exercise.
+        make: returns the answer.
+        belief: what somebody who gives this wrong answer believes; "" for a right one.
+        told: words that a wrong answer must be told.
+        edit: how it differs from the reference, if it is given so.
+    """
+
+    name: str
+    make: Callable[[], Any]
+    belief: str = ""
+    told: str = ""
+    edit: Edit | None = None
+
+
+class Exercise:
+    """One exercise. Its methods register what belongs to it, most of them as decorators.
+
+    Attributes:
+        id: number of the notebook and topic, from the module's path: "01-fast-sigmoid".
+        title: what the learner reads, as a task.
+        shows: what passing it shows, for the table in the book.
+        kind: what the answer is. An "open" task may have any answer.
+        options: from key to text, for a "choice", and only there.
+        right_answers, wrong_answers: what :meth:`right` and :meth:`wrong` have registered.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        title: str,
+        *,
+        shows: str,
+        kind: Kind,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        """Begins an exercise.
+
+        Args:
+            module: ``__name__`` of the module that it stands in.
+            title: the task in a sentence or two.
+            shows: what passing it shows.
+            kind: "number", "choice", "function", "class" or "open".
+            options: for a choice: from the keys "a", "b", ... to what each says. The judge finds
+                out which of them is right.
+
+        Raises:
+            ValueError: the module's path gives no id, the kind is unknown, or options are missing
+                or not expected.
+        """
+        folder, _, name = module.rpartition(".")
+        number = folder.rpartition(".")[2].removeprefix("nb")
+        self.id = f"{number}-{name.replace('_', '-')}"
+        if not (len(number) == 2 and number.isdigit()):
+            raise ValueError(f"{module} is no exercise; expected a path like nb01/topic.py.")
+        if kind not in get_args(Kind):
+            raise ValueError(f"{self.id}: kind {kind!r}; expected one of {get_args(Kind)}.")
+        if (kind == "choice") != (options is not None):
+            raise ValueError(f"{self.id}: a choice has options, and nothing else has.")
+        self.title, self.shows, self.kind = title, shows, kind
+        self.options = dict(options or {})
+        self.right_answers: list[Answer] = []
+        self.wrong_answers: list[Answer] = []
+        self._module = module
+        self._stub: Any = ...
+        self._reference: Any = None
+        self._judge: Callable[[Any], str] | None = None
+
+    # What a module says about its exercise
+
+    def stub(self, answer: T) -> T:
+        """Registers what the untouched notebook holds, if that is not just ``...``."""
+        self._stub = answer
+        return answer
+
+    def reference(self, answer: T) -> T:
+        """Registers the reference, which `make notebooks` writes into the notebook's solution.
+
+        It uses only names that the notebook has, too. A value is assigned::
+
+            solved_tau = exercise.reference(-2 / math.log(0.5))
+
+        A choice has none: the judge finds out which option is right.
+        """
+        self._reference = answer
+        return answer
+
+    def judge(self, function: Callable[[Any], str]) -> Callable[[Any], str]:
+        """Registers what judges an answer: it returns words of praise, or raises :class:`Wrong`."""
+        self._judge = function
+        return function
+
+    def right(self, name: str, *answer: Any) -> Any:
+        """Registers another right answer: a value, an :func:`edit`, or, as a decorator, code."""
+        return self._register(self.right_answers, answer, name=name)
+
+    def wrong(self, name: str, belief: str, *answer: Any, told: str) -> Any:
+        """Registers a wrong answer: a value, an :func:`edit`, or, as a decorator, code.
+
+        Args:
+            name: short, and unique within the exercise.
+            belief: the misconception behind it, as a sentence of somebody who has it.
+            *answer: the answer, unless this decorates it.
+            told: words that the judge must say to it.
+        """
+        return self._register(self.wrong_answers, answer, name=name, belief=belief, told=told)
+
+    def _register(self, answers: list[Answer], given: tuple[Any, ...], **about: str) -> Any:
+        if not given:
+            return lambda answer: self._register(answers, (answer,), **about) or answer
+        (value,) = given
+        if about["name"] in [answer.name for answer in self.right_answers + self.wrong_answers]:
+            raise ValueError(f"{self.id}: there is an answer named {about['name']!r} already.")
+        change = value if isinstance(value, Edit) else None
+        make = (lambda: self._edited(change, about["name"])) if change else (lambda: value)
+        answers.append(Answer(make=make, edit=change, **about))
+        return None
+
+    # What is made of it
+
+    def check(self, answer: Any) -> str:
+        """Returns the judge's words of praise.
+
+        Raises:
+            Wrong: the answer does not hold.
+            Exception: whatever an answer that the judge does not expect leads to.
+        """
+        if self._judge is None:
+            raise ValueError(f"{self.id} has no judge: decorate a function by @exercise.judge.")
+        return self._judge(answer)
+
+    @property
+    def untouched(self) -> Any:
+        """What the notebook holds before anybody has worked on it."""
+        return self._stub
+
+    @property
+    def solution(self) -> Any:
+        """The reference; of a choice, the key of the option that the judge takes."""
+        if self.kind != "choice":
+            value = self._reference
+            return value if callable(value) else copy.deepcopy(value)
+        for key in self.options:
+            try:
+                self.check(key)
+            except Wrong:
+                continue
+            return key
+        raise ValueError(f"{self.id}: the judge takes none of the options.")
+
+    @property
+    def file(self) -> str:
+        """The path of the module that holds this exercise."""
+        return str(sys.modules[self._module].__file__)
+
+    @property
+    def source(self) -> str:
+        """The reference as a text: its code without the decorator, or ``name = value``.
+
+        That of a choice is empty.
+
+        Raises:
+            ValueError: there is none, or more than one.
+        """
+        if self.kind == "choice":
+            return ""
+        text = Path(self.file).read_text(encoding="utf-8")
+        found = [part for part in map(_reference_in, ast.parse(text).body) if part]
+        if len(found) != 1:
+            raise ValueError(f"{self.id}: {len(found)} references; expected exactly one.")
+        first, node = found[0]
+        lines = text.splitlines()[node.lineno - 1 : node.end_lineno]
+        if isinstance(node, ast.expr):
+            return first + str(ast.get_source_segment(text, node))
+        return "\n".join(lines)
+
+    def _edited(self, change: Edit, name: str) -> Any:
+        """Runs the changed text of the reference, beside all else that its module holds."""
+        try:
+            text = change.applied(self.source)
+        except ValueError as error:
+            raise ValueError(f"{self.id}, {name!r}: {error}") from None
+        file = f"<{self.id}, {name}>"
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+        space = dict(vars(sys.modules[self._module]))
+        exec(compile(text, file, "exec"), space)
+        return space[ast.parse(text).body[0].name]
+
+
+def _reference_in(statement: ast.stmt) -> tuple[str, ast.stmt | ast.expr] | None:
+    """The node marked by ``exercise.reference``, with the text that its own begins with."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        marks = [ast.unparse(mark) for mark in statement.decorator_list]
+        return ("", statement) if "exercise.reference" in marks else None
+    if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+        if ast.unparse(statement.value.func) == "exercise.reference":
+            return f"{ast.unparse(statement.targets[0])} = ", statement.value.args[0]
+    return None

@@ -1,0 +1,91 @@
+"""Stops code that computes or waits for too long, in the thread that runs it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
+
+__all__ = ["OutOfTime", "limited"]
+
+T = TypeVar("T")
+_LOOKS = 0.05
+"""Seconds between two looks at the clocks."""
+_AGAIN = 2e-6
+"""The next attempt to stop comes one to a hundred times as many seconds later, by no fixed step:
+code that catches the first one is met at other places, in the end at one that catches nothing."""
+
+
+class OutOfTime(BaseException):
+    """The work was stopped.
+
+    Attributes:
+        computed: processor time of this thread until the first attempt, in seconds.
+        waited: the rest of the time that went by, in seconds.
+        stack: frames and line numbers at the first attempt, innermost first.
+    """
+
+    def __init__(self, computed: float, waited: float, stack: list[tuple[FrameType, int]]) -> None:
+        """Remembers where the work was."""
+        super().__init__()
+        self.computed, self.waited, self.stack = computed, waited, stack
+
+
+def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
+    """Returns what ``work`` returns, or stops it.
+
+    A timer looks at the thread's processor time, so that a busy machine takes nothing away. What
+    catches the exception by which it is stopped meets it again, until it gives up.
+
+    There is no limit outside the main thread, and none on systems without ``setitimer`` (Windows).
+    A call into compiled code cannot be interrupted; the work is stopped as soon as it returns.
+
+    Args:
+        work: a function without arguments.
+        computing: seconds of processor time that it may take.
+        waiting: seconds that it may not compute: asleep, or because the machine is busy.
+
+    Raises:
+        OutOfTime: the work was stopped.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(
+        signal, "setitimer"
+    ):
+        return work()
+    begun, computed_before = time.monotonic(), time.thread_time()
+    first: list[OutOfTime] = []
+
+    def look(_: int, frame: FrameType | None) -> None:
+        if not first:
+            computed = time.thread_time() - computed_before
+            waited = time.monotonic() - begun - computed
+            if computed < computing and waited < waiting:
+                return
+        stack = list(traceback.walk_stack(frame))
+        if not any(inner.f_code is _running.__code__ for inner, _ in stack):
+            return  # the work has just ended
+        if not first:
+            first.append(OutOfTime(computed, waited, stack))
+        soon = _AGAIN * (1 + time.perf_counter_ns() % 100)
+        signal.setitimer(signal.ITIMER_REAL, soon, 100 * _AGAIN)
+        raise first[0].with_traceback(None)
+
+    handler = signal.signal(signal.SIGALRM, look)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, _LOOKS, _LOOKS)
+    try:
+        return _running(work)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
+        if left:  # somebody else's alarm
+            elapsed = time.monotonic() - begun
+            signal.setitimer(signal.ITIMER_REAL, max(left - elapsed, _AGAIN), interval)
+
+
+def _running(work: Callable[[], T]) -> T:
+    """Marks in the stack that the work is running: only below this is an exception safe."""
+    return work()

@@ -1,0 +1,190 @@
+"""An encoding of one's own: a neuron without leak spreads spikes evenly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+import tutorial_lib as snn
+
+from ..diagnose import describe
+from ..exercise import Exercise, Wrong, edit
+from ..values import show
+
+exercise = Exercise(
+    __name__,
+    "Invent an encoding: spikes in proportion to brightness, evenly spaced, without chance.",
+    shows="See that a neuron without leak is an encoder.",
+    kind="open",
+)
+
+
+@exercise.stub
+def my_encode(image, num_steps): ...
+
+
+@exercise.reference
+def even_encode(image, num_steps):
+    lif = snn.Leaky(beta=1.0)  # forgets nothing; a spike costs one threshold
+    mem, spk_rec = lif.init_leaky(), []
+    for _ in range(num_steps):
+        spk, mem = lif(image, mem)
+        spk_rec.append(spk)
+    return torch.stack(spk_rec)
+
+
+PIXELS = (0.0, 0.1, 0.4, 0.5, 0.7, 1.0)
+
+
+@exercise.judge
+def judge(encode: Callable) -> str:
+    pixels = torch.tensor(PIXELS)
+    spk_rec = encoded(encode, pixels, 40)
+    gray = ((spk_rec != 0) & (spk_rec != 1)).nonzero().tolist()
+    if gray:
+        step, pixel = gray[0]
+        raise Wrong(
+            f"A pixel of {show(PIXELS[pixel])} gives {show(spk_rec[step, pixel].item())} at step "
+            f"{step}; expected 0 or 1. A gray value is no spike: where does it become one?"
+        )
+    again = encoded(encode, pixels, 40)
+    if not torch.equal(spk_rec, again):
+        pixel = int((spk_rec != again).any(0).nonzero()[0])
+        raise Wrong(
+            f"The same pixel of {show(PIXELS[pixel])}, encoded twice, gives different spikes. Are "
+            "there dice in your code? What could decide in their place?"
+        )
+    expect_even(spk_rec, pixels)
+    image = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    expect_even(encoded(encode, image, 50).flatten(1), image.flatten())
+    return (
+        "After any number of steps, no pixel is off by more than one spike. So the error of the "
+        "mean falls as 1/T, where a rate code's falls as 1/sqrt(T)."
+    )
+
+
+def encoded(encode: Callable, image: Tensor, num_steps: int) -> Tensor:
+    spk_rec = encode(image.clone(), num_steps)
+    if not isinstance(spk_rec, Tensor):
+        raise Wrong(
+            f"Your function returns {describe(spk_rec)}; expected a tensor. Do you still have to "
+            "`torch.stack` a list?"
+        )
+    if spk_rec.shape != (num_steps, *image.shape):
+        raise Wrong(
+            f"An image of shape {list(image.shape)} and {num_steps} steps give the shape "
+            f"{list(spk_rec.shape)}; expected {[num_steps, *image.shape]}. Is time the first axis, "
+            "with one entry per step?"
+        )
+    return spk_rec.detach().double()
+
+
+def expect_even(spk_rec: Tensor, pixels: Tensor) -> None:
+    """Complains about the first step at which a count is off by more than one."""
+    steps = torch.arange(1, len(spk_rec) + 1, dtype=torch.float64)
+    due = steps[:, None] * pixels.double()
+    counts = spk_rec.cumsum(0)
+    off = ((counts - due).abs() > 1 + 1e-3).nonzero().tolist()
+    if not off:
+        return
+    step, pixel = off[0]
+    count, wanted = counts[step, pixel].item(), due[step, pixel].item()
+    if abs(counts[-1, pixel].item() - due[-1, pixel].item()) <= 1.5:
+        question = "The total is right in the end: are the spikes spread evenly on the way?"
+    elif (counts[-1] <= 1).all():
+        question = "Is each pixel allowed one spike only? How could a count carry its gray value?"
+    elif most_uneven(spk_rec) > 1:
+        question = "Its gaps differ by more than a step: is there chance in it, if only seeded?"
+    elif count > wanted:
+        question = "Does a pixel that has fired pay for its spike, and keep what is left over?"
+    else:
+        question = "What is left over of a pixel after each step, and where do you keep it?"
+    raise Wrong(
+        f"A pixel of {show(pixels[pixel].item())} has {show(count)} spike{'s' * (count != 1)} "
+        f"after {step + 1} step{'s' * (step > 0)}; expected {show(wanted)}, give or take one. "
+        f"{question}"
+    )
+
+
+def most_uneven(spk_rec: Tensor) -> int:
+    """By how many steps the gaps between the spikes of one pixel differ at most."""
+    gaps = [column.nonzero().flatten().diff() for column in spk_rec.unbind(1)]
+    return max((int(gap.max() - gap.min()) for gap in gaps if len(gap)), default=0)
+
+
+@exercise.right("by hand")
+def by_hand(image, num_steps):
+    mem, spk = torch.zeros_like(image), torch.zeros_like(image)
+    spk_rec = []
+    for _ in range(num_steps):
+        mem = mem + image - spk
+        spk = (mem > 1).to(image.dtype)
+        spk_rec.append(spk)
+    return torch.stack(spk_rec)
+
+
+@exercise.right("by counting")
+def by_counting(image, num_steps):
+    steps = torch.arange(num_steps + 1, dtype=torch.float64)
+    total = torch.floor(steps.reshape(-1, *[1] * image.dim()) * image + 1e-9)
+    return total.diff(dim=0) > 0
+
+
+@exercise.right("fires at one half, in place")
+def at_one_half(image, num_steps):
+    out = torch.zeros(num_steps, *image.shape, dtype=torch.float64)
+    debt = torch.zeros_like(image, dtype=torch.float64)
+    for spk in out:
+        debt += image
+        spk[debt >= 0.5] = 1
+        debt -= spk
+    return out
+
+
+exercise.wrong("leak", "Any neuron will do.", edit("beta=1.0", "beta=0.9"),
+    told="What is left over of a pixel after each step")
+exercise.wrong("reset to zero", "What is above the threshold is lost.",
+    edit("beta=1.0", 'beta=1.0, reset_mechanism="zero"'),
+    told="What is left over of a pixel after each step")
+exercise.wrong("fixed length", "There are always 50 steps.", edit("range(num_steps)", "range(50)"),
+    told="with one entry per step")
+exercise.wrong("time last", "Time comes last.",
+    edit("torch.stack(spk_rec)", "torch.stack(spk_rec, dim=-1)"), told="Is time the first axis")
+exercise.wrong("a list", "A list of steps is a record.", edit("torch.stack(spk_rec)", "spk_rec"),
+    told="Do you still have to `torch.stack` a list")
+
+
+@exercise.wrong("constant current", "A gray value is a spike.", told="A gray value is no spike")
+def constant_current(image, num_steps):
+    return image.expand(num_steps, *image.shape)
+
+
+@exercise.wrong("rate", "Rates need chance.", told="Are there dice in your code")
+def rate(image, num_steps):
+    return (torch.rand(num_steps, *image.shape) < image).float()
+
+
+@exercise.wrong("frozen dice", "A seed makes chance even.", told="is there chance in it, if only")
+def frozen_dice(image, num_steps):
+    dice = torch.Generator().manual_seed(0)
+    return (torch.rand(num_steps, *image.shape, generator=dice) < image).float()
+
+
+@exercise.wrong("latency", "One spike is enough to count.", told="allowed one spike only")
+def latency(image, num_steps):
+    steps = torch.arange(num_steps).reshape(-1, *[1] * image.dim())
+    return (steps == ((1 - image) * (num_steps - 1)).round()).float()
+
+
+@exercise.wrong("burst", "Only the total counts.", told="are the spikes spread evenly on the way")
+def burst(image, num_steps):
+    steps = torch.arange(num_steps).reshape(-1, *[1] * image.dim())
+    return (steps < (image * num_steps).round()).float()
+
+
+@exercise.wrong("whole period", "Every period is a whole number.", told="pay for its spike")
+def whole_period(image, num_steps):
+    steps = torch.arange(1, num_steps + 1).reshape(-1, *[1] * image.dim())
+    return (steps % (1 / image.clamp_min(1e-6)).long() == 0).float()
