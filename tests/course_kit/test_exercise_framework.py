@@ -296,7 +296,6 @@ def test_what_torch_has_not_implemented_is_no_stub() -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examine, "COMPUTING", 0.2)
-    monkeypatch.setattr(examine, "WAITING", 0.4)
 
 
 def loops(x: torch.Tensor, slope: float) -> torch.Tensor:
@@ -355,18 +354,20 @@ def sleeps_stubbornly(x: torch.Tensor, slope: float) -> torch.Tensor:
             time.sleep(40)
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("answer", [sleeps, sleeps_stubbornly])
-def test_code_that_waits_is_stopped_and_nothing_is_blamed(answer: Callable) -> None:
+def test_code_that_waits_is_stopped_and_nothing_is_blamed(
+    answer: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examine, "WAITING", 0.4)
     result = examined(SAMPLE, answer)
     assert result.status == "failed" and "`time.sleep(40)`" in result.message
     assert re.search(r"it computed for 0\.\d and waited for the rest", result.message)
     assert "busy" in result.message and "loop" not in result.message
 
 
-def test_a_busy_machine_takes_no_time_away(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("impatient")
+def test_a_busy_machine_takes_no_time_away() -> None:
     """Only the processor time counts, and each thread's own."""
-    monkeypatch.setattr(examine, "COMPUTING", 0.2)
 
     def slow(x: torch.Tensor, slope: float) -> torch.Tensor:
         time.sleep(0.5)
