@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools import tables
+from tutorial_lib._snntorch import INSTEAD
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = """# %% [markdown]
@@ -42,6 +43,7 @@ def course(tmp_path: Path) -> Path:
         "book/symbols.md": PAGE,
         "tools/equations.toml": LINKS,
         "tests/test_x.py": TESTS,
+        "book/from_snntorch.md": f"Before\n\n{tables._NAMES}\n{tables._END_OF_NAMES}\nAfter\n",
         "pyproject.toml": (ROOT / "pyproject.toml").read_text(encoding="utf-8"),
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -66,6 +68,16 @@ def test_every_label_of_the_course_is_in_the_table() -> None:
     assert len(labels) > 20
     for label in labels:
         assert page.count(f"[](#{label})") == 1
+
+
+def test_snntorchs_names_stand_between_their_marks(course: Path) -> None:
+    page = (course / "book" / "from_snntorch.md").read_text(encoding="utf-8")
+    assert page.startswith("Before\n") and page.endswith("\nAfter\n")
+    for namespace, instead in INSTEAD.items():
+        assert instead, namespace
+        for words in instead.values():
+            assert f"  - {words}\n" in page
+    assert "* - `SF.SpikeTime`\n" in page and "* - `Leaky(inhibition=...)`\n" in page
 
 
 def test_the_pages(course: Path) -> None:
@@ -96,6 +108,7 @@ def test_the_pages(course: Path) -> None:
         ("tests/test_x.py", '"""eq:ref-two, eq', '"""eq', "does not name eq:ref-two"),
         ("book/equations.md", "Symbols", "Signs", "equations.md: differs"),
         ("book/exercises.md", "exercises", "tasks", "exercises.md: differs"),
+        ("book/from_snntorch.md", "Leaky.fire", "Leaky.fires", "from_snntorch.md: differs"),
     ],
 )
 def test_a_missing_link_fails(

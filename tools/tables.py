@@ -1,7 +1,7 @@
-"""Writes the book's tables of exercises and of equations from what the course really holds.
+"""Writes the book's tables of exercises, equations and snnTorch's names from what is really there.
 
 Usage:
-    python -m tools.tables            write book/exercises.md and book/equations.md
+    python -m tools.tables            write book/exercises.md, equations.md and from_snntorch.md
     python -m tools.tables --check    compare only; exit 1 and name what differs or is not linked
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import inspect
 import pkgutil
 import re
 import sys
@@ -23,6 +24,8 @@ import jupytext
 
 from course_kit import exercises
 from tools import address, notebooks
+from tutorial_lib import Leaky
+from tutorial_lib._snntorch import INSTEAD
 
 ROOT = notebooks.ROOT
 LINKS = "tools/equations.toml"
@@ -38,6 +41,9 @@ _KINDS = {
 SPOT = "Spot the fault"
 """How the title of an exercise begins that starts from a published error."""
 _NOTE = "<!-- Written by tools/tables.py: make notebooks. Changes made here are lost. -->"
+_NAMES = "<!-- The tables are written by tools/tables.py. Changes made here are lost. -->"
+_END_OF_NAMES = "<!-- End of the tables -->"
+_SHORT = {"snntorch": "snn", "functional": "SF", "spikeplot": "splt"}
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,30 @@ def _equations_page(root: Path) -> str:
     return "\n\n".join(parts)
 
 
-_PAGES = {"exercises.md": _exercises_page, "equations.md": _equations_page}
+def _snntorch_page(root: Path) -> str:
+    """The page as it stands, with the tables between its two marks written anew."""
+    text = (root / "book" / "from_snntorch.md").read_text(encoding="utf-8")
+    start, _, rest = text.partition(_NAMES)
+    _, end, rest = rest.partition(_END_OF_NAMES)
+    if not end:
+        raise ValueError(f"book/from_snntorch.md must hold the lines {_NAMES} and {_END_OF_NAMES}")
+    arguments = inspect.signature(Leaky).parameters
+    tables = []
+    for namespace, instead in INSTEAD.items():
+        here = _SHORT.get(namespace, namespace)
+        rows = []
+        for name, words in instead.items():
+            is_argument = namespace == "Leaky" and name in arguments
+            rows.append((f"`{here}({name}=...)`" if is_argument else f"`{here}.{name}`", words))
+        tables.append(_table(("snnTorch", "Here"), rows, "35 65"))
+    return "\n\n".join([start + _NAMES, *tables, _END_OF_NAMES + rest.rstrip("\n")])
+
+
+_PAGES = {
+    "exercises.md": _exercises_page,
+    "equations.md": _equations_page,
+    "from_snntorch.md": _snntorch_page,
+}
 
 
 def _heading(root: Path, page: str) -> str:
@@ -302,7 +331,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     for line in said:
         print(line, file=sys.stderr)
     if not said:
-        print(f"{len(links(root))} equations with function and test; both tables are up to date.")
+        print(f"{len(links(root))} equations with function and test; the tables are up to date.")
     return 1 if said else 0
 
 

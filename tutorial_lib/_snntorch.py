@@ -21,24 +21,26 @@ _SPARSE = "Write `from_derivative(lambda x: (x > B) / (1 + slope * x.abs()) ** 2
 
 INSTEAD: dict[str, dict[str, str]] = {
     "snntorch": {
-        "Alpha": "The only neuron model here is Leaky.",
-        "AssociativeLeaky": "The only neuron model here is Leaky.",
+        "Alpha": "The only neuron model here is `Leaky`.",
+        "AssociativeLeaky": "The only neuron model here is `Leaky`.",
         "BatchNormTT1d": "Use `nn.BatchNorm1d`: one set of statistics for all time steps.",
         "BatchNormTT2d": "Use `nn.BatchNorm2d`: one set of statistics for all time steps.",
-        "DeltaLeaky": "The only neuron model here is Leaky.",
+        "DeltaLeaky": "The only neuron model here is `Leaky`.",
         "GradedSpikes": "Multiply the spikes by an `nn.Parameter`.",
-        "LIF": "Use Leaky; the pure function of one step is `lif_step`.",
-        "Lapicque": "Use `Leaky(beta=math.exp(-dt / (R * C)))` and a scaled current.",
+        "LIF": "Use `Leaky`; the pure function of one step is `lif_step`.",
+        "Lapicque": "Use `Leaky(beta=1 - time_step / (R * C))` with the current "
+        "`cur * time_step / C`.",
         "LeakyParallel": "Use `simulation.forward_pass(net, num_steps, data)`: it runs each layer "
         "over all time steps, with reset.",
-        "LinearLeaky": "Put `nn.Linear` in front of `Leaky`.",
+        "LinearLeaky": "Use `nn.Linear`, then what stands at StateLeaky.",
         "RLeaky": "Feed the spikes of the step before back yourself: `lif(cur + rec(spk), mem)`.",
-        "RSynaptic": "The only neuron model here is Leaky.",
-        "SConv2dLSTM": "The only neuron model here is Leaky.",
-        "SLSTM": "The only neuron model here is Leaky.",
-        "SpikingNeuron": "Use Leaky, or an nn.Module with a method `reset_mem()`.",
-        "StateLeaky": "Use `simulation.forward_pass(net, num_steps, data)`.",
-        "Synaptic": "The only neuron model here is Leaky. For a synaptic current, keep it "
+        "RSynaptic": "The only neuron model here is `Leaky`.",
+        "SConv2dLSTM": "The only neuron model here is `Leaky`.",
+        "SLSTM": "The only neuron model here is `Leaky`.",
+        "SpikingNeuron": "Use `Leaky`, or an `nn.Module` with a method `reset_mem()`.",
+        "StateLeaky": "Use `Leaky(math.exp(beta - 1), reset_mechanism='none')` and "
+        "`simulation.forward_pass(..., time_varying=True)`, which takes all steps at once.",
+        "Synaptic": "The only neuron model here is `Leaky`. For a synaptic current, keep it "
         "yourself: `syn = alpha * syn + cur`, then `lif(syn, mem)`.",
         "backprop": "Use `training.train`, or write the loop: `simulation.forward_pass(net, "
         "num_steps, data)`, the loss, `loss.backward()`, `optimizer.step()`.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import re
 import sys
 import types
@@ -20,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.helpers import public_names
+from tests.helpers import assert_equal, public_names, run_layer
 from tutorial_lib import Leaky, encoding, functional, plotting, surrogate
 from tutorial_lib._snntorch import INSTEAD
 
@@ -153,6 +154,28 @@ def test_what_to_write_instead_in_spikegen() -> None:
     spikes = encoding.rate_encode(x, 9)
     torch.manual_seed(0)
     assert torch.equal(spikes, peer.rate(x, num_steps=9))
+
+
+def test_what_to_write_instead_of_other_neurons() -> None:
+    R, C, time_step, beta = 5.0, 0.05, 0.1, 0.9  # noqa: N806
+    cur = torch.rand(40, 3)
+    names = {"Leaky": Leaky, "R": R, "C": C, "time_step": time_step, "beta": beta, "math": math}
+    theirs = snntorch.Lapicque(R=R, C=C, time_step=time_step)
+    build, current = re.findall(r"`([^`]+)`", INSTEAD["snntorch"]["Lapicque"])
+    expected, mem = [], theirs.init_lapicque()
+    for step in cur:
+        spk, mem = theirs(step, mem)
+        expected.append(torch.stack([spk, mem]))
+    found = run_layer(eval(build, names), eval(current, names | {"cur": cur}))
+    assert_equal(list(found), list(torch.stack(expected, 1)), tolerance=1e-5)
+    assert 0 < found[0].mean() < 1
+
+    build = re.findall(r"`([^`]+)`", INSTEAD["snntorch"]["StateLeaky"])[0]
+    inputs = torch.rand(20, 2, 3) / 4
+    state = snntorch.StateLeaky(beta=beta, channels=3, output=True)
+    found = run_layer(eval(build, names), inputs)
+    assert_equal(list(found), list(state(inputs)), tolerance=1e-5)
+    assert 0 < found[0].mean() < 1
 
 
 @pytest.mark.parametrize(
