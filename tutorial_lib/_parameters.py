@@ -27,7 +27,7 @@ def parameter(name: str, value: float | Tensor) -> Tensor:
         tensor = tensor.to(torch.get_default_dtype())
     if problem := out_of_range(name, tensor):
         raise ValueError(f"{problem}.")
-    if name == "beta" and not bool(((tensor >= 0) & (tensor <= 1)).all()):
+    if name == "beta" and not tensor.is_meta and not bool(((tensor >= 0) & (tensor <= 1)).all()):
         raise ValueError(
             f"beta must lie between 0 and 1, got {values(tensor)}. It is the share of the "
             "membrane potential that is left after one step, exp(-dt/tau)."
@@ -55,6 +55,8 @@ def out_of_range(name: str, value: Tensor) -> str | None:
 
 def values(tensor: Tensor) -> str:
     """A number, or the shape and range of several, for a message."""
+    if tensor.is_meta:
+        return f"a {list(tensor.shape)} tensor without values"
     if tensor.numel() == 1:
         return f"{tensor.item():g}"
     return f"a {list(tensor.shape)} tensor from {tensor.min().item():g} to {tensor.max().item():g}"

@@ -198,7 +198,7 @@ def check_defaults(state_quant: object, graded_spikes_factor: object, **flags: b
 
 def _is_one(value: object) -> bool:
     try:
-        return bool((torch.as_tensor(value) == 1).all())
+        return bool((torch.as_tensor(value, device="cpu") == 1).all())
     except (TypeError, ValueError, RuntimeError):
         return False
 

@@ -224,12 +224,14 @@ class Leaky(nn.Module):
             state = mem
             remedy = "Start again from mem = lif.init_leaky() for a batch of another shape."
             at_rest = state.shape in ((), (1,))
-        if not at_rest and state.shape != cur.shape:
+        if at_rest:
+            return state.to(cur.device).expand(cur.shape)
+        if state.shape != cur.shape:
             raise ValueError(
                 f"The current has the shape {list(cur.shape)}, the membrane still has "
                 f"{list(state.shape)} from the step before. {remedy}"
             )
-        if state.ndim and state.device != cur.device:
+        if state.device != cur.device:
             raise ValueError(
                 f"The current is on {cur.device}, the membrane on {state.device}. {remedy} "
                 "Move net and data with .to(device) before that."

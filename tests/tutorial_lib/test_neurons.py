@@ -217,6 +217,17 @@ def test_state_follows_device() -> None:
         assert out.device.type == "meta"
 
 
+def test_made_without_values_and_filled_by_a_state_dict() -> None:
+    with torch.device("meta"):
+        net = nn.Sequential(nn.Linear(3, 3), Leaky(0.5, init_hidden=True, output=True))
+    assert "beta=a [] tensor without values" in repr(net)
+    utils.reset(net)
+    other = nn.Sequential(nn.Linear(3, 3), Leaky(0.7, init_hidden=True, output=True))
+    net.to_empty(device="cpu").load_state_dict(other.state_dict())
+    cur = torch.ones(2, 3)
+    assert_equal(net(cur), other(cur), tolerance=0)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_equal_on_a_gpu() -> None:
     lif, cur = Leaky(0.5, init_hidden=True), torch.randn(10, 2, 3)
