@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from tutorial_lib import Leaky, surrogate
+from tutorial_lib import Leaky, networks, surrogate
 from tutorial_lib import functional as SF
 from tutorial_lib.training import History, train
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# The training command on few digits. Every layer fires from the first iteration on.
+NET = ["--num-steps", "5", "--beta", "0.9", "--slope", "2", "--batch-size", "16"]
+TINY = ["--data", "digits", "--device", "cpu", "--iterations", "3", "--eval-every", "2", *NET]
+Command = Callable[..., History]
 
 
 def small_net(classes: int = 3, **settings: object) -> nn.Sequential:
@@ -85,3 +94,36 @@ def public_names(module: ModuleType) -> dict[str, object]:
         if not submodule.name.startswith("_"):
             found[submodule.name] = submodule
     return found
+
+
+def names(folder: Path) -> list[str]:
+    """Names of all files in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """The system refuses files above ``size`` bytes for a while, as a full disk would."""
+    resource = pytest.importorskip("resource")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
+def saved(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds, read by torch alone."""
+    return torch.load(path, weights_only=True)
+
+
+def assert_same_weights(one: Path, other: Path, atol: float = 0.0) -> None:
+    """Two checkpoints of the training command hold the same network, and one that has learnt."""
+    a, b = saved(one)["net"], saved(other)["net"]
+    assert a.keys() == b.keys() == networks.conv_net().state_dict().keys()
+    for name, value in a.items():
+        torch.testing.assert_close(value, b[name], rtol=0, atol=atol)
+    torch.manual_seed(0)
+    start = dict(networks.conv_net().named_parameters())
+    assert all(not torch.equal(a[name], value) for name, value in start.items())

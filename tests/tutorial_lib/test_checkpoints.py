@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from tests.helpers import ROOT, adam, fit, small_dataset, small_net, weights
+from tests.helpers import ROOT, adam, fit, largest_file, names, small_dataset, small_net, weights
 from tutorial_lib.simulation import forward_pass
 from tutorial_lib.training import History, load_checkpoint, save_checkpoint
 from tutorial_lib.training._checkpoints import pack
@@ -31,10 +31,6 @@ def trained() -> tuple[nn.Module, torch.optim.Optimizer, History]:
     optimizer = adam(net)
     loader = DataLoader(small_dataset(20), batch_size=10)
     return net, optimizer, fit(net, loader, 3, optimizer=optimizer, eval_loader=loader)
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 # ---------------------------------------------------------------- there and back
@@ -273,18 +269,12 @@ def test_what_is_not_worth_saving(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
-    """The system's own refusal, by a limit on the size of files."""
-    resource = pytest.importorskip("resource")
     net = small_net()
     path = save_checkpoint(tmp_path / "net.pt", net)
     before = path.read_bytes()
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
-    try:
-        with pytest.raises(OSError, match=r"net\.pt could not be written.*disk full") as refused:
+    with pytest.raises(OSError, match=r"net\.pt could not be written.*disk full") as refused:
+        with largest_file(1000):
             save_checkpoint(path, net, overwrite=True)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert refused.value.errno == errno.EFBIG
     assert path.read_bytes() == before and names(tmp_path) == ["net.pt"]
 

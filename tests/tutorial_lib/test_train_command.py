@@ -1,61 +1,22 @@
-"""The training command: its files, its arguments, the order of its batches, two processes."""
+"""The training command: runs, settings, arguments, two processes."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from torch import Tensor
 from torch.utils.data import TensorDataset
 
-import tutorial_lib
+from tests.helpers import ROOT, TINY, Command, assert_same_weights, saved
 from tutorial_lib import data, networks, training
-from tutorial_lib.training.__main__ import global_batches, main
-
-ROOT = Path(tutorial_lib.__file__).parent.parent
-# Few and wide enough steps for every layer to fire from the first iteration on.
-NET = ["--num-steps", "5", "--beta", "0.9", "--slope", "2", "--batch-size", "16"]
-TINY = ["--data", "digits", "--device", "cpu", "--iterations", "3", "--eval-every", "2", *NET]
-Command = Callable[..., training.History]
-
-
-@pytest.fixture(scope="module")
-def small_digits() -> data.Digits:
-    digits = data.load("digits", verbose=False)
-    return dataclasses.replace(
-        digits, train=data.subset(digits.train, 100), val=data.subset(digits.val, 20)
-    )
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, small_digits: data.Digits) -> Command:
-    """``main`` in this process, on a hundred digits."""
-    monkeypatch.setattr(data, "load", lambda *args, **kwargs: small_digits)
-    return lambda *options: main([*TINY, *map(str, options)])
-
-
-def weights(path: Path) -> dict[str, Tensor]:
-    return torch.load(path, weights_only=True)["net"]
-
-
-def assert_same_weights(one: Path, other: Path, atol: float = 0.0) -> None:
-    a, b, start = weights(one), weights(other), networks.conv_net().state_dict()
-    assert a.keys() == b.keys() == start.keys()
-    for name, value in a.items():
-        torch.testing.assert_close(value, b[name], rtol=0, atol=atol)
-    torch.manual_seed(0)
-    start = dict(networks.conv_net().named_parameters())
-    assert all(not torch.equal(a[name], value) for name, value in start.items())
+from tutorial_lib.training import recipes
+from tutorial_lib.training.__main__ import main
 
 
 def run(launcher: list[str], *options: object) -> subprocess.CompletedProcess[str]:
@@ -130,7 +91,7 @@ def test_options_reach_the_training(command: Command, tmp_path: Path) -> None:
     for number, option in enumerate(others):
         path = tmp_path / str(number)
         command(*option, "--checkpoint", path)
-        a, b = weights(start)["3.weight"], weights(path)["3.weight"]
+        a, b = saved(start)["net"]["3.weight"], saved(path)["net"]["3.weight"]
         assert (a - b).abs().max() > 1e-4, option
     parts = tmp_path / "parts"
     command("--micro-batch", 5, "--checkpoint", parts)
@@ -145,49 +106,63 @@ def test_by_default_an_epoch_is_all_full_batches(command: Command) -> None:
     assert len(main([*options, "--num-steps", "1", "--batch-size", "30"]).loss) == 3
 
 
-def test_nothing_is_overwritten_unasked(command: Command, tmp_path: Path) -> None:
-    mine = tmp_path / "mine"
-    mine.write_text("mine")
-    good = tmp_path / "good.pt"
-    command("--checkpoint", good)
-    before = good.read_bytes()
-    cases: list[tuple[tuple[object, ...], type[Exception], str]] = [
-        (("--checkpoint", mine), FileExistsError, "--checkpoint .*mine exists already"),
-        (("--json-log", mine), FileExistsError, "--json-log .*mine exists already"),
-        (("--resume", good, "--checkpoint", mine), FileExistsError, "mine exists already"),
-        (("--resume", good, "--json-log", mine), FileExistsError, "mine exists already"),
-        (("--resume", good, "--json-log", good), FileExistsError, "is the checkpoint as well"),
-        (
-            ("--checkpoint", tmp_path / "new", "--json-log", tmp_path / "new"),
-            FileExistsError,
-            "is the checkpoint as well",
-        ),
-        (("--checkpoint", tmp_path), IsADirectoryError, "is a folder"),
-        (("--checkpoint", tmp_path, "--overwrite"), IsADirectoryError, "is a folder"),
-        (("--json-log", tmp_path, "--overwrite"), IsADirectoryError, "is a folder"),
-        (("--checkpoint", tmp_path / "no" / "x"), FileNotFoundError, "does not exist. Create it"),
-        (("--json-log", tmp_path / "no" / "x"), FileNotFoundError, "does not exist. Create it"),
-        (("--resume", tmp_path / "absent"), FileNotFoundError, "absent: there is no such file"),
-    ]
-    for options, error, message in cases:
-        with pytest.raises(error, match=message):
-            command(*options)
-    assert mine.read_text() == "mine" and good.read_bytes() == before
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["good.pt", "mine"]
-    command("--checkpoint", mine, "--overwrite")
-    assert_same_weights(mine, good)
+def test_a_resumed_run_has_the_settings_of_its_checkpoint(command: Command, tmp_path: Path) -> None:
+    """Asked for or not; another value is named before anything is loaded or written."""
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    command("--epochs", 2, "--checkpoint", whole)
+    command("--checkpoint", part)
+    assert saved(part)["settings"] == {
+        "beta": 0.9, "slope": 2.0, "lr": 0.01, "batch_size": 16, "num_steps": 5,
+        "precision": "fp32", "seed": 0, "data": "digits",
+    }  # fmt: skip
+    before = part.read_bytes()
+    for option, value, had in [
+        ("beta", 0.8, 0.9), ("slope", 25.0, 2.0), ("lr", 0.5, 0.01), ("batch_size", 32, 16),
+        ("num_steps", 9, 5), ("precision", "bf16", "fp32"), ("seed", 7, 0),
+        ("data", "mnist", "digits"),
+    ]:  # fmt: skip
+        with pytest.raises(ValueError, match=rf"{option} {had} \(asked for: {value}\)"):
+            command("--resume", part, f"--{option.replace('_', '-')}", value)
+    with pytest.raises(ValueError, match=r"beta 0\.9 \(asked for: 0\.5\), slope 2\.0 .*25"):
+        main(["--resume", str(part), "--recipe", "tutorial6"])
+    assert part.read_bytes() == before
+    harmless = ["--iterations", "3", "--eval-every", "2", "--device", "cpu", "--data", "auto"]
+    main([*harmless, "--resume", str(part), "--checkpoint", str(part)])
+    assert_same_weights(whole, part)
+    net = networks.conv_net(0.9)
+    training.save_checkpoint(tmp_path / "other", net, torch.optim.Adam(net.parameters()))
+    with pytest.raises(ValueError, match="lacks the settings beta, .* not written by this command"):
+        command("--resume", tmp_path / "other")
 
 
-def test_a_log_of_another_run_is_not_overwritten(command: Command, tmp_path: Path) -> None:
-    one, other, log = (tmp_path / name for name in ("one", "other", "log"))
-    command("--checkpoint", one, "--json-log", log)
-    command("--checkpoint", other, "--seed", 1)
-    before = log.read_bytes()
-    with pytest.raises(FileExistsError, match="--json-log .*log exists already"):
-        command("--resume", other, "--json-log", log)
-    assert log.read_bytes() == before
-    command("--resume", other, "--json-log", log, "--overwrite")
-    assert len(log.read_text().splitlines()) == 6
+def test_recipes(
+    small_digits: data.Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tutorial 6 is the default; float32 where bfloat16 is slow, unless it is asked for."""
+    twice = [torch.cat([tensor, tensor]) for tensor in small_digits.train.tensors]
+    digits = dataclasses.replace(small_digits, train=TensorDataset(*twice))
+    monkeypatch.setattr(data, "load", lambda *args, **kwargs: digits)
+    found = {}
+    half = dataclasses.replace(recipes.RECIPES["tutorial6"], num_steps=4, precision="bf16")
+    monkeypatch.setitem(recipes.RECIPES, "half", half)
+    short = ["--data", "digits", "--device", "cpu", "--iterations", "1"]
+    for name, options, units in [
+        ("default", [], True),
+        ("tutorial6", ["--recipe", "tutorial6"], True),
+        ("other beta", ["--recipe", "half", "--beta", "0.9"], True),
+        ("slow", ["--recipe", "half"], False),
+        ("asked for", ["--recipe", "half", "--precision", "bf16"], False),
+    ]:
+        monkeypatch.setattr(recipes, "has_bf16_units", lambda units=units: units)
+        main([*short, *options, "--checkpoint", str(tmp_path / name)])
+        found[name] = saved(tmp_path / name)["settings"]
+    published = {"beta": 0.5, "slope": 25.0, "lr": 1e-2, "batch_size": 128, "num_steps": 50}
+    assert found["default"] == {**published, "precision": "fp32", "seed": 0, "data": "digits"}
+    assert found["tutorial6"] == found["default"]
+    fast = {**found["default"], "num_steps": 4, "precision": "bf16"}
+    assert found["other beta"] == {**fast, "beta": 0.9}
+    assert found["slow"] == {**fast, "precision": "fp32"}
+    assert found["asked for"] == fast
 
 
 @pytest.mark.parametrize(
@@ -202,6 +177,10 @@ def test_a_log_of_another_run_is_not_overwritten(command: Command, tmp_path: Pat
         (("--lr", "inf"), "--lr: must be above 0, got inf"),
         (("--slope", "0"), "--slope: must be above 0, got 0"),
         (("--beta", "1.1"), "--beta: must lie between 0 and 1, got 1.1"),
+        (("--seed", "-1"), "--seed: must lie between 0 and 2**32 - 1, got -1"),
+        (("--device", "gpu"), "--device: must be auto, cpu or cuda, got 'gpu'"),
+        (("--device", "cuda:99"), "--device: this machine has no GPU 'cuda:99'"),
+        (("--recipe", "best-ever"), "--recipe: invalid choice: 'best-ever'"),
         (("--beta", "nan"), "--beta: must lie between 0 and 1, got nan"),
         (("--data", "cifar"), "--data: invalid choice: 'cifar'"),
         (("--precision", "fp16"), "--precision: invalid choice: 'fp16'"),
@@ -221,76 +200,6 @@ def test_bad_arguments(
 def test_a_batch_larger_than_the_training_set(command: Command) -> None:
     with pytest.raises(ValueError, match=r"batch of 101 is larger than the training set of 100"):
         command("--batch-size", 101)
-
-
-# ---------------------------------------------------------------- the order of the batches
-
-
-def numbered(size: int) -> TensorDataset:
-    return TensorDataset(torch.arange(size).view(-1, 1) * 10, torch.arange(size))
-
-
-def take(count: int, *args: int) -> list[Tensor]:
-    batches = list(itertools.islice(global_batches(numbered(args[0]), *args[1:]), count))
-    for images, targets in batches:
-        assert torch.equal(images.flatten(), targets * 10)  # they stay together
-    return [targets for _, targets in batches]
-
-
-SIZES = st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(0, 5))
-
-
-@given(SIZES, st.integers(1, 4), st.integers(0, 2**32 - 1), st.integers(0, 9))
-def test_shards_are_the_global_batch(
-    sizes: tuple[int, int, int], world: int, seed: int, start: int
-) -> None:
-    """All ranks together see each sample of a batch once, in equal shares."""
-    per_rank, batches, rest = sizes
-    size = per_rank * world
-    total = size * batches + min(rest, size - 1)
-    whole = take(2 * batches + 1, total, size, seed, start)
-    shards = [
-        take(2 * batches + 1, total, size, seed, start, rank, world) for rank in range(world)
-    ]
-    for batch, parts in zip(whole, zip(*shards, strict=True), strict=True):
-        assert [len(part) for part in parts] == [per_rank] * world
-        assert torch.equal(torch.cat(parts).sort().values, batch.sort().values)
-
-
-@given(SIZES, st.integers(0, 2**32 - 1), st.integers(0, 20))
-def test_a_later_start_passes_over_batches(
-    sizes: tuple[int, int, int], seed: int, start: int
-) -> None:
-    size, batches, rest = sizes
-    total = size * batches + min(rest, size - 1)
-    whole = take(start + 5, total, size, seed, 0)
-    later = take(5, total, size, seed, start)
-    assert all(torch.equal(a, b) for a, b in zip(whole[start:], later, strict=True))
-
-
-@given(SIZES, st.integers(0, 2**32 - 1))
-def test_an_epoch_holds_each_sample_at_most_once(sizes: tuple[int, int, int], seed: int) -> None:
-    size, batches, rest = sizes
-    total = size * batches + min(rest, size - 1)
-    found = take(3 * batches, total, size, seed, 0)
-    for epoch in range(3):
-        samples = torch.cat(found[epoch * batches : (epoch + 1) * batches])
-        assert len(samples) == size * batches == len(samples.unique())
-
-
-def test_epochs_and_seeds_differ_and_nothing_else_matters() -> None:
-    before = torch.get_rng_state()
-    orders = [torch.cat(take(3, 60, 20, seed, 3 * epoch)) for seed in (0, 1) for epoch in (0, 1)]
-    assert torch.equal(before, torch.get_rng_state())
-    for a, b in itertools.combinations(orders, 2):
-        assert not torch.equal(a, b)
-    torch.manual_seed(9)
-    assert torch.equal(torch.cat(take(3, 60, 20, 0, 0)), orders[0])
-
-
-def test_a_data_set_that_is_too_small_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match=r"batch of 8 is larger than the training set of 7"):
-        global_batches(numbered(7), 8, 0, 0)
 
 
 # ---------------------------------------------------------------- one process and two

@@ -33,8 +33,8 @@ def poisoned(what: str) -> tuple[nn.Module, list, torch.optim.Optimizer, Callabl
         steep = surrogate.from_derivative(lambda x: torch.full_like(x, 3e38))
         net = small_net(spike_grad=steep)
     elif what == "huge update":
-        lr = 1e38
-        loss_fn = lambda spk, y: 1e4 * SF.ce_rate_loss()(spk, y)  # noqa: E731
+        lr = 1e30
+        loss_fn = lambda spk, y: 1e12 * SF.ce_rate_loss()(spk, y)  # noqa: E731
     elif what.startswith("loss"):
         calls = iter([1.0, float(what.split()[1])])
         loss_fn = lambda spk, y: SF.ce_rate_loss()(spk, y) * next(calls)  # noqa: E731

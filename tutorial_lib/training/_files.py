@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -36,7 +38,7 @@ def check_path(name: str, path: str | Path) -> Path:
     _, unfinished = _places(path)
     try:
         unfinished.open("ab").close()
-        unfinished.unlink()
+        unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise _explained(path, error) from error
     return path
@@ -87,3 +89,36 @@ def _explained(path: Path, error: OSError) -> OSError:
         f"{path} could not be written ({error.strerror or error}). What was there is as before. "
         "Is the disk full or its folder read-only? Free some space, or choose another folder.",
     )
+
+
+class Output:
+    """A file that one run writes again and again, and gives up when another program wrote to it.
+
+    Args:
+        path: where to write. The file that is there now, if any, may be replaced; one that appears
+            or changes later is left alone, and the output goes to a new name beside it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known = _identity(path)
+
+    def write(self, save: Callable[[Path], object]) -> None:
+        """Call ``save`` with the path to write to."""
+        if _identity(self.path) not in (None, self._known):
+            taken, numbered = self.path, (
+                self.path.with_name(f"{self.path.stem}-{number}{self.path.suffix}")
+                for number in itertools.count(2)
+            )
+            self.path = next(path for path in numbered if not os.path.lexists(path))
+            print(f"{taken} was written by another program meanwhile. Using {self.path} instead.")
+        save(self.path)
+        self._known = _identity(self.path)
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 Batches = Iterable[tuple[Tensor, Tensor]]
+LARGEST_RATE = 1e30  # torch's own updates overflow somewhat above it
 
 
 def check_loader(name: str, loader: Batches) -> None:
@@ -81,7 +82,7 @@ def check_trainable(net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
             "be trained. Call .requires_grad_() on those to train."
         )
     for group in optimizer.param_groups:
-        if "lr" in group and not math.isfinite(float(group["lr"])):
+        if not float(group.get("lr", 0)) <= LARGEST_RATE:
             raise ValueError(f"The optimizer's learning rate is {group['lr']}. Try 1e-2 or 1e-3.")
 
 

@@ -1,0 +1,175 @@
+"""What the training command is asked for: its options, its files, its settings."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import _files
+from .recipes import RECIPES, Recipe
+
+SETTINGS = (*(field.name for field in fields(Recipe)), "seed", "data")
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options. A setting that is not asked for is absent: the recipe or checkpoint has it."""
+    described = "; ".join(
+        f"{name}: " + ", ".join(f"{setting} {value}" for setting, value in asdict(recipe).items())
+        for name, recipe in RECIPES.items()
+    )
+    parser = argparse.ArgumentParser(
+        prog="python -m tutorial_lib.training",
+        description="Train the course's network, 12C5-MP2-64C5-MP2-1024FC10.",
+        epilog=f"Recipes: {described}. A resumed run takes its settings from the checkpoint.",
+    )
+    positive, number = _positive(int), _positive(float)
+    run = parser.add_argument_group("the run")
+    option = run.add_argument
+    option("--epochs", type=positive, default=1, help="passes over the training set (1)")
+    option("--iterations", type=positive, help="updates per epoch (all)")
+    option("--eval-every", type=positive, default=100, help="updates between validations (100)")
+    option("--micro-batch", type=positive, help="images at once; bounds the memory (all)")
+    option("--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, ... (auto)")
+    option(
+        "--cuda-graph", action="store_true",
+        help="on a GPU, record the run over time and replay it; the same results, faster",
+    )  # fmt: skip
+    option("--checkpoint", type=Path, help="file to write after each epoch")
+    option("--resume", type=Path, help="checkpoint to go on from")
+    option("--json-log", type=Path, help="file to write: one object per iteration")
+    option("--overwrite", action="store_true", help="replace checkpoint and log")
+
+    settings = parser.add_argument_group("settings, which decide the result")
+
+    def setting(name: str, **how: Any) -> None:
+        settings.add_argument(name, default=argparse.SUPPRESS, **how)
+
+    setting("--recipe", choices=RECIPES, help=f"named settings ({next(iter(RECIPES))})")
+    setting("--beta", type=_fraction, help="membrane decay per step")
+    setting("--slope", type=number, help="of the fast sigmoid")
+    setting("--lr", type=number, help="learning rate of Adam")
+    setting("--batch-size", type=positive, help="over all processes")
+    setting("--num-steps", type=positive, help="time steps")
+    setting("--precision", choices=("fp32", "bf16"))
+    setting("--data", choices=("auto", "mnist", "digits"), help="(auto)")
+    setting("--seed", type=_seed, help="(0)")
+    return parser.parse_args(argv)
+
+
+def chosen(
+    args: argparse.Namespace, device: torch.device, saved: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The settings of the run: of the checkpoint that it resumes, or else as asked for.
+
+    Args:
+        args: the options.
+        device: where the run will be.
+        saved: content of the checkpoint to resume, if any.
+
+    Raises:
+        ValueError: if the checkpoint holds no settings, or others than are asked for.
+    """
+    recipe = getattr(args, "recipe", None)
+    asked = {name: getattr(args, name) for name in SETTINGS if hasattr(args, name)}
+    if saved is None:
+        basis = asdict(RECIPES[recipe or next(iter(RECIPES))].on(device))
+        return {**basis, "seed": 0, "data": "auto", **asked}
+    settings = saved.get("settings", {})
+    if missing := [name for name in SETTINGS if name not in settings]:
+        raise ValueError(
+            f"--resume {args.resume}: the checkpoint lacks the settings {', '.join(missing)}; it "
+            "was not written by this command. Load it in Python: training.load_checkpoint."
+        )
+    if recipe is not None:
+        asked = asdict(RECIPES[recipe].on(device)) | asked
+    differ = [
+        f"{name} {settings[name]} (asked for: {value})"
+        for name, value in asked.items()
+        if value not in (settings[name], "auto")
+    ]
+    if differ:
+        raise ValueError(
+            f"--resume {args.resume}: this run has {', '.join(differ)}. It goes on with its own "
+            "settings: leave these options out, or start another run without --resume."
+        )
+    return {name: settings[name] for name in SETTINGS}
+
+
+def check_files(args: argparse.Namespace) -> None:
+    """Raise before any work if a file cannot be read or written, or should not be."""
+    if args.resume is not None and not args.resume.is_file():
+        raise FileNotFoundError(f"--resume {args.resume}: there is no such file.")
+    for name, path in (("--checkpoint", args.checkpoint), ("--json-log", args.json_log)):
+        if path is None:
+            continue
+        _files.check_path(name, path)
+        # A log that goes on is looked at once the checkpoint is read.
+        continued = args.resume is not None and (
+            name == "--json-log" or _files.same_file(path, args.resume)
+        )
+        if path.exists() and not (args.overwrite or continued):
+            raise exists(name, path)
+    for other in (args.checkpoint, args.resume):
+        if args.json_log and other and _one_file(args.json_log, other):
+            raise FileExistsError(
+                f"--json-log {args.json_log} is the checkpoint {other} as well. Give each a file "
+                "of its own."
+            )
+
+
+def exists(name: str, path: Path) -> FileExistsError:
+    """The error for a file that is there and was not written by this run."""
+    return FileExistsError(
+        f"{name} {path} exists already. Choose another name, --resume it, or --overwrite."
+    )
+
+
+def _one_file(one: Path, other: Path) -> bool:
+    """Also where upper and lower case make no difference, as on Windows and macOS."""
+    spelled = (str(path.resolve()).casefold() for path in (one, other))
+    return len(set(spelled)) == 1 or _files.same_file(one, other)
+
+
+def _positive(kind: type) -> type:
+    def convert(text: str) -> float:
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+        return value
+
+    convert.__name__ = kind.__name__
+    return convert
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, got {text}")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and 2**32 - 1, got {text}")
+    return value
+
+
+def _device(name: str) -> torch.device:
+    there = torch.cuda.is_available()
+    if name == "auto":
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        return torch.device("cuda", local) if there else torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"must be auto, cpu or cuda, got {name!r}") from error
+    if device.type == "cuda" and not (there and (device.index or 0) < torch.cuda.device_count()):
+        raise argparse.ArgumentTypeError(f"this machine has no GPU {name!r}; take cpu or auto")
+    return device

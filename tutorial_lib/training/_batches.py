@@ -1,0 +1,48 @@
+"""The order of the batches, which the seed and the epoch alone decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import TensorDataset
+
+
+def global_batches(
+    dataset: TensorDataset, batch_size: int, seed: int, start: int, rank: int = 0, world: int = 1
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """This process's share of each global batch, without end, from iteration ``start`` on.
+
+    Epoch ``e`` runs through a permutation that depends on ``seed`` and ``e`` alone. The samples
+    left over at its end, fewer than ``batch_size``, wait for another epoch's order.
+
+    Args:
+        dataset: the training set.
+        batch_size: size of a global batch, a multiple of ``world``.
+        seed, start: seed of the order; number of global batches to pass over.
+        rank, world: which of how many processes this is.
+
+    Returns:
+        An iterator over ``(data [batch_size / world, ...], targets)``.
+
+    Raises:
+        ValueError: if the dataset is smaller than one global batch.
+    """
+    per_epoch = len(dataset) // batch_size
+    if per_epoch == 0:
+        raise ValueError(
+            f"A batch of {batch_size} is larger than the training set of {len(dataset)} samples. "
+            "Take a smaller batch size."
+        )
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        epoch, first = divmod(start, per_epoch)
+        while True:
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+            order = torch.randperm(len(dataset), generator=generator)
+            for batch in range(first, per_epoch):
+                yield dataset[order[batch * batch_size : (batch + 1) * batch_size][rank::world]]
+            epoch, first = epoch + 1, 0
+
+    return batches()

@@ -1,0 +1,44 @@
+"""Recipes: named settings of a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+
+from ..fast import has_bf16_units
+
+__all__ = ["RECIPES", "Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the result of a training run, apart from data and seed.
+
+    Attributes:
+        beta: membrane decay per step, in [0, 1].
+        slope: slope k of the fast sigmoid, the surrogate gradient.
+        lr: learning rate of Adam.
+        batch_size: samples per update, over all processes.
+        num_steps: number of time steps T.
+        precision: "fp32", or "bf16" for currents in bfloat16.
+    """
+
+    beta: float
+    slope: float
+    lr: float
+    batch_size: int
+    num_steps: int
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    def on(self, device: torch.device) -> Recipe:
+        """The recipe for ``device``: in float32 where a processor is slow in bfloat16."""
+        slow = device.type == "cpu" and not has_bf16_units()
+        return replace(self, precision="fp32") if slow else self
+
+
+RECIPES = {
+    # the published settings of snnTorch's tutorial 6
+    "tutorial6": Recipe(beta=0.5, slope=25.0, lr=1e-2, batch_size=128, num_steps=50),
+}
