@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import gzip
 import socket
+import subprocess
+import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.helpers import ROOT
 from tests.small_mnist import (
     IMAGES,
     NAMES,
@@ -228,6 +232,48 @@ def test_damaged_download_leaves_nothing(
             data.load("mnist", root=home)
     assert [path for path in home.rglob("*") if path.is_file()] == []
     assert [path.name for path in home.iterdir()] == ["MNIST"]
+
+
+DOWNLOADING = """
+import sys, time
+from pathlib import Path
+from tutorial_lib._torchvision import import_torchvision
+from tutorial_lib.data import _download, _files
+
+class Slow:
+    mirrors = [sys.argv[2]]
+    def __init__(self, folder, download):
+        Path(folder, "MNIST", "raw", "half.gz").write_bytes(b"half")
+        print("downloading", file=sys.__stdout__, flush=True)
+        time.sleep(60)
+
+import_torchvision().datasets.MNIST = Slow
+_download.download(_files.find_place(sys.argv[1]))
+"""
+
+
+def test_what_killed_downloads_leave_is_removed(
+    mnist: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what a running one needs is not."""
+    home, source = tmp_path / "home", pack(tmp_path / "net", mnist) / "MNIST" / "raw"
+    with mirror(source, monkeypatch):
+        address = import_torchvision().datasets.MNIST.mirrors[0]
+        command = [sys.executable, "-c", DOWNLOADING, str(home), address]
+        start = partial(subprocess.Popen, command, stdout=subprocess.PIPE, cwd=ROOT)
+        with start() as one, start() as two:
+            try:
+                assert one.stdout.readline() and two.stdout.readline()
+                folders = set(home.glob(".mnist-download-*"))
+                assert len(folders) == 2
+                one.kill()
+                one.wait()
+                assert data.load("mnist", root=home, verbose=False).source == "mnist"
+                (left,) = home.glob(".mnist-download-*")
+                assert (left / "MNIST" / "raw" / "half.gz").read_bytes() == b"half"
+            finally:
+                one.kill()
+                two.kill()
 
 
 def test_no_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,14 +19,20 @@ from pathlib import Path
 from .._torchvision import import_torchvision
 from ._files import CONTENT_MD5, DownloadError, Place, missing
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None
+
 TIMEOUT = 10.0  # seconds without an answer until a network step is given up
+STAGE = ".mnist-download-"  # how the names of temporary folders begin
 
 
 def download(place: Place, verbose: bool = True) -> None:
     """Fetch the missing ``.gz`` files of MNIST, checked against torchvision's MD5 sums.
 
     They are fetched into a temporary folder inside ``place.root`` and moved into place when all are
-    there, so that an interrupted download leaves nothing behind. Files that exist are not touched.
+    there. Files that exist are not touched. What a killed download left there is removed.
 
     Raises:
         DownloadError: if the folder cannot be written, no mirror answers, or a file comes damaged.
@@ -39,11 +45,12 @@ def download(place: Place, verbose: bool = True) -> None:
     _ask([f"{mirror}{gone[0]}.gz" for mirror in mnist.mirrors], place)
     try:
         place.raw.mkdir(parents=True, exist_ok=True)
-        stage = tempfile.TemporaryDirectory(dir=place.root, prefix=".mnist-download-")
+        _sweep(place.root)
+        stage = tempfile.TemporaryDirectory(dir=place.root, prefix=STAGE)
     except OSError as error:
         detail = f"the folder cannot be written ({error.strerror or error})"
         raise _failure(place, detail) from error
-    with stage as folder:
+    with stage as folder, _locked(Path(folder)):
         staged = Path(folder) / "MNIST" / "raw"
         staged.mkdir(parents=True)
         try:
@@ -56,6 +63,32 @@ def download(place: Place, verbose: bool = True) -> None:
                 os.replace(staged / f"{name}.gz", place.raw / f"{name}.gz")
         except (RuntimeError, OSError, EOFError, ValueError, http.client.HTTPException) as error:
             raise _failure(place, str(error).strip() or type(error).__name__) from error
+
+
+def _sweep(root: Path) -> None:
+    """Remove the temporary folders of downloads whose process has ended."""
+    for folder in root.glob(f"{STAGE}*"):
+        with contextlib.suppress(OSError), _locked(folder) as held:
+            if held:
+                shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Hold ``folder`` until the block or the process ends; says whether that was possible."""
+    if fcntl is None:  # Windows; the folders of killed downloads stay there
+        yield False
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        held = True
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # another process holds it, or this file system has no locks
+            held = False
+        yield held
+    finally:
+        os.close(handle)
 
 
 def _failure(place: Place, detail: str) -> DownloadError:
