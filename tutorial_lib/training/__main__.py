@@ -148,8 +148,6 @@ def _process_group() -> Iterator[tuple[int, int]]:
         dist.destroy_process_group()
 
 
-
-
 def _log_lines(history: training.History) -> list[str]:
     """One object per iteration; evaluations stand with the iteration after which they ran."""
     evaluations = {
