@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,3 +129,11 @@ def assert_same_weights(one: Path, other: Path, atol: float = 0.0) -> None:
     torch.manual_seed(0)
     start = dict(networks.conv_net().named_parameters())
     assert all(not torch.equal(a[name], value) for name, value in start.items())
+
+
+def peers_spikeplot() -> ModuleType:
+    """snnTorch's module; it imports pandas, which only its spike_count uses and is not needed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "pandas", ModuleType("pandas"))
+        patch.delitem(sys.modules, "snntorch.spikeplot", raising=False)
+        return importlib.import_module("snntorch.spikeplot")

@@ -95,25 +95,6 @@ def test_mse_temporal_to_given_times_equals_snntorch(data: tuple, tolerance: int
     assert torch.equal(one_row, repeated)
 
 
-def test_the_default_off_target_is_the_last_step() -> None:
-    """Documented: snnTorch clamps -1 to 0 and wants every class at the first step."""
-    targets = torch.tensor([1])
-    spikes = torch.zeros(10, 1, 3)
-    spikes[0, 0, 1] = 1  # the target fires at once, the others never
-    assert SF.mse_temporal_loss()(spikes, targets).item() == 0
-    assert peer.mse_temporal_loss()(spikes, targets).item() == pytest.approx(2 / 3 * 0.9**2)
-
-
-def test_weights_of_ce_temporal_are_not_normalized() -> None:
-    """Documented: snnTorch divides by the sum of the weights here, unlike elsewhere."""
-    spikes, targets = torch.zeros(5, 2, 2), torch.tensor([0, 1])
-    weight = torch.tensor([1.0, 3.0])
-    ours = SF.ce_temporal_loss(weight=weight)(spikes, targets)
-    theirs = peer.ce_temporal_loss(weight=weight)(spikes, targets)
-    assert ours.item() == pytest.approx(2 * math.log(2))
-    assert theirs.item() == pytest.approx(math.log(2))
-
-
 @given(records())
 def test_first_spike_time(data: tuple) -> None:
     spikes, targets = data
@@ -164,17 +145,6 @@ def test_several_spikes_of_one_neuron_equal_snntorch(fired: list[bool], reductio
     kwargs = {"on_target": [1, 3], "off_target": [0, 0], "multi_spike": True}
     kwargs["reduction"] = reduction
     assert_same(SF.mse_temporal_loss(**kwargs), peer.mse_temporal_loss(**kwargs), spikes, targets)
-
-
-def test_several_spikes_of_two_neurons_differ_from_snntorch() -> None:
-    """Documented: snnTorch erases the spikes of all neurons at each time it has found."""
-    spikes = torch.zeros(4, 1, 2)
-    spikes[[0, 1], 0, 0] = 1
-    spikes[[1, 2], 0, 1] = 1
-    wanted = torch.tensor([[[0.0, 1.0]], [[1.0, 2.0]]])
-    kwargs = {"target_is_time": True, "multi_spike": True}
-    assert SF.mse_temporal_loss(**kwargs)(spikes, wanted).item() == 0
-    assert peer.mse_temporal_loss(**kwargs)(spikes, wanted.clone()).item() > 0
 
 
 def test_earlier_is_better_for_the_target_and_later_for_the_others() -> None:

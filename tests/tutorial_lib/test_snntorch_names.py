@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import math
 import re
-import sys
-import types
 from collections.abc import Callable
 
 import pytest
@@ -21,18 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.helpers import assert_equal, public_names, run_layer
+from tests.helpers import assert_equal, peers_spikeplot, public_names, run_layer
 from tutorial_lib import Leaky, encoding, functional, plotting, surrogate
 from tutorial_lib._snntorch import INSTEAD
-
-
-def peers_spikeplot() -> types.ModuleType:
-    """snnTorch's module; it imports pandas, which only its spike_count uses and is not needed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "pandas", types.ModuleType("pandas"))
-        patch.delitem(sys.modules, "snntorch.spikeplot", raising=False)
-        return importlib.import_module("snntorch.spikeplot")
-
 
 PAIRS = {
     "surrogate": (snntorch.surrogate, surrogate),

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from .. import _checks
 from . import _inputs, style
 
-MAX_CLASSES = 200
+MAX_CLASSES = 200  # more cells could not be told apart
 
 
 def training_curves(
@@ -126,11 +126,7 @@ def confusion_matrix(
         ValueError: for another rank, unequal lengths, classes out of range or no integers, or a
             wrong number of labels. TypeError: for anything that holds no numbers.
     """
-    if _checks.at_least_one("num_classes", num_classes) > MAX_CLASSES:
-        raise ValueError(
-            f"num_classes must be at most {MAX_CLASSES}, so that the cells can be read, got "
-            f"{num_classes}."
-        )
+    _checks.at_least_one("num_classes", num_classes, MAX_CLASSES)
     truth = _classes("targets", targets, 0, num_classes)
     guess = _classes("predictions", predictions, -1, num_classes)
     if truth.shape != guess.shape:
