@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 import torch
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
@@ -26,6 +28,14 @@ ROOT = Path(__file__).resolve().parents[1]
 NET = ["--num-steps", "5", "--beta", "0.9", "--slope", "2", "--batch-size", "16"]
 TINY = ["--data", "digits", "--device", "cpu", "--iterations", "3", "--eval-every", "2", *NET]
 Command = Callable[..., History]
+
+
+def artists(figure: Figure) -> dict[str, Artist]:
+    """The artists of a figure that have a gid, by it; each name stands for one artist."""
+    named = [artist for artist in figure.findobj() if artist.get_gid()]
+    found = {artist.get_gid(): artist for artist in named}
+    assert len(found) == len(named)
+    return found
 
 
 def small_net(classes: int = 3, **settings: object) -> nn.Sequential:

@@ -24,17 +24,10 @@ __all__ = ["LossResult", "best_record", "compute", "record"]
 
 STEPS, CLASSES, BETA = 50, 10, 0.5
 RIGHT, RIVAL, OTHER = 3, 5, 0  # OTHER stands for the eight classes that get no current
-LOSSES: dict[str, SF.Loss] = {
-    "ce_rate_loss": SF.ce_rate_loss(),
-    "ce_count_loss": SF.ce_count_loss(),
-    "mse_count_loss": SF.mse_count_loss(),
-    "mse_count_loss(0.8, 0.2)": SF.mse_count_loss(correct_rate=0.8, incorrect_rate=0.2),
-    "ce_temporal_loss": SF.ce_temporal_loss(),
-    "mse_temporal_loss": SF.mse_temporal_loss(),
-    "ce_max_membrane_loss": SF.ce_max_membrane_loss(),
-    "mse_membrane_loss": SF.mse_membrane_loss(),
-}
-ON_MEMBRANES = ("ce_max_membrane_loss", "mse_membrane_loss")
+LOSSES: dict[str, SF.Loss] = {name: loss() for name, loss in SF.LOSSES.items()}
+LOSSES["mse_count_loss(0.8, 0.2)"] = SF.mse_count_loss(correct_rate=0.8, incorrect_rate=0.2)
+"""Every loss of the library, and one with the rates that snnTorch's tutorials take."""
+ON_MEMBRANES = tuple(name for name, loss in LOSSES.items() if loss.reads == "membranes")
 CURRENTS = (0.0, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3, 1.6)
 RIVALS = (0.0, 0.45, 0.8, 1.6)
 WINDOWS = {
@@ -54,9 +47,9 @@ class LossResult:
         when: during which steps it flows, one of ``WINDOWS``.
         rival: current into the rival, first half.
         spikes, membranes: the output record, each ``[T, C]`` = [50, 10].
-        values: every loss of this record, in the order of ``LOSSES``, shape [8].
-        floors: the lowest value of each, from its best record, shape [8].
-        silences: the value of each for a record without spikes or charge, shape [8].
+        values: every loss of this record, in the order of ``LOSSES``, shape [L].
+        floors: the lowest value of each, from its best record, shape [L].
+        silences: the value of each for a record without spikes or charge, shape [L].
         push: minus the gradient of the chosen loss with respect to the spikes (membranes, for a
             loss on those), ``[T, C]``: positive where it asks for more.
         full_push: the largest size of that for the record without spikes or charge.
@@ -104,22 +97,22 @@ def record(current: float, when: str, rival: float) -> tuple[Tensor, Tensor]:
 
 
 def best_record(loss: str) -> Tensor:
-    """Return the record with the lowest value of this loss, ``[50, 1, 10]``.
+    """Return the record with the lowest value of this loss, ``[50, 1, 10]``, of these few.
 
-    Spikes for a loss on spikes: the right class at every step and no other, or as often as
-    ``mse_count_loss`` wants. Membranes for a loss on membranes; ``ce_max_membrane_loss`` has no
-    best record, it tends to 0 as the right membrane grows without bound: here it is 1,000.
+    The right class spikes at every step and no other does; or each as often as ``mse_count_loss``
+    wants; for a loss on membranes, the right one is at 1 and all others at 0, or at 1,000:
+    ``ce_max_membrane_loss`` tends to 0 as it grows without bound.
     """
-    one_of("loss", loss, LOSSES)
-    best = torch.zeros(STEPS, 1, CLASSES, dtype=torch.float64)
-    best[:, :, RIGHT] = 1000 if loss == "ce_max_membrane_loss" else 1
-    function = LOSSES[loss]
+    function = LOSSES[one_of("loss", loss, LOSSES)]
+    right = torch.zeros(STEPS, 1, CLASSES, dtype=torch.float64)
+    right[:, :, RIGHT] = 1
+    records = [right, 1000 * right] if loss in ON_MEMBRANES else [right]
     if isinstance(function, SF.mse_count_loss):
-        best[:] = 0
-        best[: int(STEPS * function.incorrect_rate)] = 1
-        best[:, :, RIGHT] = 0
-        best[: int(STEPS * function.correct_rate), :, RIGHT] = 1
-    return best
+        wanted = torch.zeros_like(right)
+        wanted[: int(STEPS * function.incorrect_rate)] = 1
+        wanted[: int(STEPS * function.correct_rate), :, RIGHT] = 1
+        records.append(wanted)
+    return min(records, key=lambda rec: _value(loss, rec))
 
 
 def compute(

@@ -190,6 +190,8 @@ class mse_membrane_loss(Loss):
             finite.
     """
 
+    reads = "membranes"
+
     def __init__(
         self,
         time_var_targets: bool = False,
