@@ -12,9 +12,9 @@ The names and the order of arguments follow snnTorch's ``spikeplot``::
 from __future__ import annotations
 
 from .. import _snntorch
+from .alt import describe
 from .animation import animator, to_html
 from .counts import spike_count
-from .describing import describe
 from .gradients import surrogate_curves
 from .learning import confusion_matrix, training_curves
 from .maps import feature_maps

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from .. import _checks
 from . import _inputs, _player, style
-from .describing import describe
+from .alt import describe
 
 if TYPE_CHECKING:
     from IPython.display import HTML

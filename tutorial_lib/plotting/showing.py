@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from . import _scrolling
-from .describing import describe
+from .alt import describe
 
 DPI = 100  # pixels per inch on the page; a figure of 7 inches is 700 pixels wide
 SHARP = 2  # pixels of the picture for each of the page: screens of phones and good laptops show two

@@ -1,10 +1,10 @@
-"""What a figure plots, as numbers: counts, places, extremes. ``_artists`` reads them."""
+"""What a figure plots, as numbers: counts, places, extremes. ``artists`` reads them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-Place = str | float  # a position on an axis: the label of its tick, or the number
+Position = str | float  # a position on an axis: the label of its tick, or the number
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Curve:
     joined: bool
     first: float
     last: float
-    high: tuple[float, Place]  # the largest value, and where it is reached first
-    low: tuple[float, Place]
+    high: tuple[float, Position]  # the largest value, and where it is reached first
+    low: tuple[float, Position]
     inside: tuple[bool, bool]  # whether the highest and the lowest lie between the ends
     span: tuple[float, float] | None  # from where to where; None where places have names
 
@@ -60,8 +60,8 @@ class Raster:
     steps: int
     row: str = "neuron"  # what the rows are called
     firing: int = 0
-    first: tuple[float, Place] = (0, 0)  # time step, neuron
-    most: tuple[int, Place] = (0, 0)  # spikes, neuron
+    first: tuple[float, Position] = (0, 0)  # time step, neuron
+    most: tuple[int, Position] = (0, 0)  # spikes, neuron
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class Bars:
 
     name: str
     count: int
-    high: tuple[float, Place]
-    then: tuple[tuple[float, Place], ...]  # the other bars above 0, falling, if they are few
+    high: tuple[float, Position]
+    then: tuple[tuple[float, Position], ...]  # the other bars above 0, falling, if they are few
     zeros: int
 
 
@@ -94,7 +94,7 @@ class Picture:
     columns: int
     low: float
     high: float
-    place: tuple[str, Place, str, Place]  # of the largest value, each after what it counts
+    place: tuple[str, Position, str, Position]  # of the largest value, each after what it counts
     filled: int  # cells above 0
     total: float | None  # the sum of whole numbers in some of the cells; None otherwise
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure, SubFigure
 
-from . import _artists, _words
-from ._facts import Band, Curve, Level, Panel
+from . import artists, words
+from .facts import Band, Curve, Level, Panel
 
 LETTERS = 640  # what a whole figure may take: about 40 seconds of listening
 LEAST = 150  # what each panel may take, however many there are
@@ -43,7 +43,7 @@ def describe(fig: Figure | SubFigure) -> str:
         )
     if not fig.axes:
         raise ValueError("The figure has no axes: draw something first.")
-    panels = _artists.panels(fig)
+    panels = artists.panels(fig)
     alike: dict[tuple[str, ...], list[Panel]] = defaultdict(list)
     for panel in panels:
         alike[panel.kinds()].append(panel)
@@ -53,7 +53,7 @@ def describe(fig: Figure | SubFigure) -> str:
     parts = [f"{len(panels)} panels of {common}."] if common else []
     parts += [_summary(group) for group in alike.values() if len(group) > ALONE]
     for panel in singly:
-        name = _words.plain(panel.title)
+        name = words.plain(panel.title)
         if not name and len(panels) > 1:
             name = f"Panel {panels.index(panel) + 1}"
         axes = "" if common else _axes(panel, span=True)
@@ -64,21 +64,21 @@ def describe(fig: Figure | SubFigure) -> str:
 def _sentence(head: str, panel: Panel, room: int) -> str:
     """Describe one panel; facts of one kind that are many or find no room are summed up."""
     used, said = len(head), []
-    for kind, (single, plural) in _words.NOUNS.items():
+    for kind, (single, plural) in words.NOUNS.items():
         facts = [fact for fact in panel.facts if isinstance(fact, kind)]
         if not facts:
             continue
         points = {fact.points for fact in facts if isinstance(fact, Curve)}
         alike = len(facts) > 1 and len(points) == 1 and 1 not in points
-        text = "; ".join(_words.one(fact, points=not alike) for fact in facts)
+        text = "; ".join(words.one(fact, points=not alike) for fact in facts)
         if alike:
             text = f"{len(facts)} {plural} of {points.pop()} points: {text}"
         full = used + len(text) > room and bool(said or len(facts) > 1)
         if full and kind in (Level, Band):
             text = f"and {len(facts)} {plural if len(facts) > 1 else single}"
         elif len(facts) > ALONE or (full and len(facts) > 1):
-            names = [_words.plain(fact.name) for fact in facts]
-            text = f"{len(facts)} {plural}, {_words.several(facts, names)}"
+            names = [words.plain(fact.name) for fact in facts]
+            text = f"{len(facts)} {plural}, {words.several(facts, names)}"
         said.append(text)
         used += len(text) + 2
     body = "; ".join(said) or "nothing is drawn"
@@ -88,17 +88,17 @@ def _sentence(head: str, panel: Panel, room: int) -> str:
 def _summary(group: Sequence[Panel]) -> str:
     """Describe panels that are alike: their axes, then the extremes of each kind of fact."""
     parts = []
-    for kind in _words.NOUNS:
+    for kind in words.NOUNS:
         facts, names = [], []
         for number, panel in enumerate(group, start=1):
             found = [fact for fact in panel.facts if isinstance(fact, kind)]
             facts += found
-            names += [_words.plain(panel.title) or f"panel {number}"] * len(found)
+            names += [words.plain(panel.title) or f"panel {number}"] * len(found)
         if facts:
-            parts.append(_words.several(facts, names))
+            parts.append(words.several(facts, names))
     common = _common(group)
     head = f"{len(group)} panels of {common}" if common else f"{len(group)} panels"
-    titles = ", ".join(_words.plain(panel.title) for panel in group)
+    titles = ", ".join(words.plain(panel.title) for panel in group)
     if len(titles) <= TITLES and all(panel.title for panel in group):
         head += f", titled {titles}"
     return f"{head}: {'; '.join(parts) or 'nothing is drawn'}."
@@ -112,10 +112,10 @@ def _common(panels: Sequence[Panel]) -> str:
 
 def _axes(panel: Panel, *, span: bool) -> str:
     """Return what the axes of a panel measure, with ``span`` from where to where curves go."""
-    x, y = _words.plain(panel.x), _words.plain(panel.y)
+    x, y = words.plain(panel.x), words.plain(panel.y)
     spans = [fact.span for fact in panel.facts if isinstance(fact, Curve) and fact.span]
     if x and span and spans:
         low, high = min(low for low, _ in spans), max(high for _, high in spans)
-        x = f"{x} from {_words.number(low)} to {_words.number(high)}"
+        x = f"{x} from {words.number(low)} to {words.number(high)}"
     axes = f"{y} against {x}" if x and y else y or x
-    return ", in color ".join(part for part in (axes, _words.plain(panel.color)) if part)
+    return ", in color ".join(part for part in (axes, words.plain(panel.color)) if part)

@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedFormatter, FuncFormatter
 
-from ._facts import Band, Bars, Cloud, Curve, Fact, Level, Panel, Picture, Place, Raster, Strokes
+from .facts import Band, Bars, Cloud, Curve, Fact, Level, Panel, Picture, Position, Raster, Strokes
 
 FEW_BARS = 6  # so many bars above 0 are read out one by one
 
@@ -85,7 +85,7 @@ def _named(axis: Axis) -> dict[float, str]:
     return {float(p): w for p, w in zip(places, words, strict=False) if w}
 
 
-def _place(value: float, names: dict[float, str]) -> Place:
+def _place(value: float, names: dict[float, str]) -> Position:
     return names.get(float(value), float(value))
 
 
@@ -221,7 +221,7 @@ def _bars(ax: Axes) -> Iterator[Bars]:
         yield Bars(_name(group), len(values), bars[0], few, int((values == 0).sum()))
 
 
-def _bar(middle: float, names: dict[float, str], row: str) -> Place:
+def _bar(middle: float, names: dict[float, str], row: str) -> Position:
     """Return what stands below a bar: class 3 where the axis is named so, else its label."""
     place = _place(middle, names)
     return f"{row} {place}".strip() if re.fullmatch(r"\d+", str(place)) else place

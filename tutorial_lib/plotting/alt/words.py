@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ._facts import Band, Bars, Cloud, Curve, Fact, Level, Picture, Place, Raster, Strokes
+from .facts import Band, Bars, Cloud, Curve, Fact, Level, Picture, Position, Raster, Strokes
 
 MOST = 4  # more levels than this are counted
 
@@ -156,8 +156,8 @@ def _curve(fact: Curve, name: str, points: bool) -> str:
 
 
 def _largest(
-    values: Sequence[tuple[float, Place]], names: Sequence[str]
-) -> tuple[tuple[float, Place], str]:
+    values: Sequence[tuple[float, Position]], names: Sequence[str]
+) -> tuple[tuple[float, Position], str]:
     return max(zip(values, names, strict=True), key=lambda pair: pair[0][0])
 
 
@@ -178,11 +178,11 @@ def _of(name: str) -> str:
     return f" in {name}" if name else ""
 
 
-def _say(place: Place) -> str:
+def _say(place: Position) -> str:
     return plain(place) if isinstance(place, str) else number(place)
 
 
-def _row(row: str, place: Place) -> str:
+def _row(row: str, place: Position) -> str:
     return f"{row} {_say(place)}" if re.fullmatch(r"[\d.]+", _say(place)) else _say(place)
 
 
@@ -191,5 +191,5 @@ def _cell(fact: Picture) -> str:
     return f"at {_row(row, up)}, {_row(column, across)}"
 
 
-def _at(extreme: tuple[float, Place]) -> str:
+def _at(extreme: tuple[float, Position]) -> str:
     return f"{number(extreme[0])} at {_say(extreme[1])}"
