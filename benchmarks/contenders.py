@@ -157,15 +157,16 @@ def ours(schedule: str, autocast: torch.dtype | None = None, name: str | None = 
 def graphed(autocast: torch.dtype | None = None, name: str = "ours, CUDA graph") -> Contender:
     """tutorial_lib layer by layer, a training step's work recorded once: for GPUs only."""
     from tutorial_lib import networks, surrogate
-    from tutorial_lib.fast import cuda_graph
+    from tutorial_lib.fast import CudaGraph
+    from tutorial_lib.simulation import Simulation
 
     net = networks.conv_net(BETA, surrogate.fast_sigmoid(slope=SLOPE))
-    graphs: dict[int, cuda_graph.CudaGraph] = {}
+    graphs: dict[int, CudaGraph] = {}
 
     def run(data: Tensor, steps: int) -> Tensor:
         if steps not in graphs:
             graphs.clear()  # an older recording holds memory
-            graphs[steps] = cuda_graph.CudaGraph(net, steps, "layer")
+            graphs[steps] = CudaGraph(Simulation(net, steps, "layer"))
         return graphs[steps](data)[0]
 
     return Contender(name, net, run, autocast)

@@ -53,8 +53,7 @@ from course_kit import exercises
 from tutorial_lib import data, networks, simulation, surrogate, training, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
-from tutorial_lib.fast import keep_freed_memory
-from tutorial_lib.fast.cuda_graph import CudaGraph
+from tutorial_lib.fast import CudaGraph, keep_freed_memory
 from tutorial_lib.plotting import style
 
 # %% [markdown]
@@ -663,7 +662,7 @@ assert 0 < changed < 0.2
 # %%
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 there, batch = copy.deepcopy(net).to(device), images.to(device)
-recorded = CudaGraph(there, num_steps)
+recorded = CudaGraph(simulation.Simulation(there, num_steps))
 with_graph = recorded(batch)[0]
 without = simulation.forward_pass(there, num_steps, batch)[0]
 equal = (with_graph == without).float().mean().item()
@@ -675,7 +674,7 @@ assert equal == 1 or device.type == "cuda" and equal > 0.9  # TF32 on a GPU: 10 
 # and in bfloat16 37 times. On two processor cores the same ideas gave a factor of two: there, the arithmetic itself is
 # what takes the time. The book's page of results has the tables.
 #
-# `training.train(..., simulate=CudaGraph(net, num_steps))` trains this way, and so does
+# `training.train(..., simulate=CudaGraph(simulation.Simulation(net, num_steps)))` trains this way, and so does
 # `python -m tutorial_lib.training --cuda-graph`.
 
 # %% [markdown]

@@ -15,14 +15,17 @@ import pytest
 import torch
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from tutorial_lib import Leaky, networks, surrogate
 from tutorial_lib import functional as SF
+from tutorial_lib.simulation import forward_pass
 from tutorial_lib.training import History, train
 
 ROOT = Path(__file__).resolve().parents[1]
+SURROGATES = [surrogate.fast_sigmoid(5), surrogate.atan(), surrogate.triangular()]
 
 # The training command on few digits. Every layer fires from the first iteration on.
 NET = ["--num-steps", "5", "--beta", "0.9", "--slope", "2", "--batch-size", "16"]
@@ -147,3 +150,82 @@ def peers_spikeplot() -> ModuleType:
         patch.setitem(sys.modules, "pandas", ModuleType("pandas"))
         patch.delitem(sys.modules, "snntorch.spikeplot", raising=False)
         return importlib.import_module("snntorch.spikeplot")
+
+
+# ---------------------------------------------------------------- networks in both schedules
+
+
+def leaky_layers(net: nn.Module) -> list[Leaky]:
+    return [module for module in net.modules() if isinstance(module, Leaky)]
+
+
+@st.composite
+def random_networks(draw: st.DrawFn) -> nn.Sequential:
+    """Two layers of neurons, float64, for images [B, 1, 6, 6]: nested, with what stands between."""
+    torch.manual_seed(draw(st.integers(0, 2**31)))
+
+    def neurons(size: int, output: bool = False) -> Leaky:
+        shape = (size,) if draw(st.booleans()) else ()
+        return Leaky(
+            torch.empty(shape, dtype=torch.float64).uniform_(0, 1),
+            torch.empty(shape, dtype=torch.float64).uniform_(0.3, 1.2),
+            draw(st.sampled_from(SURROGATES)),
+            init_hidden=True,
+            output=output,
+            reset_mechanism=draw(st.sampled_from(["subtract", "zero", "none"])),
+            learn_beta=draw(st.booleans()),
+            learn_threshold=draw(st.booleans()),
+            detach_reset=draw(st.booleans()),
+        )
+
+    def between(channels: int) -> list[nn.Module]:
+        more = [
+            nn.Identity(), nn.ReLU(), nn.ReLU(inplace=True), nn.Dropout().eval(),
+            nn.BatchNorm2d(channels).eval() if channels < 5 else nn.LayerNorm(channels),
+        ]  # fmt: skip
+        extra = draw(st.lists(st.sampled_from(more), max_size=2))
+        extra.sort(key=lambda layer: not getattr(layer, "inplace", False))  # on no alias
+        return [nn.Sequential(*extra)] if draw(st.booleans()) else extra
+
+    if draw(st.booleans()):
+        layers = [nn.Flatten(), nn.Linear(36, 5), *between(5), neurons(5), nn.Linear(5, 3)]
+    else:
+        pool = draw(st.sampled_from([nn.MaxPool2d(2), nn.AvgPool2d(2)]))
+        first = nn.Sequential(nn.Conv2d(1, 4, 3), *between(4), pool)
+        layers = [first, neurons(4), nn.Flatten(), nn.Linear(16, 3)]
+    net = nn.Sequential(*layers, neurons(3, output=True))
+    for parameter in net.parameters():
+        if parameter.ndim > 1:
+            parameter.data.mul_(3)
+    return net.double()
+
+
+def everything(
+    net: nn.Module, steps: int, data: Tensor, loss: str = "both", **kwargs: Any
+) -> list[Tensor]:
+    """Spikes, membranes, hidden states afterwards, gradients by the data and by each parameter."""
+    data = data.clone().requires_grad_()
+    spk_rec, mem_rec = forward_pass(net, steps, data, **kwargs)
+    weight = torch.linspace(-1, 1, spk_rec.numel(), dtype=mem_rec.dtype, device=mem_rec.device)
+    weight = weight.view_as(mem_rec)
+    terms = {
+        "spikes": (weight * spk_rec).sum(),
+        "membranes": (weight.flip(0) * mem_rec).sum(),
+        "first step": spk_rec[0].sum() + mem_rec[0].square().sum(),
+    }
+    total = terms["spikes"] + terms["membranes"] if loss == "both" else terms[loss]
+    parameters = [p for p in net.parameters() if p.requires_grad]
+    gradients = torch.autograd.grad(total, [data, *parameters], materialize_grads=True)
+    states = [layer.mem.detach() for layer in leaky_layers(net)]
+    return [spk_rec.detach(), mem_rec.detach(), *states, *gradients]
+
+
+def assert_schedules_equal(
+    net: nn.Module, steps: int, data: Tensor, rtol: float = 1e-10, **kwargs: Any
+) -> None:
+    """Spikes identical; membranes, states and gradients up to rounding."""
+    by_step = everything(net, steps, data, schedule="step", **kwargs)
+    by_layer = everything(net, steps, data, schedule="layer", **kwargs)
+    assert torch.equal(by_step[0], by_layer[0])
+    for a, b in zip(by_step, by_layer, strict=True):
+        torch.testing.assert_close(a, b, rtol=rtol, atol=rtol)

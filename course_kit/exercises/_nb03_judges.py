@@ -12,7 +12,6 @@ from torch import Tensor
 
 from tutorial_lib import functional as SF
 from tutorial_lib import networks, simulation, surrogate
-from tutorial_lib.fast.layerwise import Plan
 
 from ._nb02_judges import fresh, scale
 from ._values import Mistake, as_number, is_near, judge, question_for, show
@@ -290,11 +289,10 @@ def _descend(slope: float, gain: float) -> tuple[list[float], list[float], list[
         torch.manual_seed(0)
         net = networks.conv_net(beta=0.5, spike_grad=surrogate.fast_sigmoid(slope))
         scale(net, gain)
-        plan = Plan(net, constant=True)  # traced once, where forward_pass would do it each time
         losses, decided, hits = [], [], []
         for update in range(ITERATIONS):
             images, targets = printed_digits(2, seed=update)
-            spk_rec, _, _ = plan.run(SGD_STEPS, images)
+            spk_rec, _ = simulation.forward_pass(net, SGD_STEPS, images)
             loss = SF.ce_rate_loss()(spk_rec, targets)
             net.zero_grad()
             loss.backward()

@@ -124,15 +124,15 @@ READY = Exercise(
     mutants=tuple(
         Mutant(slip.replace(" ", "-"), belief, nets.unready(slip), words)
         for slip, belief, words in (
-            ("as given", "It runs, so it is ready.", "sets 'mem1'. Which argument of Leaky"),
-            ("state on self", "Only the view is in the way.", "sets 'mem1'. Which argument of"),
+            ("as given", "It runs, so it is ready.", "uses 'mem1', a tensor that no layer"),
+            ("state on self", "Only the view is in the way.", "uses 'mem1', a tensor that no layer"),
             ("view", "A shape is a number.", "flattens all but the first axis"),
             ("explicit", "A state may start at each call.", "Which argument of Leaky"),
             ("both return membranes", "output=True belongs to all.", "Which layer alone needs"),
             ("all flat", "The batch axis is an axis.", "Which axes may be flattened"),
             ("from the end", "Axes may be counted from the end.", "counts from the last axis"),
             ("not flat", "A linear layer takes an image.", "one row of numbers"),
-            ("one for both", "One neuron serves two layers.", "What does each layer of neurons"),
+            ("one for both", "One neuron serves two layers.", "How many membranes does"),
             ("no output", "Spikes are all we need.", "What does each layer of neurons"),
             ("other decay", "Betas are alike.", "Are both decays as they were"),
         )

@@ -297,20 +297,20 @@ def _explain_refusal(net: nn.Module, images: Tensor, refusal: Exception) -> None
         question = "What does each layer of neurons return, and what does forward() make of it?"
         if "cannot be multiplied" in str(error):
             question = "Does each image reach fc1 as one row of numbers?"
+        if "times in a step" in str(error):
+            question = "How many membranes does a network with two layers of neurons need?"
         raise Mistake(
             f"Not even one step after the other does it run: {str(error).rstrip('.')}. {question}"
         ) from refusal
     reason = str(refusal).partition(": ")[2].partition(". Use ")[0] or str(refusal)
     questions = {
         "state of its own": "Which argument of Leaky lets the layer keep its membrane itself?",
-        "init_leaky": "Which argument of Leaky lets the layer keep its membrane itself?",
         "explicit state": "Which argument of Leaky lets the layer keep its membrane itself?",
-        "getattr": "Which method or layer flattens all but the first axis?",
+        "asks for": "Which method or layer flattens all but the first axis?",
         "view": "Which method or layer flattens all but the first axis?",
         "last axis": "Which number has the first axis of one image, counted from the left?",
         "batch axis": "Which axes may be flattened, when time is folded into the first one?",
         "returns its membrane": "Which layer alone needs output=True?",
-        "two places": "How many membranes does a network with two layers of neurons need?",
     }
     found = [question for words, question in questions.items() if words in reason]
     raise Mistake(

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from tutorial_lib import functional as SF
 from tutorial_lib import surrogate
-from tutorial_lib.fast.layerwise import Plan
 from tutorial_lib.neurons import Leaky
 from tutorial_lib.simulation import forward_pass
 
@@ -95,10 +94,9 @@ def _trained_with(name: str, num_steps: int = 20, iterations: int = 60) -> tuple
         )
         nn.init.constant_(net[2].bias, 0.6)
         adam = _Adam(list(net.parameters()), rate=0.03)
-        plan = Plan(net, constant=True)  # traced once, where forward_pass would do it each time
         for iteration in range(iterations):
             images, targets = printed_digits(2, seed=iteration)
-            spk_rec, mem_rec, _ = plan.run(num_steps, images)
+            spk_rec, mem_rec = forward_pass(net, num_steps, images)
             loss = LOSSES[name](mem_rec if "membrane" in name else spk_rec, targets)
             adam.step(torch.autograd.grad(loss, adam.weights))
         images, targets = printed_digits(2, seed=iterations)

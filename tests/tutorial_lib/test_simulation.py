@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -154,8 +155,9 @@ def test_recording_leaves_no_graph_no_hook_and_no_state(schedule: str) -> None:
 def test_hooks_and_states_are_gone_after_an_error(schedule: str) -> None:
     net = small_net()
     net(batch(2))
+    net[1] = nn.Linear(7, 2).double()
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        record_spikes(net, 5, batch(4, 7), schedule=schedule)
+        record_spikes(net, 5, batch(4), schedule=schedule)
     assert not any(module._forward_hooks for module in net.modules())
     assert [mem.shape for mem in states(net)] == [(), ()]
 
@@ -175,7 +177,7 @@ def test_each_layer_is_called_once_per_step() -> None:
 
     assert set(record_spikes(Odd(1), 4, torch.ones(2, 3))) == {"lif", "out"}
     for calls in (0, 2):
-        with pytest.raises(ValueError, match=rf"'lif' was called {4 * calls} times in 4 steps"):
+        with pytest.raises(ValueError, match=rf"'lif' is called {calls} times in a step"):
             record_spikes(Odd(calls), 4, torch.ones(2, 3))
 
 
@@ -195,6 +197,10 @@ def test_bad_input(run: object) -> None:
         ((net, 5, torch.randn(3)), ValueError, r"shape \[3\].*unsqueeze\(0\)"),
         ((net, 5, torch.randn(0, 3)), ValueError, r"not empty.*\[0, 3\]"),
         ((net, 5, torch.full((4, 3), math.nan)), ValueError, r"contains NaN.*nan_to_num"),
+        ((net, 5, torch.full((4, 3), -math.inf)), ValueError, r"or infinity.*nan_to_num"),
+        ((net, 5, data.to("meta")), ValueError, r'device "meta", which holds shapes'),
+        ((net, 10**30, data), ValueError, r"num_steps must be at most"),
+        ((net, 10**7, data), ValueError, r"at most 1,000,000.*loop of your own"),
     ]
     net(data)
     before = [mem.clone() for mem in states(net)]
@@ -204,11 +210,93 @@ def test_bad_input(run: object) -> None:
     assert all(torch.equal(a, b) for a, b in zip(states(net), before, strict=True))
 
 
-@pytest.mark.parametrize("run", [forward_pass, record_spikes])
-def test_a_net_must_return_spikes_and_membranes(run: object) -> None:
-    net = nn.Sequential(nn.Linear(3, 2), Leaky(0.5, init_hidden=True))
-    with pytest.raises(TypeError, match=r"\(spk, mem\), got .* shape \[4, 2\].*output=True"):
-        run(net, 5, torch.randn(4, 3))
+IMAGES, FRAMES = (1, 28, 28), (5, 4, 1, 28, 28)
+MISFITS = [  # of images [4, 1, 28, 28]: what is given instead, and what to do
+    (torch.rand(4, 28, 28), r"takes \[B, 1, H, W\], got \[4, 28, 28\].*unsqueeze\(1\) adds"),
+    (torch.rand(1, 28, 28), r"got \[1, 28, 28\].*unsqueeze\(0\) that of the batch"),
+    (torch.rand(4, 784), r"got \[4, 784\].*data\.reshape\(len\(data\), 1, \.\.\.\)"),
+    (torch.rand(4, 3, 28, 28), r"got \[4, 3, 28, 28\]\. Give the data this shape"),
+    (torch.rand(4, 1, 28, 28).double(), r"takes torch\.float32, got torch\.float64.*\.to\("),
+    (torch.rand(FRAMES), r"got \[5, 4, 1, 28, 28\]. Is the first axis time.*time_varying=True"),
+]
+
+
+@schedules
+@pytest.mark.parametrize(("data", "message"), MISFITS)
+def test_images_that_do_not_fit_the_first_layer(data: Tensor, message: str, schedule: str) -> None:
+    for run in (forward_pass, record_spikes):
+        with pytest.raises(ValueError, match=message):
+            run(conv_net(), 5, data, schedule=schedule)
+
+
+@schedules
+def test_features_that_do_not_fit_the_first_layer(schedule: str) -> None:
+    """Frames [T, B, features] would pass as positions: the number of steps tells."""
+    dense = nn.Sequential(nn.Linear(784, 2), Leaky(0.5, init_hidden=True, output=True))
+    options = {"schedule": schedule}
+    with pytest.raises(ValueError, match=r"takes \[B, 784\], got \[4, 28, 28\].*flatten\(1\)"):
+        forward_pass(dense, 5, torch.rand(4, 28, 28), **options)
+    with pytest.raises(ValueError, match=r"got \[5, 4, 784\].*time_varying=True.*flatten\(0, 1\)"):
+        forward_pass(dense, 5, torch.rand(5, 4, 784), **options)
+    assert forward_pass(dense, 6, torch.rand(5, 4, 784), **options)[0].shape == (6, 5, 4, 2)
+    flat = nn.Sequential(nn.Flatten(), *dense)
+    assert forward_pass(flat, 5, torch.rand(4, 28, 28), **options)[0].shape == (5, 4, 2)
+    with pytest.raises(ValueError, match=r"'1'.*takes \[B, 784\], got \[4, 81\]"):
+        forward_pass(flat, 5, torch.rand(4, 9, 9), **options)
+    with torch.autocast("cpu", torch.bfloat16), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a processor without units for it
+        data = 9 * torch.rand(4, 28, 28).bfloat16()
+        assert forward_pass(flat, 5, data, **options)[1].any()
+
+
+def test_a_module_of_ones_own_gets_the_reason_beside_torchs_error() -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = conv_net()
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.net(x)
+
+    with pytest.raises(ValueError, match=r"cannot run.*Expected 3D.*got \[5, 4, 1.*time_varying"):
+        forward_pass(Own(), 5, torch.rand(FRAMES))
+
+
+def test_a_step_must_return_spikes_and_membranes() -> None:
+    class Step(nn.Module):
+        def __init__(self, out: object) -> None:
+            super().__init__()
+            self.lif, self.out = Leaky(0.5, init_hidden=True), out
+
+        def forward(self, x: Tensor) -> object:
+            return self.lif(x) if self.out is Tensor else self.out
+
+    for out, got in (
+        (Tensor, r"a tensor of shape \[4, 3\]"),
+        ((torch.ones(2), None), r"\(Tensor, NoneType\)"),
+        (None, "NoneType"),
+        ((torch.ones(2),), r"\(Tensor\)"),
+    ):
+        for run in (forward_pass, record_spikes):
+            with pytest.raises(TypeError, match=rf"\(spk, mem\), got {got}.*output=True"):
+                run(Step(out), 5, torch.randn(4, 3))
+
+
+@schedules
+def test_what_is_not_finite_does_not_pass_for_silence(schedule: str) -> None:
+    """Its spikes are those of a quiet network."""
+    data = torch.rand(3, 1, 28, 28)
+    for layer, value in ((0, math.nan), (3, math.inf), (7, -math.inf)):
+        net = conv_net()
+        with torch.no_grad():
+            net[layer].weight[0] = value
+        message = rf"of layer '\d'.*NaN.*'{layer}\.weight' is not finite.*smaller learning rate"
+        with pytest.raises(ValueError, match=message):
+            forward_pass(net, 2, data, schedule=schedule)
+    with pytest.raises(ValueError, match=r"currents overflow.*Scale"):
+        forward_pass(conv_net(), 2, 3e38 * data, schedule=schedule)
+    large = forward_pass(conv_net(), 2, 1e36 * data, schedule=schedule)
+    assert large[1].isfinite().all()  # though their sum is not
 
 
 def test_nothing_to_record() -> None:

@@ -1,8 +1,18 @@
-"""The fast engine: every layer runs all time steps before the next one starts."""
+"""The fast engine: every layer runs all time steps before the next one starts.
+
+:func:`plan` is its door: :func:`tutorial_lib.simulation.forward_pass` asks it how a network can be
+run. Behind it, ``operations`` takes a network apart, ``layerwise`` runs the parts, ``lif`` the
+neurons (on a GPU with ``triton_kernels``), and ``pooling`` the max-pooling.
+"""
 
 from __future__ import annotations
 
 from .allocator import keep_freed_memory
-from .processor import has_bf16_units
+from .cuda_graph import CudaGraph
+from .layerwise import Plan, Schedule, plan
+from .processor import has_bf16_units, warn_of_slow_bf16
 
-__all__ = ["has_bf16_units", "keep_freed_memory"]
+__all__ = [
+    "CudaGraph", "Plan", "Schedule", "has_bf16_units", "keep_freed_memory", "plan",
+    "warn_of_slow_bf16",
+]  # fmt: skip

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from .. import utils
+from .._runs import check_data, check_membranes
 from ..neurons import Leaky
-from ..simulation import Schedule, Simulation, check_run
-from .tracing import hooked
+from .operations import hooked
 
 __all__ = ["CudaGraph"]
 
@@ -33,15 +33,23 @@ class CudaGraph:
     alone, so other changes of the network are not seen: make a new one after them.
 
     Args:
-        net, num_steps, schedule: as for :func:`~tutorial_lib.simulation.forward_pass`.
+        simulation: a :class:`~tutorial_lib.simulation.Simulation`.
+
+    Raises:
+        TypeError: if it is none.
     """
 
-    def __init__(self, net: nn.Module, num_steps: int, schedule: Schedule = "auto") -> None:
-        self.simulation = Simulation(net, num_steps, schedule)
-        self.layers = [module for module in net.modules() if isinstance(module, Leaky)]
+    def __init__(self, simulation: nn.Module) -> None:
+        if not (isinstance(simulation, nn.Module) and hasattr(simulation, "num_steps")):
+            raise TypeError(
+                "A CudaGraph takes a whole run over time, CudaGraph(Simulation(net, num_steps)), "
+                f"got {type(simulation).__name__}."
+            )
+        self.simulation = simulation
+        self.layers = [module for module in simulation.modules() if isinstance(module, Leaky)]
         self.recorded: tuple | None = None  # of what: see _conditions
         self.runs = 0
-        self.spent = False  # whether the backward pass of the latest run is done
+        self.had_backward = False  # whether the latest run's backward pass is done
 
     def __call__(self, data: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(spk_rec, mem_rec)``, each ``[T, B, C]``, of constant ``data`` ``[B, ...]``.
@@ -52,7 +60,7 @@ class CudaGraph:
                 were changed, before it, and from a second one of the same run.
         """
         run = self.simulation
-        check_run(run.net, run.num_steps, data)
+        check_data(data)
         if not _can_record(data) or hooked(run) is not None:
             return run(data)
         if self.recorded is None:
@@ -69,15 +77,16 @@ class CudaGraph:
         modes = [module.training for module in run.modules()]
         rules = [(x.spike_grad, x.reset_mechanism, x.detach_reset) for x in self.layers]
         autocast = (torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda"))
-        given = (data.shape, data.dtype, data.device, run.num_steps, run.schedule)
-        return *given, autocast, parameters, buffers, modes, rules
+        given = (data.shape, data.dtype, data.device)
+        settings = [value for name, value in vars(run).items() if not name.startswith("_")]
+        return *given, *settings, autocast, parameters, buffers, modes, rules
 
     def _versions(self) -> list[int]:
         """How often each parameter was written."""
         return [p._version for p in self.simulation.parameters()]
 
     def _record(self, data: Tensor) -> None:
-        utils.reset(self.simulation.net)
+        utils.reset(self.simulation)
         named = dict(self.simulation.named_parameters())
 
         def run(data: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
@@ -100,10 +109,11 @@ class CudaGraph:
 
     def _replay(self, data: Tensor) -> tuple[Tensor, Tensor]:
         parameters = (_OwnGradient.apply(p) for p in self.simulation.parameters())
-        self.runs, self.spent = self.runs + 1, False
+        self.runs, self.had_backward = self.runs + 1, False
         spk_rec, mem_rec, *states = self.graph(data, *parameters)
         for layer, state in zip(self.layers, states, strict=True):
             layer.mem = state.detach().clone()
+        check_membranes(self.simulation, mem_rec)
         return _OwnRecords.apply(self, spk_rec, mem_rec)
 
 
@@ -165,7 +175,7 @@ class _OwnRecords(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_spk: Tensor, grad_mem: Tensor) -> tuple[None, Tensor, Tensor]:
         owner = ctx.owner
-        if ctx.run != owner.runs or owner.spent:
+        if ctx.run != owner.runs or owner.had_backward:
             raise RuntimeError(
                 "The CUDA graph holds its latest run alone, for one backward(): there was another "
                 "run, or a backward(), before this one. Call backward() once after each forward "
@@ -176,5 +186,5 @@ class _OwnRecords(torch.autograd.Function):
                 "Parameters were changed between a run of the CUDA graph and its backward(). Call "
                 "backward() before optimizer.step() and before weights are loaded."
             )
-        owner.spent = True
+        owner.had_backward = True
         return None, grad_spk, grad_mem

@@ -15,71 +15,59 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..neurons import ResetMechanism, membrane_dtype, membrane_update
-from ..surrogate import Surrogate
+from ..neurons import Leaky, ResetMechanism, align, membrane_dtype, membrane_update
 
-__all__ = ["block_sizes", "lif_blocks", "lif_sequence"]
+__all__ = ["block_sizes", "lif_sequence"]
 
 BLOCK = 2**19  # membranes handled at a time on a CPU, whose cache holds them: two MiB
+HALF = (torch.float16, torch.bfloat16)
 
 
 def lif_sequence(
-    cur: Tensor,
-    num_steps: int,
-    beta: Tensor,
-    threshold: Tensor,
-    spike_grad: Surrogate,
-    reset_mechanism: ResetMechanism = "subtract",
-    detach_reset: bool = True,
-    *,
-    constant: bool,
-    keep_mem: bool,
-) -> tuple[Tensor, Tensor]:
-    """Run a layer from rest over ``num_steps`` steps: :func:`lif_step` in a loop, but no graph.
+    layer: Leaky, cur: Tensor | Sequence[Tensor], sizes: Sequence[int], *, keep_mem: bool
+) -> tuple[Sequence[Tensor], Sequence[Tensor], Tensor]:
+    """Run a layer from rest over all steps: :func:`lif_step` in a loop, but no graph.
+
+    Time comes in blocks, which are never joined to one record.
 
     Args:
-        cur: currents ``[T, B, ...]``, or with ``constant`` one current ``[B, ...]`` for all steps.
-        num_steps: T.
-        beta: decay, already clamped to [0, 1]; broadcasts to one step's current.
-        threshold: broadcasts to one step's current.
-        spike_grad, reset_mechanism, detach_reset: as for :func:`lif_step`.
-        constant: whether ``cur`` has no time axis.
-        keep_mem: whether the membrane of every step is wanted as an output.
-
-    Returns:
-        ``(spk, mem)``: spikes ``[T, B, ...]`` in the dtype of ``cur``; membranes ``[T, B, ...]``,
-        or with ``keep_mem=False`` the last one, ``[B, ...]``, without gradient. Half-precision
-        currents are integrated in the precision of ``beta``.
-    """
-    settings = ([num_steps], spike_grad, reset_mechanism, detach_reset, constant, keep_mem)
-    last, mem, spk = _LifSequence.apply(settings, beta, threshold, cur)
-    return spk, (mem if keep_mem else last)
-
-
-def lif_blocks(
-    curs: Sequence[Tensor],
-    sizes: Sequence[int],
-    beta: Tensor,
-    threshold: Tensor,
-    spike_grad: Surrogate,
-    reset_mechanism: ResetMechanism = "subtract",
-    detach_reset: bool = True,
-    *,
-    constant: bool,
-) -> tuple[list[Tensor], Tensor]:
-    """:func:`lif_sequence` with time in blocks, which are never joined to one record.
-
-    Args:
-        curs: currents ``[k, B, ...]`` of each block, or with ``constant`` a single ``[B, ...]``.
+        layer: its parameters and rules are read; its own membrane is left as it is.
+        cur: the currents, a block ``[k * B, ...]`` each; or one ``[B, ...]`` for all steps.
         sizes: k, the number of steps, of each block.
-        beta, threshold, spike_grad, reset_mechanism, detach_reset, constant: as there.
+        keep_mem: whether the membrane of every step is wanted.
 
     Returns:
-        The spikes of each block, and the last membrane, ``[B, ...]``, without gradient.
+        ``(spk, mem, last)``: spikes of each block ``[k, B, ...]`` in the dtype of ``cur``; with
+        ``keep_mem`` the membranes of each block ``[k, B, ...]``, else nothing; the last membrane
+        ``[B, ...]``, without gradient. Currents of half precision are integrated in the precision
+        of ``beta``.
     """
-    settings = (sizes, spike_grad, reset_mechanism, detach_reset, constant, False)
-    last, _, *spk = _LifSequence.apply(settings, beta, threshold, *curs)
-    return spk, last
+    constant = isinstance(cur, Tensor)
+    curs = [_channels_last(block) for block in ([cur] if constant else cur)]
+    if not constant:
+        curs = [block.unflatten(0, (k, -1)) for block, k in zip(curs, sizes, strict=True)]
+    step = curs[0] if constant else curs[0][0]
+    beta = align("beta", layer.beta, step).clamp(0, 1)
+    threshold = align("threshold", layer.threshold, step)
+    if step.dtype not in HALF:  # half precision is converted piece by piece
+        curs = [block.to(membrane_dtype(step, layer.beta)) for block in curs]
+    settings = (sizes, layer, constant, keep_mem)
+    last, *records = _LifSequence.apply(settings, beta, threshold, *curs)
+    mem, spk = records[: -len(sizes)], records[-len(sizes) :]
+    return [block.to(step.dtype) for block in spk], mem, last
+
+
+def _channels_last(cur: Tensor) -> Tensor:
+    """The order in memory in which convolutions of many small maps run fastest.
+
+    On a CPU with the channels last. On a GPU too in half precision, and where cuDNN may measure
+    (``torch.backends.cudnn.benchmark``): its tensor cores want them last. Unmeasured, in float32,
+    it takes fast Fourier transforms, in either order (measured on one H100).
+    """
+    on_gpu = cur.device.type != "cpu"
+    if cur.ndim != 4 or on_gpu and cur.dtype not in HALF and not torch.backends.cudnn.benchmark:
+        return cur
+    return cur.contiguous(memory_format=torch.channels_last)
 
 
 def block_sizes(num_steps: int, step: Tensor, numbers: int) -> list[int]:
@@ -102,7 +90,7 @@ class _LifSequence(torch.autograd.Function):
     def forward(
         ctx: Any, settings: tuple, beta: Tensor, threshold: Tensor, *curs: Tensor
     ) -> tuple[Tensor | None, ...]:
-        sizes, spike_grad, reset_mechanism, detach_reset, constant, keep_mem = settings
+        sizes, layer, constant, keep_mem = settings
         first = curs[0] if constant else curs[0][0]
         dtype = membrane_dtype(first, beta)
         needs_grad = any(ctx.needs_input_grad)
@@ -113,48 +101,50 @@ class _LifSequence(torch.autograd.Function):
             mem = [_record(first, 1, dtype)] * len(sizes)
         old = None
         for cur, *block in zip(curs * len(sizes) if constant else curs, mem, spk, strict=True):
-            _charge_all(cur, old, *block, beta, threshold, reset_mechanism, constant)
+            _forward_steps(cur, old, *block, beta, threshold, layer.reset_mechanism, constant)
             old = block[0][-1]
         last = old.clone() if needs_grad or keep_mem else old
         if needs_grad:
             ctx.save_for_backward(beta, threshold, *mem)
-            ctx.settings = (spike_grad, reset_mechanism, detach_reset, constant)
-            ctx.cur_dtype = first.dtype
+            ctx.rule = (layer.spike_grad, layer.reset_mechanism, layer.detach_reset)
+            ctx.cur_dtype, ctx.constant = first.dtype, constant
         ctx.mark_non_differentiable(last)
         ctx.set_materialize_grads(False)
-        return last, mem[0] if keep_mem else None, *spk
+        return last, *(mem if keep_mem else []), *spk
 
     @staticmethod
-    def backward(  # noqa: ANN205
-        ctx: Any, _last: None, grad_mem: Tensor | None, *grad_spks: Tensor | None
-    ):
+    def backward(ctx: Any, _last: None, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # once_differentiable would leave paths around this function
             raise RuntimeError(
                 "The layer-by-layer schedule has first derivatives only. For create_graph=True, "
                 "run the network with schedule='step'."
             )
         beta, threshold, *mems = ctx.saved_tensors
-        spike_grad, reset_mechanism, detach_reset, constant = ctx.settings
+        (spike_grad, reset_mechanism, detach_reset), constant = ctx.rule, ctx.constant
+        grad_spks = grads[-len(mems) :]
+        grad_mems = grads[: -len(mems)] or [None] * len(mems)
         want_beta, want_threshold, want_cur = ctx.needs_input_grad[1:4]
         grad_beta = torch.zeros_like(beta) if want_beta else None
         grad_threshold = torch.zeros_like(threshold) if want_threshold else None
         grad_curs: list[Tensor | None] = [None] * (1 if constant else len(mems))
         later = None
         for number, steps in _blocks(mems):
-            mem, grad_spk = mems[number], grad_spks[number]
-            u = mem[steps]
-            # grad[t] becomes dL/dU[t]: what arrives at step t, plus what step t + 1 hands back.
-            slope = spike_grad.derivative(u - threshold)
-            grad = torch.empty_like(u)  # laid out as mem is
+            grad_spk, grad_mem = grad_spks[number], grad_mems[number]
+            mem = mems[number][steps]
+            # grad[t] becomes dL/dU[t]: what arrives at t, plus what comes back from t + 1.
+            surrogate = spike_grad.derivative(mem - threshold)
+            grad = torch.empty_like(mem)  # laid out as mem is
             if grad_spk is None:
                 grad.zero_()
             else:
-                torch.mul(slope, grad_spk[steps], out=grad)
+                torch.mul(surrogate, grad_spk[steps], out=grad)
             if want_threshold:
                 grad_threshold -= _sum_to(grad, threshold)
             if grad_mem is not None:
                 grad += grad_mem[steps]
-            _hand_back_all(grad, later, u, slope, beta, threshold, reset_mechanism, detach_reset)
+            _backward_steps(
+                grad, later, mem, surrogate, beta, threshold, reset_mechanism, detach_reset
+            )
             later = grad[0]
             if want_beta or want_threshold:
                 before = _shifted(mems, number, steps)
@@ -170,11 +160,11 @@ class _LifSequence(torch.autograd.Function):
                 grad_threshold += _sum_to(attached, threshold)
             if want_cur and constant:
                 grad_curs[0] = _add_up(grad_curs[0], grad)
-            elif want_cur and len(grad) == len(mem):
+            elif want_cur and len(grad) == len(mems[number]):
                 grad_curs[number] = grad.to(ctx.cur_dtype)
             elif want_cur:
                 if grad_curs[number] is None:
-                    grad_curs[number] = torch.empty_like(mem, dtype=ctx.cur_dtype)
+                    grad_curs[number] = torch.empty_like(mems[number], dtype=ctx.cur_dtype)
                 grad_curs[number][steps] = grad
         if want_cur and constant:
             grad_curs[0] = grad_curs[0].to(ctx.cur_dtype)
@@ -213,7 +203,7 @@ def _shifted(mems: Sequence[Tensor], number: int, steps: slice) -> Tensor:
     return torch.cat([first, mem[: steps.stop - 1]])
 
 
-def _charge_all(  # noqa: PLR0913
+def _forward_steps(  # noqa: PLR0913
     cur: Tensor,
     old: Tensor | None,
     mem: Tensor,
@@ -228,11 +218,11 @@ def _charge_all(  # noqa: PLR0913
     ``old`` is the membrane of the step before the first one, None at rest.
     """
     if old is None and (kernels := _kernels(mem)):
-        kernels.charge(cur, mem, spk, beta, threshold, reset_mechanism, constant)
+        kernels.forward_steps(cur, mem, spk, beta, threshold, reset_mechanism, constant)
         return
-    decay, level = _scalar(beta), _scalar(threshold)
+    beta, threshold = _scalar(beta), _scalar(threshold)
     old = torch.zeros_like(mem[0]) if old is None else old
-    fired = torch.gt(old, level, out=torch.empty_like(old))
+    fired = torch.gt(old, threshold, out=torch.empty_like(old))
     records = mem.unbind(0) if len(mem) == len(spk) else mem.unbind(0) * len(spk)
     for _, steps in reversed(list(_blocks([spk]))):
         # Half precision is converted block by block; other currents and spikes are not copied.
@@ -241,34 +231,34 @@ def _charge_all(  # noqa: PLR0913
         direct = spk.dtype == mem.dtype
         spikes = spk[steps] if direct else _record(old, steps.stop - steps.start, mem.dtype)
         for now, new, fires in zip(given, records[steps], spikes.unbind(0), strict=True):
-            membrane_update(now, old, fired, decay, level, reset_mechanism, out=new)
-            fired = torch.gt(new, level, out=fires)
+            membrane_update(now, old, fired, beta, threshold, reset_mechanism, out=new)
+            fired = torch.gt(new, threshold, out=fires)
             old = new
         if not direct:
             spk[steps] = spikes
 
 
-def _hand_back_all(  # noqa: PLR0913
+def _backward_steps(  # noqa: PLR0913
     grad: Tensor,
     later: Tensor | None,
     mem: Tensor,
-    slope: Tensor,
+    surrogate: Tensor,
     beta: Tensor,
     threshold: Tensor,
     reset_mechanism: ResetMechanism,
     detach_reset: bool,
 ) -> None:
-    """Add to each step of ``grad`` what the step after it hands back, from the last one down.
+    """Add to each step of ``grad`` what comes back from the step after it, from the last one down.
 
     ``later`` is the gradient of the step after the last one, None at the end of the run.
     """
     if later is None and (kernels := _kernels(mem)):
-        kernels.hand_back(grad, mem, slope, beta, threshold, reset_mechanism, detach_reset)
+        kernels.backward_steps(grad, mem, surrogate, beta, threshold, reset_mechanism, detach_reset)
         return
     settings = (_scalar(beta), _scalar(threshold), reset_mechanism, detach_reset)
-    for now, *state in zip(*(reversed(x.unbind(0)) for x in (grad, mem, slope)), strict=True):
+    for now, *state in zip(*(reversed(x.unbind(0)) for x in (grad, mem, surrogate)), strict=True):
         if later is not None:
-            _hand_back(now, later, *state, *settings)
+            _backward_step(now, later, *state, *settings)
         later = now
 
 
@@ -283,28 +273,28 @@ def _kernels(mem: Tensor) -> Any:
     return triton_kernels
 
 
-def _hand_back(  # noqa: PLR0913
+def _backward_step(  # noqa: PLR0913
     grad: Tensor,
     later: Tensor,
     mem: Tensor,
-    slope: Tensor,
-    decay: Tensor | float,
-    level: Tensor | float,
+    surrogate: Tensor,
+    beta: Tensor | float,
+    threshold: Tensor | float,
     reset_mechanism: ResetMechanism,
     detach_reset: bool,
 ) -> None:
     """Add ``later * dU[t+1]/dU[t]`` to ``grad`` in place: that of :func:`membrane_update`."""
     if reset_mechanism == "zero":
-        kept = later * (mem <= level)
+        kept = later * (mem <= threshold)
         if not detach_reset:
-            kept -= later * mem * slope
+            kept -= later * mem * surrogate
         later = kept
-    if isinstance(decay, float):
-        grad.add_(later, alpha=decay)
+    if isinstance(beta, float):
+        grad.add_(later, alpha=beta)
     else:
-        grad.addcmul_(later, decay)
+        grad.addcmul_(later, beta)
     if reset_mechanism == "subtract" and not detach_reset:
-        grad -= later * slope * level
+        grad -= later * surrogate * threshold
 
 
 def _record(like: Tensor, rows: int, dtype: torch.dtype) -> Tensor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import platform
+import warnings
 
 import torch
+from torch import Tensor
 
-__all__ = ["has_bf16_units"]
+__all__ = ["has_bf16_units", "warn_of_slow_bf16"]
 
 
 def has_bf16_units() -> bool:
@@ -20,3 +22,18 @@ def has_bf16_units() -> bool:
     if platform.machine().lower() in ("x86_64", "amd64"):
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def warn_of_slow_bf16(data: Tensor) -> None:
+    """Warn if ``data`` is about to be run in bfloat16 on a processor that has no units for it."""
+    if (
+        data.device.type == "cpu"
+        and torch.is_autocast_enabled("cpu")
+        and torch.get_autocast_dtype("cpu") is torch.bfloat16
+        and not has_bf16_units()
+    ):
+        warnings.warn(
+            "This processor has no units for bfloat16, so mixed precision is several times slower "
+            "here than float32. Run without torch.autocast (training: autocast=None).",
+            stacklevel=3,
+        )

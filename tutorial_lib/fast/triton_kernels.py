@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-__all__ = ["charge", "hand_back"]
+__all__ = ["backward_steps", "forward_steps"]
 
 BLOCK = 256
 MECHANISMS = {"subtract": 0, "zero": 1, "none": 2}
@@ -19,48 +19,48 @@ MECHANISMS = {"subtract": 0, "zero": 1, "none": 2}
 OPTIONS = {"enable_fp_fusion": False}
 
 
-def charge(
+def forward_steps(
     cur: Tensor,
     mem: Tensor,
     spk: Tensor,
-    decay: Tensor,
-    level: Tensor,
+    beta: Tensor,
+    threshold: Tensor,
     reset_mechanism: str,
     constant: bool,
 ) -> None:
     """Fill ``mem`` (``[T, ...]``, or ``[1, ...]`` for the last one only) and ``spk`` ``[T, ...]``.
 
-    All tensors of one step are laid out in memory as ``mem[0]`` is; ``decay`` and ``level`` hold
+    All tensors of one step are laid out in memory as ``mem[0]`` is; ``beta`` and ``threshold`` hold
     one number, or one per neuron of a step.
     """
     size = mem[0].numel()
-    _charge[(triton.cdiv(size, BLOCK),)](
+    _forward[(triton.cdiv(size, BLOCK),)](
         _laid_out(cur, mem[0], constant), mem, spk,
-        _per_neuron(decay, mem[0]), _per_neuron(level, mem[0]),
+        _per_neuron(beta, mem[0]), _per_neuron(threshold, mem[0]),
         size, len(spk), 0 if constant else size, size if len(mem) > 1 else 0,
         MECHANISM=MECHANISMS[reset_mechanism],
-        ONE_DECAY=decay.numel() == 1, ONE_LEVEL=level.numel() == 1, BLOCK=BLOCK,
+        ONE_BETA=beta.numel() == 1, ONE_THRESHOLD=threshold.numel() == 1, BLOCK=BLOCK,
         **OPTIONS,
     )  # fmt: skip
 
 
-def hand_back(
+def backward_steps(
     grad: Tensor,
     mem: Tensor,
-    slope: Tensor,
-    decay: Tensor,
-    level: Tensor,
+    surrogate: Tensor,
+    beta: Tensor,
+    threshold: Tensor,
     reset_mechanism: str,
     detach_reset: bool,
 ) -> None:
     """Turn ``grad`` ``[T, ...]``, laid out as ``mem``, into each membrane's gradient, in place."""
     size = mem[0].numel()
-    _hand_back[(triton.cdiv(size, BLOCK),)](
-        grad, mem, _laid_out(slope, mem[0], constant=False),
-        _per_neuron(decay, mem[0]), _per_neuron(level, mem[0]),
+    _backward[(triton.cdiv(size, BLOCK),)](
+        grad, mem, _laid_out(surrogate, mem[0], constant=False),
+        _per_neuron(beta, mem[0]), _per_neuron(threshold, mem[0]),
         size, len(mem), (len(mem) - 1) * size,
         MECHANISM=MECHANISMS[reset_mechanism], DETACHED=detach_reset,
-        ONE_DECAY=decay.numel() == 1, ONE_LEVEL=level.numel() == 1, BLOCK=BLOCK,
+        ONE_BETA=beta.numel() == 1, ONE_THRESHOLD=threshold.numel() == 1, BLOCK=BLOCK,
         **OPTIONS,
     )  # fmt: skip
 
@@ -81,61 +81,64 @@ def _per_neuron(value: Tensor, step: Tensor) -> Tensor:
 
 
 @triton.jit(do_not_specialize=["steps"])
-def _charge(
-    cur, mem, spk, decay, level, size, steps, cur_step, mem_step,
-    MECHANISM: tl.constexpr, ONE_DECAY: tl.constexpr, ONE_LEVEL: tl.constexpr, BLOCK: tl.constexpr,
+def _forward(
+    cur_ptr, mem_ptr, spk_ptr, beta_ptr, threshold_ptr, size, steps, cur_step, mem_step,
+    MECHANISM: tl.constexpr, ONE_BETA: tl.constexpr, ONE_THRESHOLD: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = at < size
-    dtype: tl.constexpr = mem.dtype.element_ty
-    beta = tl.load(decay + at * (0 if ONE_DECAY else 1), mask=inside, other=0).to(dtype)
-    theta = tl.load(level + at * (0 if ONE_LEVEL else 1), mask=inside, other=1).to(dtype)
-    u = tl.zeros([BLOCK], dtype=dtype)
-    fired = (u > theta).to(dtype)
+    dtype: tl.constexpr = mem_ptr.dtype.element_ty
+    beta = tl.load(beta_ptr + at * (0 if ONE_BETA else 1), mask=inside, other=0).to(dtype)
+    threshold = tl.load(threshold_ptr + at * (0 if ONE_THRESHOLD else 1), mask=inside, other=1)
+    threshold = threshold.to(dtype)
+    mem = tl.zeros([BLOCK], dtype=dtype)
+    spk = (mem > threshold).to(dtype)
     for _ in range(steps):
-        current = tl.load(cur + at, mask=inside, other=0).to(dtype)
+        cur = tl.load(cur_ptr + at, mask=inside, other=0).to(dtype)
         if MECHANISM == 1:
-            u = u * (1 - fired)
-        u = u * beta + current
+            mem = mem * (1 - spk)
+        mem = mem * beta + cur
         if MECHANISM == 0:
-            u = u - fired * theta
-        fired = (u > theta).to(dtype)
-        tl.store(mem + at, u, mask=inside)
-        tl.store(spk + at, fired.to(spk.dtype.element_ty), mask=inside)
-        cur += cur_step  # pointers, of 64 bits: t * size may need more than 32
-        mem += mem_step
-        spk += size
+            mem = mem - spk * threshold
+        spk = (mem > threshold).to(dtype)
+        tl.store(mem_ptr + at, mem, mask=inside)
+        tl.store(spk_ptr + at, spk.to(spk_ptr.dtype.element_ty), mask=inside)
+        cur_ptr += cur_step  # pointers, of 64 bits: t * size may need more than 32
+        mem_ptr += mem_step
+        spk_ptr += size
 
 
 @triton.jit(do_not_specialize=["steps"])
-def _hand_back(
-    grad, mem, slope, decay, level, size, steps, end,
+def _backward(
+    grad_ptr, mem_ptr, surrogate_ptr, beta_ptr, threshold_ptr, size, steps, end,
     MECHANISM: tl.constexpr, DETACHED: tl.constexpr,
-    ONE_DECAY: tl.constexpr, ONE_LEVEL: tl.constexpr, BLOCK: tl.constexpr,
+    ONE_BETA: tl.constexpr, ONE_THRESHOLD: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = at < size
-    dtype: tl.constexpr = grad.dtype.element_ty
-    beta = tl.load(decay + at * (0 if ONE_DECAY else 1), mask=inside, other=0).to(dtype)
-    theta = tl.load(level + at * (0 if ONE_LEVEL else 1), mask=inside, other=1).to(dtype)
+    dtype: tl.constexpr = grad_ptr.dtype.element_ty
+    beta = tl.load(beta_ptr + at * (0 if ONE_BETA else 1), mask=inside, other=0).to(dtype)
+    threshold = tl.load(threshold_ptr + at * (0 if ONE_THRESHOLD else 1), mask=inside, other=1)
+    threshold = threshold.to(dtype)
     later = tl.zeros([BLOCK], dtype=dtype)
-    grad += end  # to the last step
-    mem += end
-    slope += end
+    grad_ptr += end  # to the last step
+    mem_ptr += end
+    surrogate_ptr += end
     for _ in range(steps):
-        u = tl.load(mem + at, mask=inside, other=0)
+        mem = tl.load(mem_ptr + at, mask=inside, other=0)
         through = later
         if MECHANISM == 1:
-            through = later * (1 - (u > theta).to(dtype))
+            through = later * (1 - (mem > threshold).to(dtype))
             if not DETACHED:
-                s = tl.load(slope + at, mask=inside, other=0)
-                through = through - later * u * s
+                surrogate = tl.load(surrogate_ptr + at, mask=inside, other=0)
+                through = through - later * mem * surrogate
         through = through * beta
         if MECHANISM == 0 and not DETACHED:
-            s = tl.load(slope + at, mask=inside, other=0)
-            through = through - later * s * theta
-        later = tl.load(grad + at, mask=inside, other=0) + through
-        tl.store(grad + at, later, mask=inside)
-        grad -= size
-        mem -= size
-        slope -= size
+            surrogate = tl.load(surrogate_ptr + at, mask=inside, other=0)
+            through = through - later * surrogate * threshold
+        later = tl.load(grad_ptr + at, mask=inside, other=0) + through
+        tl.store(grad_ptr + at, later, mask=inside)
+        grad_ptr -= size
+        mem_ptr -= size
+        surrogate_ptr -= size

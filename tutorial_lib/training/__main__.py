@@ -29,8 +29,7 @@ from torch.utils.data import DataLoader
 
 from .. import data, networks, surrogate, training
 from .. import functional as SF
-from ..fast import keep_freed_memory
-from ..fast.cuda_graph import CudaGraph
+from ..fast import CudaGraph, keep_freed_memory
 from ..simulation import Simulation
 from . import _arguments, _checkpoints, _files
 from ._batches import global_batches
@@ -86,7 +85,7 @@ def _run(
     if world > 1:
         simulation = nn.parallel.DistributedDataParallel(simulation)
     elif args.cuda_graph:
-        simulation = CudaGraph(net, num_steps)
+        simulation = CudaGraph(simulation)
     done = len(history.iterations)
     batches = global_batches(digits.train, batch_size, seed, done, rank, world)
     per_epoch = len(digits.train) // batch_size

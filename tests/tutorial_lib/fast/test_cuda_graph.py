@@ -17,9 +17,8 @@ from torch import Tensor, nn
 
 from tutorial_lib import Leaky, data, networks, surrogate, training, utils
 from tutorial_lib import functional as SF
-from tutorial_lib.fast import cuda_graph
-from tutorial_lib.fast.cuda_graph import CudaGraph
-from tutorial_lib.simulation import forward_pass
+from tutorial_lib.fast import CudaGraph, cuda_graph
+from tutorial_lib.simulation import Simulation, forward_pass
 
 G = surrogate.fast_sigmoid(5)
 BF16 = torch.bfloat16
@@ -122,7 +121,7 @@ def twins(
         if parameter.ndim > 1:
             parameter.data *= 3  # every layer fires
     twin = copy.deepcopy(net)
-    return CudaGraph(net, STEPS), twin, lambda x: forward_pass(twin, STEPS, x)
+    return CudaGraph(Simulation(net, STEPS)), twin, lambda x: forward_pass(twin, STEPS, x)
 
 
 def states(net: nn.Module) -> list[Tensor]:
@@ -202,7 +201,7 @@ def test_the_recording_itself_changes_nothing(device: str) -> None:
         torch.manual_seed(0)
         layers = [nn.Flatten(), nn.Linear(784, 8), nn.BatchNorm1d(8)]
         nets.append(nn.Sequential(*layers, Leaky(0.9, init_hidden=True, output=True)))
-    graph, plain = CudaGraph(nets[0].to(device), STEPS), nets[1].to(device)
+    graph, plain = CudaGraph(Simulation(nets[0].to(device), STEPS)), nets[1].to(device)
     for _ in range(2):
         images = torch.rand(4, 1, 28, 28, device=device)
         graph(images), forward_pass(plain, STEPS, images)
@@ -256,6 +255,13 @@ def test_bad_data_is_an_error_before_anything_is_recorded(device: str) -> None:
     graph(images)
     with pytest.raises(ValueError, match="NaN"):
         graph(images * float("nan"))
+    with torch.no_grad():
+        graph.simulation.net[3].weight[0, 0, 0, 0] = float("nan")
+    with pytest.raises(ValueError, match=r"layer '5'.*parameter '3\.weight' is not finite"):
+        graph(images)
+    assert graph.runs == 2
+    with pytest.raises(TypeError, match=r"CudaGraph\(Simulation\(net, num_steps.*got Sequential"):
+        CudaGraph(graph.simulation.net)
 
 
 def test_the_training_loop_runs_on_it(device: str) -> None:
@@ -266,7 +272,7 @@ def test_the_training_loop_runs_on_it(device: str) -> None:
         torch.manual_seed(1)
         net = NETS["learnable"]().to(device, torch.float64)
         batches = [(x.double(), y) for x, y in data.loaders(digits, 48).train][:9]
-        graph = CudaGraph(net, STEPS)
+        graph = CudaGraph(Simulation(net, STEPS))
         history = training.train(
             net,
             batches,

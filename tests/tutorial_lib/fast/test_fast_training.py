@@ -16,8 +16,9 @@ from torch.utils.data import DataLoader
 
 from tutorial_lib import Leaky, data, networks, surrogate, training
 from tutorial_lib import functional as SF
+from tutorial_lib.fast.layerwise import AUTOCAST_FRAMES
 from tutorial_lib.fast.lif import lif_sequence
-from tutorial_lib.simulation import AUTOCAST_FRAMES, forward_pass
+from tutorial_lib.simulation import forward_pass
 
 G = surrogate.fast_sigmoid(5)
 BF16 = torch.bfloat16
@@ -165,15 +166,15 @@ def counting(kept: list[Tensor]) -> Iterator[None]:
 @pytest.mark.parametrize("mechanism", ["subtract", "zero", "none"])
 @pytest.mark.parametrize("constant", [False, True])
 def test_a_layer_keeps_its_membrane_and_nothing_else(mechanism: str, constant: bool) -> None:
-    beta, threshold = torch.tensor(0.8, requires_grad=True), torch.tensor(0.5, requires_grad=True)
+    layer = Leaky(
+        0.8, 0.5, G, reset_mechanism=mechanism, detach_reset=False, learn_beta=True,
+        learn_threshold=True,
+    )  # fmt: skip
     cur = torch.randn(4, 5, requires_grad=True)
-    cur = cur if constant else cur.expand(7, 4, 5)
     kept: list[Tensor] = []
     with counting(kept):
-        lif_sequence(
-            cur, 7, beta, threshold, G, mechanism, False, constant=constant, keep_mem=False
-        )
-    assert sorted(tuple(t.shape) for t in kept) == [(), (), (7, 4, 5)]
+        lif_sequence(layer, cur if constant else [cur.repeat(7, 1)], [7], keep_mem=False)
+    assert [tuple(t.shape) for t in kept if t.ndim] == [(7, 4, 5)]  # besides beta and threshold
 
 
 class Allocations(torch.utils._python_dispatch.TorchDispatchMode):

@@ -6,11 +6,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
+from tests.helpers import everything, random_networks
 from tests.tutorial_lib import test_snntorch_parity
-from tests.tutorial_lib.fast import test_fast_training, test_schedules
+from tests.tutorial_lib.fast import test_fast_training
 from tutorial_lib import Leaky, data, networks, surrogate, training
 from tutorial_lib import functional as SF
 from tutorial_lib.simulation import forward_pass, record_spikes
@@ -21,36 +22,23 @@ G = surrogate.fast_sigmoid(5)
 BF16 = torch.bfloat16
 
 
-def everything(
-    net: nn.Module, steps: int, images: Tensor, schedule: str, varying: bool
-) -> list[Tensor]:
-    """Spikes, membranes, the state left behind, and all gradients, on the CPU."""
-    images = images.detach().requires_grad_()
-    spk_rec, mem_rec = forward_pass(net, steps, images, schedule=schedule, time_varying=varying)
-    weight = torch.linspace(-1, 1, spk_rec.numel(), dtype=spk_rec.dtype).view_as(spk_rec)
-    weight = weight.to(spk_rec.device)
-    loss = (weight * spk_rec).sum() + (weight.flip(0) * mem_rec).sum()
-    gradients = torch.autograd.grad(loss, [images, *net.parameters()])
-    last = [layer.mem for layer in net if isinstance(layer, Leaky)]
-    return [x.detach().cpu() for x in (spk_rec, mem_rec, *last, *gradients)]
-
-
 @given(
-    test_schedules.networks(), st.integers(1, 6), st.sampled_from([1, 3, 33]), st.booleans()
+    random_networks(), st.integers(1, 6), st.sampled_from([1, 3, 33]), st.booleans()
 )
 def test_equal_to_the_cpu_in_both_schedules(
     net: nn.Module, steps: int, size: int, varying: bool
 ) -> None:
     shape = (steps, size, 1, 6, 6) if varying else (size, 1, 6, 6)
     images = torch.randn(shape, dtype=torch.float64)
-    expected = everything(net, steps, images, "step", varying)
+    options = {"time_varying": varying}
+    expected = everything(net, steps, images, schedule="step", **options)
     spikes = record_spikes(net, steps, images[0] if varying else images)
     net.cuda()
     for schedule in ("step", "layer"):
-        found = everything(net, steps, images.cuda(), schedule, varying)
-        assert torch.equal(found[0], expected[0])
+        found = everything(net, steps, images.cuda(), schedule=schedule, **options)
+        assert torch.equal(found[0].cpu(), expected[0])
         for a, b in zip(found, expected, strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-11)
+            torch.testing.assert_close(a.cpu(), b, rtol=1e-10, atol=1e-10)
     there = record_spikes(net, steps, (images[0] if varying else images).cuda())
     assert all(torch.equal(there[name].cpu(), rec) for name, rec in spikes.items())
 

@@ -29,18 +29,17 @@ from tutorial_lib.fast import triton_kernels
 
 target = GPUTarget("cuda", 90, 32)
 for kernel, mechanism, flag in itertools.product(
-    (triton_kernels._charge, triton_kernels._hand_back),
+    (triton_kernels._forward, triton_kernels._backward),
     triton_kernels.MECHANISMS.values(),
     (False, True),
 ):
-    constants = {"MECHANISM": mechanism, "DETACHED": flag, "ONE_DECAY": flag,
-                 "ONE_LEVEL": not flag, "BLOCK": triton_kernels.BLOCK}
+    constants = {"MECHANISM": mechanism, "DETACHED": flag, "ONE_BETA": flag,
+                 "ONE_THRESHOLD": not flag, "BLOCK": triton_kernels.BLOCK}
     constants = {name: constants[name] for name in kernel.arg_names if name in constants}
-    tensors = {"cur", "mem", "spk", "decay", "level", "grad", "slope"}
-    kinds = {name: "*fp32" if name in tensors else "i32" for name in kernel.arg_names}
+    kinds = {name: "*fp32" if "_ptr" in name else "i32" for name in kernel.arg_names}
     kinds |= dict.fromkeys(constants, "constexpr") | ({"end": "i64"} if "end" in kinds else {})
-    if flag and "spk" in kinds:
-        kinds |= {"cur": "*bf16", "spk": "*bf16"}
+    if flag and "spk_ptr" in kinds:
+        kinds |= {"cur_ptr": "*bf16", "spk_ptr": "*bf16"}
     source = ASTSource(fn=kernel, signature=kinds, constexprs=constants)
     code = triton.compile(source, target=target, options=triton_kernels.OPTIONS).asm["ptx"]
     assert "st.global" in code

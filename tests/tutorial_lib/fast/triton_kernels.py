@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tutorial_lib import networks, surrogate
+from tutorial_lib import Leaky, networks, surrogate
 from tutorial_lib.fast import lif, triton_kernels
 from tutorial_lib.simulation import forward_pass
 
@@ -26,7 +26,7 @@ def with_kernels(run: Any, wanted: bool) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         if not wanted:
             patch.setattr(lif, "_kernels", lambda mem: None)
-        for name in ("charge", "hand_back"):
+        for name in ("forward_steps", "backward_steps"):
             original = getattr(triton_kernels, name)
 
             def counting(*args: Any, original: Any = original, name: str = name) -> None:
@@ -98,21 +98,23 @@ def test_equal_to_the_loop(  # noqa: PLR0913
     sizes = {"one": (), "channel": channels, "all": shape[1:]}
     of_beta, of_threshold = per_neuron[0], per_neuron[0] if per_neuron[1] else "one"
     options = {"dtype": dtype, "device": DEVICE}
-    beta = torch.empty(sizes[of_beta], **options).uniform_(0, 1).requires_grad_()
-    threshold = torch.empty(sizes[of_threshold], **options).uniform_(0.2, 1).requires_grad_()
+    layer = Leaky(
+        torch.empty(sizes[of_beta], **options).uniform_(0, 1),
+        torch.empty(sizes[of_threshold], **options).uniform_(0.2, 1),
+        G, reset_mechanism=mechanism, detach_reset=detach, learn_beta=True, learn_threshold=True,
+    )  # fmt: skip
     shape = shape if constant else (steps, *shape)
     cur = laid_out(torch.randn(shape, device=DEVICE).to(cur_dtype), layout)
     cur.requires_grad_()
 
     def run() -> list[Tensor]:
-        spk, mem = lif.lif_sequence(
-            cur, steps, beta, threshold, G, mechanism, detach, constant=constant, keep_mem=keep_mem
-        )
+        given = cur if constant else [cur.flatten(0, 1)]
+        (spk,), mem, last = lif.lif_sequence(layer, given, [steps], keep_mem=keep_mem)
         weight = torch.linspace(-1, 1, spk.numel(), **options).view(spk.shape)
         loss = (weight * spk).sum()
-        if keep_mem:
-            loss = loss + (weight.flip(0) * mem).sum()
-        return [spk, mem, *torch.autograd.grad(loss, [cur, beta, threshold])]
+        for record in mem:
+            loss = loss + (weight.flip(0) * record).sum()
+        return [spk, *mem, last, *torch.autograd.grad(loss, [cur, *layer.parameters()])]
 
     assert_equal(run, 1e-12 if dtype == torch.float64 else 1e-5)
 
@@ -122,13 +124,12 @@ def test_equal_to_the_loop(  # noqa: PLR0913
 def test_without_a_gradient(mechanism: str, constant: bool) -> None:
     """The membrane of the last step alone is kept."""
     cur = torch.randn((3, 5) if constant else (4, 3, 5), device=DEVICE)
-    beta, threshold = torch.tensor(0.8, device=DEVICE), torch.tensor(0.5, device=DEVICE)
+    layer = Leaky(0.8, 0.5, G, reset_mechanism=mechanism).to(DEVICE)
 
     def run() -> tuple[Tensor, Tensor]:
-        return lif.lif_sequence(
-            cur, 4, beta, threshold, G, mechanism, True,
-            constant=constant, keep_mem=False,
-        )  # fmt: skip
+        given = cur if constant else [cur.flatten(0, 1)]
+        (spk,), _, last = lif.lif_sequence(layer, given, [4], keep_mem=False)
+        return spk, last
 
     assert_equal(run, 1e-6)
     assert with_kernels(run, True)[1].shape == (3, 5)

@@ -1,0 +1,210 @@
+"""What a run over time is given, and what it leaves: checks of both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from . import _checks
+from .neurons import Leaky
+
+__all__ = [
+    "called_once", "chain", "check_data", "check_membranes", "check_run", "explained", "no_pair",
+]  # fmt: skip
+
+MOST_STEPS = 10**6
+_CONVOLUTIONS = {nn.Conv1d: "L", nn.Conv2d: "H, W", nn.Conv3d: "D, H, W"}
+_PASSED = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+
+
+def check_run(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) -> None:
+    """Raise for whatever is wrong before the first step.
+
+    Raises:
+        TypeError, ValueError: see :func:`tutorial_lib.simulation.forward_pass`.
+    """
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"net must be an nn.Module, got {type(net).__name__}.")
+    _checks.at_least_one("num_steps", num_steps)
+    if num_steps > MOST_STEPS:
+        raise ValueError(
+            f"num_steps must be at most {MOST_STEPS:,}, as every step is recorded, got "
+            f"{num_steps:,}. For a longer run, call the network in a loop of your own."
+        )
+    check_data(data)
+    if data.ndim < 2 or data.numel() == 0:
+        raise ValueError(
+            f"data must be a batch [B, ...] that is not empty, got the shape {list(data.shape)}. "
+            "A single sample becomes a batch with data.unsqueeze(0)."
+        )
+    if time_varying and (data.ndim < 3 or len(data) != num_steps):
+        raise ValueError(
+            f"Time-varying data must have the shape [T, B, ...] with T = num_steps = {num_steps}, "
+            f"got {list(data.shape)}. Constant images [B, ...] go without time_varying=True."
+        )
+    layers = chain(net)
+    if layers is None:
+        return
+    names = {module: name for name, module in net.named_modules()}
+    for number, layer in enumerate(layers):
+        if type(layer) is Leaky and not layer.init_hidden:
+            raise TypeError(
+                f"Layer {names[layer]!r} is called without a membrane, as all layers of an "
+                "nn.Sequential are. Build it with init_hidden=True: it then keeps its own."
+            )
+        if type(layer) is Leaky and layer.output and number < len(layers) - 1:
+            raise TypeError(
+                f"Layer {names[layer]!r} has output=True, so it passes a pair (spk, mem) on to the "
+                "next layer. Build it without: only the last layer of a network takes output=True."
+            )
+    if reason := _misfit(net, num_steps, data, time_varying):
+        raise ValueError(reason)
+
+
+def chain(net: nn.Module) -> list[nn.Module] | None:
+    """The layers of a plain ``nn.Sequential`` in order, nested ones included; None for others."""
+    if type(net) is not nn.Sequential:
+        return None
+    layers: list[nn.Module] = []
+    for child in net:
+        inner = chain(child)
+        layers += [child] if inner is None else inner
+    return layers
+
+
+def check_data(data: Tensor) -> None:
+    """Raise TypeError or ValueError if this is no tensor of finite floating-point numbers."""
+    if not isinstance(data, Tensor) or not data.is_floating_point():
+        kind = data.dtype if isinstance(data, Tensor) else type(data).__name__
+        raise TypeError(
+            f"data must be a floating-point tensor [B, ...], got {kind}. "
+            "Images of bytes become one with images.float() / 255."
+        )
+    if data.is_meta:
+        raise ValueError('data is on the device "meta", which holds shapes and no values.')
+    if not _recording(data) and not bool(torch.isfinite(data).all()):
+        raise ValueError(
+            "data contains NaN or infinity: clean it first, for instance with torch.nan_to_num."
+        )
+
+
+@contextmanager
+def explained(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) -> Iterator[None]:
+    """Add to an error of torch's what may be wrong with ``data``, if that is known."""
+    try:
+        yield
+    except RuntimeError as error:
+        if reason := _misfit(net, num_steps, data, time_varying):
+            raise ValueError(f"The network cannot run on this data: {error}. {reason}") from error
+        raise
+
+
+def _misfit(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) -> str | None:
+    """Why the first layer of ``net`` with weights cannot take ``data``; None if nothing is known.
+
+    The first is the first registered, which in an ``nn.Sequential`` is the first called.
+    """
+    if any(module._forward_pre_hooks for module in net.modules()):
+        return None  # they may change the data
+    step = data[0] if time_varying else data
+    for name, layer in net.named_modules():
+        if isinstance(layer, nn.Flatten) and step.ndim > 1:
+            step = step.flatten(layer.start_dim, layer.end_dim)
+        elif not isinstance(layer, _PASSED) and not any(layer.children()):
+            said = f"The first layer {name!r}, {layer}, takes "
+            return _misfit_of_layer(said, layer, step, None if time_varying else num_steps)
+    return None
+
+
+def _misfit_of_layer(
+    said: str, layer: nn.Module, step: Tensor, num_steps: int | None
+) -> str | None:
+    shape = list(step.shape)
+    weight = getattr(layer, "weight", None)
+    axes = _CONVOLUTIONS.get(type(layer))
+    if not isinstance(weight, Tensor) or not (axes or type(layer) is nn.Linear):
+        return None
+    if weight.device != step.device:
+        return f"{said}data on {weight.device}, got {step.device}. Move net and data with .to(...)."
+    dtypes = {weight.dtype, step.dtype}
+    cast = torch.is_autocast_enabled(step.device.type) and torch.float64 not in dtypes
+    if len(dtypes) > 1 and not cast:
+        return f"{said}{weight.dtype}, got {step.dtype}. Convert with data.to({weight.dtype})."
+    inputs = layer.in_channels if axes else layer.in_features
+    rank = 2 + len(axes.split(", ")) if axes else 2
+
+    def fits(shape: list[int]) -> bool:
+        return len(shape) == rank and shape[1] == inputs if axes else shape[-1] == inputs
+
+    # Frames [T, B, features] would pass as [B, positions, features]: the number of steps tells.
+    timed = num_steps is not None and len(shape) > rank and fits(shape[1:])
+    if fits(shape) and not (timed and shape[0] == num_steps):
+        return None
+    said = f"{said}[B, {inputs}{f', {axes}' * bool(axes)}], got {shape}. "
+    if timed:
+        said += "Is the first axis time, [T, B, ...]? Then pass time_varying=True."
+        return said if axes else f"{said} If not, make each position a sample: data.flatten(0, 1)."
+    if axes and len(shape) == rank - 1:
+        return said + (
+            "A single sample becomes a batch with data.unsqueeze(0)."
+            if shape[0] == inputs and inputs > 1
+            else "data.unsqueeze(1) adds the axis of the channels, unsqueeze(0) that of the batch."
+        )
+    if axes and len(shape) == 2:
+        return said + f"Flat images become maps with data.reshape(len(data), {inputs}, ...)."
+    if not axes and math.prod(shape[1:]) == inputs:
+        return said + "Put an nn.Flatten() in front of it, or pass data.flatten(1)."
+    return said + "Give the data this shape, or build the layer for the data."
+
+
+def called_once(name: str, calls: int = 2) -> ValueError:
+    """The error for a layer with one membrane that stands in several places, or in none."""
+    return ValueError(
+        f"Layer {name!r} is called {calls} times in a step, but a layer of neurons has one "
+        "membrane, so it is called once per step. Give each place in the network a Leaky of its "
+        "own, and remove those that are not used."
+    )
+
+
+def no_pair(got: str) -> TypeError:
+    """The error for a step that does not return ``(spk, mem)``."""
+    return TypeError(
+        f"A step of the network must return (spk, mem), got {got}. "
+        "Build its last layer as Leaky(..., init_hidden=True, output=True)."
+    )
+
+
+@torch.no_grad()
+def check_membranes(net: nn.Module, mem_rec: Tensor) -> None:
+    """Raise if a membrane is NaN or infinite after a run, which its spikes do not tell.
+
+    Such a membrane stays so, whatever comes, so the last step tells of all.
+
+    Raises:
+        ValueError: with the layer, the parameter that is to blame if one is, and what to try.
+    """
+    layers = [(n, m) for n, m in net.named_modules() if isinstance(m, Leaky) and m.init_hidden]
+    last = [("of the output", mem_rec[-1])]
+    last = [(f"of layer {name!r}", layer.mem) for name, layer in layers] + last
+    if _recording(mem_rec) or all(bool(torch.isfinite(mem.sum())) for _, mem in last):
+        return
+    for where, mem in last:
+        if not bool(torch.isfinite(mem).all()):
+            bad = [n for n, p in net.named_parameters() if not bool(torch.isfinite(p).all())]
+            cause = (
+                f"The parameter {bad[0]!r} is not finite: an update went wrong. Go back to weights "
+                "from before it, and try a smaller learning rate or a surrogate that is less steep."
+                if bad
+                else "Are weights or data so large that currents overflow? Scale them down."
+            )
+            raise ValueError(f"The membranes {where} contain NaN or infinity. {cause}")
+
+
+def _recording(x: Tensor) -> bool:
+    """Whether a program or a CUDA graph is recorded: nothing is computed that could be looked at."""
+    capturing = x.is_cuda and torch.cuda.is_current_stream_capturing()
+    return capturing or torch.compiler.is_compiling()

@@ -1,0 +1,311 @@
+"""A network as a list of operations, each of which may run for all steps at once.
+
+A plain ``nn.Sequential`` is such a list. A ``forward()`` of the reader's own is traced
+(:mod:`torch.fx`): called once, with a stand-in for its data. Of each operation it has to be known
+that it is stateless and treats every sample and step alike.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from .._runs import called_once, chain, no_pair
+from ..neurons import Leaky
+from ..surrogate import Surrogate
+from .pooling import max_pool2d
+
+__all__ = ["NotLayerwise", "hooked", "operations"]
+
+_STATELESS = (
+    nn.Identity, nn.Linear, nn.Bilinear, nn.Conv1d, nn.Conv2d, nn.Conv3d,
+    nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
+    nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
+    nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d,
+    nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Softplus,
+    nn.LayerNorm, nn.GroupNorm, nn.ZeroPad2d, nn.Upsample, nn.PixelShuffle,
+)  # fmt: skip
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+_EVALUATING = (*_DROPOUTS, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_KNOWN = {*_STATELESS, *_EVALUATING, nn.Flatten}
+_FUNCTIONS = {
+    F.conv1d, F.conv2d, F.max_pool1d, F.max_pool2d, F.avg_pool1d, F.avg_pool2d,
+    F.adaptive_avg_pool2d, F.relu, torch.relu, torch.sigmoid, torch.tanh, operator.neg,
+}  # fmt: skip
+_METHODS = {"relu", "sigmoid", "tanh", "contiguous"}
+_ELEMENTWISE = {
+    operator.add, operator.sub, operator.mul, operator.truediv,
+    torch.add, torch.sub, torch.mul, "add", "sub", "mul",
+}  # fmt: skip
+_FLATTEN = {torch.flatten, "flatten"}
+# What may return its input itself, or a view of it.
+_ALIASES = {nn.Identity, nn.Flatten, *_DROPOUTS, *_FLATTEN, "contiguous"}
+_SHAPE = {getattr, "size", "dim", "numel", len}
+
+
+class NotLayerwise(ValueError):
+    """Why a network cannot be run layer by layer, though step by step it can."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"This network cannot be run layer by layer: {reason}. Use schedule='step'."
+        )
+
+
+def operations(net: nn.Module, trace: bool) -> fx.Graph:
+    """Return what one call of ``net`` does, as operations in their order.
+
+    ``node.meta`` of each says which "module" it calls, if any, and what computes it ("run"). What
+    the last one, of the kind "output", takes is the output layer.
+
+    Args:
+        net: the network, its call one time step.
+        trace: whether to trace a network that is no plain ``nn.Sequential`` of known layers.
+
+    Raises:
+        NotLayerwise: with the reason.
+        ValueError, TypeError: for what is wrong in every schedule.
+    """
+    if isinstance(net, nn.parallel.DistributedDataParallel):
+        raise NotLayerwise(
+            "it is wrapped in DistributedDataParallel, whose call is one step. Wrap the whole run "
+            "instead, DistributedDataParallel(Simulation(net, num_steps)), or step the network"
+        )
+    if (name := hooked(net)) is not None:
+        raise NotLayerwise(f"module {name!r} has hooks, which expect one call per step")
+    for name, module in net.named_modules():
+        if "forward" in vars(module):
+            raise NotLayerwise(f"the forward() of module {name!r} was replaced")
+    graph = _chain(net)
+    if graph is None and not trace:
+        raise NotLayerwise("it is no nn.Sequential of layers that are known to be stateless")
+    graph = graph or _traced(net)
+    modules, seen = dict(net.named_modules()), set()
+    for node in graph.nodes:
+        module = node.meta["module"] = modules[node.target] if node.op == "call_module" else None
+        if isinstance(module, Leaky) and module.init_hidden:
+            if module in seen:
+                raise called_once(node.target)
+            seen.add(module)
+    output = _output_layer(graph)
+    for node in graph.nodes:
+        if reason := _obstacle(node, output):
+            raise NotLayerwise(reason)
+        node.meta["run"] = _runner(node)
+    return graph
+
+
+def hooked(net: nn.Module) -> str | None:
+    """The name of a module of ``net`` that has hooks, None if none has."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    for name, module in net.named_modules():
+        if any(getattr(module, kind) for kind in hooks):
+            return name
+    return None
+
+
+def _chain(net: nn.Module) -> fx.Graph | None:
+    """The operations of a plain ``nn.Sequential`` of known layers; None for other networks."""
+    layers = chain(net)
+    if layers is None or not all(type(x) in _KNOWN or isinstance(x, Leaky) for x in layers):
+        return None
+    names = {module: name for name, module in net.named_modules()}
+    graph = fx.Graph()
+    value = graph.placeholder("data")
+    for layer in layers:
+        value = graph.call_module(names[layer], (value,))
+    graph.output(value)
+    return graph
+
+
+class _Tracer(fx.Tracer):
+    proxy_buffer_attributes = True
+
+    def create_arg(self, a: Any) -> Any:
+        if isinstance(a, Tensor):  # fx would make it an attribute of the network
+            names = [n for m in self.root.modules() for n, x in vars(m).items() if x is a]
+            used = ", ".join([*map(repr, names[:1]), "a tensor that no layer returned"])
+            raise NotLayerwise(f"it keeps a state of its own: its forward() uses {used}")
+        return super().create_arg(a)
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, Leaky) or super().is_leaf_module(m, module_qualified_name)
+
+
+def _traced(net: nn.Module) -> fx.Graph:
+    before = torch.get_rng_state()
+    try:
+        with _left_as_it_was(net):
+            graph = _Tracer().trace(net)
+    except NotLayerwise:
+        raise
+    except Exception as error:  # whatever the reader's forward() raises on a traced value
+        raise NotLayerwise(f"its forward() cannot be traced ({error})") from error
+    finally:
+        drawn = not torch.equal(before, torch.get_rng_state())
+        torch.set_rng_state(before)
+    if drawn:
+        raise NotLayerwise("its forward() draws random numbers")
+    if sum(node.op == "placeholder" for node in graph.nodes) > 1:
+        raise NotLayerwise("its forward() takes more than the data of a step")
+    return graph
+
+
+@contextmanager
+def _left_as_it_was(net: nn.Module) -> Iterator[None]:
+    """Undo what a traced ``forward()`` sets or appends, and refuse it."""
+    holders: list[tuple[str, Any]] = []
+    for module in net.modules():
+        holders.append(("", vars(module)))
+        holders += [(n, x) for n, x in vars(module).items() if isinstance(x, (dict, list, deque))]
+    copies = [copy.copy(holder) for _, holder in holders]
+    changed = []
+    try:
+        yield
+    finally:
+        for (name, holder), before in zip(holders, copies, strict=True):
+            now, then = _identities(holder), _identities(before)
+            if now != then:
+                key = next(iter(now.items() ^ then.items()))[0]
+                changed.append(key if name.startswith("_") or not name else name)
+                holder.clear()
+                (holder.update if isinstance(holder, dict) else holder.extend)(before)
+    if changed:
+        raise NotLayerwise(f"it keeps a state of its own: its forward() changes {changed[0]!r}")
+
+
+def _identities(holder: dict | list | deque) -> dict[Any, int]:
+    items = holder.items() if isinstance(holder, dict) else enumerate(holder)
+    return {key: id(value) for key, value in items}
+
+
+def _output_layer(graph: fx.Graph) -> fx.Node:
+    """The layer of neurons whose ``(spk, mem)`` the network returns."""
+    end = next(node for node in graph.nodes if node.op == "output")
+    (result,) = end.args
+    if isinstance(result, tuple) and len(result) == 2:
+        pairs = [(r.args if _is_item(r) else (None, None)) for r in result]
+        if [index for _, index in pairs] == [0, 1] and pairs[0][0] is pairs[1][0]:
+            result = pairs[0][0]
+    layer = result.meta.get("module") if isinstance(result, fx.Node) else None
+    if type(layer) in _KNOWN or isinstance(layer, Leaky) and layer.init_hidden and not layer.output:
+        raise no_pair(f"a tensor from layer {result.target!r} ({type(layer).__name__})")
+    if not (isinstance(layer, Leaky) and layer.output):
+        raise NotLayerwise("it does not return the (spk, mem) of a layer of neurons")
+    end.args = (result,)
+    return result
+
+
+def _is_item(value: Any) -> bool:
+    """Whether this takes one part out of a tuple."""
+    return isinstance(value, fx.Node) and value.target is operator.getitem
+
+
+def _runner(node: fx.Node) -> Callable[..., Any]:
+    """What computes this operation from its arguments."""
+    module = node.meta["module"]
+    if _is_in_place(node):  # nobody else sees its input: see _in_place_obstacle
+        return lambda x, *_, **__: torch.relu(x)
+    if type(module) is nn.MaxPool2d and not node.kwargs:
+        return lambda x: max_pool2d(x, module)
+    if module is not None:
+        return module
+    run = getattr(Tensor, node.target) if node.op == "call_method" else node.target
+
+    def elementwise(*args: Any, **kwargs: Any) -> Tensor:
+        # Broadcasting may reach the axis of the samples, which holds all steps here.
+        if len({x.ndim for x in args if isinstance(x, Tensor)}) > 1:
+            raise NotLayerwise(f"{node.name!r} combines tensors of different rank")
+        return run(*args, **kwargs)
+
+    return elementwise if node.target in _ELEMENTWISE else run
+
+
+def _is_in_place(node: fx.Node) -> bool:
+    """Whether this operation writes its result over its input."""
+    if node.op == "call_module":
+        return getattr(node.meta["module"], "inplace", False)
+    given = node.kwargs.get("inplace", node.args[1] if len(node.args) > 1 else False)
+    return node.target is F.relu and bool(given)
+
+
+def _obstacle(node: fx.Node, output: fx.Node) -> str | None:
+    """Why this operation cannot be run for all steps at once; None if it can."""
+    module, target = node.meta["module"], node.target
+    if node.op in ("placeholder", "output"):
+        return None
+    if isinstance(module, Leaky):
+        return _neurons_obstacle(node, module, output)
+    if _is_in_place(node) and (reason := _in_place_obstacle(node)):
+        return reason
+    if module is not None:
+        return _module_obstacle(target, module)
+    if node.op == "get_attr":
+        return f"its forward() uses the tensor {target!r} itself"
+    if _is_item(node) and getattr(node.args[0].meta["module"], "output", False):
+        inner = node.args[0] is not output
+        return "a layer's membrane feeds another layer" if inner else _output_obstacle(node)
+    if target in _FLATTEN:
+        return _flatten_obstacle(node)
+    if target in _FUNCTIONS | _METHODS | _ELEMENTWISE:
+        return None
+    name = getattr(target, "__name__", target)
+    if target in _SHAPE:
+        asked = repr(node.args[1]) if target is getattr else f"{name}()"
+        return f"its forward() asks for {asked} of a tensor, which holds many steps here"
+    return f"the operation {name!r} may mix samples or steps"
+
+
+def _module_obstacle(name: str, module: nn.Module) -> str | None:
+    kind = type(module)
+    if kind in _STATELESS or kind in _EVALUATING and not module.training:
+        return None
+    if kind is nn.Flatten:
+        return None if module.start_dim >= 1 else f"{name!r} flattens the batch axis"
+    if kind in _EVALUATING:
+        does = "draws anew at each step" if kind in _DROPOUTS else "mixes samples"
+        return f"{kind.__name__} {name!r} in training mode {does}"
+    return f"{kind.__name__} {name!r} is not known to be stateless"
+
+
+def _in_place_obstacle(node: fx.Node) -> str | None:
+    (source,), kind = node.all_input_nodes, type(node.meta["module"] or nn.ReLU())
+    alias = source.target in _ALIASES or type(source.meta["module"]) in _ALIASES
+    if kind is nn.ReLU and source.op != "placeholder" and len(source.users) == 1 and not alias:
+        return None
+    return f"{kind.__name__} {node.name!r} changes its input in place"
+
+
+def _flatten_obstacle(node: fx.Node) -> str | None:
+    start = node.kwargs.get("start_dim", node.args[1] if len(node.args) > 1 else 0)
+    if isinstance(start, int) and start < 0:
+        return f"flatten({start}) counts from the last axis, and may reach the batch axis"
+    return None if isinstance(start, int) and start >= 1 else "flatten() includes the batch axis"
+
+
+def _neurons_obstacle(node: fx.Node, layer: Leaky, output: fx.Node) -> str | None:
+    name = f"the layer {node.target!r}"
+    if type(layer) is not Leaky:
+        return f"{name} is a {type(layer).__name__}, a Leaky with changes of its own"
+    if not layer.init_hidden or len(node.args) != 1 or node.kwargs:
+        return f"{name} has an explicit state, or is called with a keyword"
+    if layer.output and node is not output:
+        return f"{name} returns its membrane, but is not the last"
+    if not isinstance(layer.spike_grad, Surrogate):
+        return f"{name} has a spike function that is no Surrogate"
+    if layer.beta.dtype != layer.threshold.dtype:
+        return f"{name} has beta and threshold of different precision"
+    return _output_obstacle(node) if node is output else None
+
+
+def _output_obstacle(node: fx.Node) -> str | None:
+    used = any(user.op != "output" and not _is_item(user) for user in node.users)
+    return "its last layer of neurons feeds another layer" if used else None
