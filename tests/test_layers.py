@@ -18,6 +18,7 @@ FLOORS = (
     {"surrogate", "encoding", "functional", "data", "plotting", "utils"},
     {"lif"},
     {"neurons"},
+    {"_runs"},
     {"networks", "fast"},
     {"simulation"},
     {"training"},

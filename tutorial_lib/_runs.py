@@ -205,6 +205,6 @@ def check_membranes(net: nn.Module, mem_rec: Tensor) -> None:
 
 
 def _recording(x: Tensor) -> bool:
-    """Whether a program or a CUDA graph is recorded: nothing is computed that could be looked at."""
+    """Whether a program or a CUDA graph is recorded: there are no values to look at yet."""
     capturing = x.is_cuda and torch.cuda.is_current_stream_capturing()
     return capturing or torch.compiler.is_compiling()

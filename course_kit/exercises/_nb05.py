@@ -124,8 +124,8 @@ READY = Exercise(
     mutants=tuple(
         Mutant(slip.replace(" ", "-"), belief, nets.unready(slip), words)
         for slip, belief, words in (
-            ("as given", "It runs, so it is ready.", "uses 'mem1', a tensor that no layer"),
-            ("state on self", "Only the view is in the way.", "uses 'mem1', a tensor that no layer"),
+            ("as given", "It runs, so it is ready.", "uses 'mem1', a tensor"),
+            ("state on self", "Only the view is in the way.", "uses 'mem1', a tensor"),
             ("view", "A shape is a number.", "flattens all but the first axis"),
             ("explicit", "A state may start at each call.", "Which argument of Leaky"),
             ("both return membranes", "output=True belongs to all.", "Which layer alone needs"),
