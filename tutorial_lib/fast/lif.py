@@ -1,6 +1,6 @@
 r"""All time steps of a layer of neurons in one autograd function.
 
-:func:`~tutorial_lib.neurons.membrane_update` is the update; here it runs over all steps, without a
+:func:`~tutorial_lib.lif.membrane_update` is the update; here it runs over all steps, without a
 graph.
 The backward pass is the recursion that backpropagation through time takes, written out. What is
 kept between the two is the membrane alone.
@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..neurons import Leaky, ResetMechanism, align, membrane_dtype, membrane_update
+from ..lif import ResetMechanism, membrane_dtype, membrane_update
+from ..neurons import Leaky, align
 
 __all__ = ["block_sizes", "lif_sequence"]
 
