@@ -121,7 +121,6 @@ REFUSED_BY_TRAIN: list[tuple[dict[str, object], type[Exception], str]] = [
     ({"eval_every": 0}, ValueError, r"eval_every must be .*got 0"),
     ({"progress": "no"}, TypeError, r"progress must be True or False, got 'no'"),
     ({"history": {}}, TypeError, r"history must be a History or None, got dict"),
-    ({"history": History(loss=[1.0])}, ValueError, r"loss must be a list of 0 entries"),
     ({"simulate": 3}, TypeError, r"simulate must be a function of the data, got 3"),
     ({"optimizer": 1}, TypeError, r"torch optimizer, got int"),
     ({"optimizer": adam(small_net())}, ValueError, r"none of this network's.*\.parameters\(\)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import io
 import struct
@@ -52,8 +53,7 @@ def save_checkpoint(
         FileExistsError: if the file exists and ``overwrite`` is False.
         OSError: if it cannot be written: ``path`` is a folder, its folder does not exist or is
             read-only, the disk is full. A file that was there is as before.
-        ValueError: if a weight is NaN or infinite, the optimizer is another network's, or the
-            history's lists differ in length.
+        ValueError: if a weight is NaN or infinite, or the optimizer is another network's.
         TypeError: for an argument of the wrong type.
     """
     device_of(net)
@@ -71,7 +71,6 @@ def save_checkpoint(
     if history is not None:
         if not isinstance(history, History):
             raise TypeError(f"history must be a History or None, got {type(history).__name__}.")
-        history.check()
         content["history"] = history.state_dict()
     if settings is not None:
         content["settings"] = dict(settings)
@@ -106,12 +105,12 @@ def load_checkpoint(
     """
     device_of(net)
     content = read(path)
-    history = History.from_state_dict(content["history"]) if "history" in content else None
+    history = _restored(path, content["history"]) if "history" in content else None
     _check_settings(path, net, content["net"])
     if optimizer is not None:
         check_optimizer(net, optimizer)
         _check_kind(path, _described(net, optimizer), content.get("optimizer"))
-    before = {name: _copied(value) for name, value in net.state_dict().items()}
+    before = copy.deepcopy(net.state_dict())
     optimizer_before = None if optimizer is None else optimizer.state_dict()
     try:
         net.load_state_dict(content["net"])
@@ -157,6 +156,13 @@ def read(path: str | Path) -> dict[str, Any]:
             "Nothing in it was run. Take an older copy, or save a new one."
         )
     return content
+
+
+def _restored(path: str | Path, lists: Any) -> History:
+    try:
+        return History(**lists)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} holds no history of this library: {error}") from error
 
 
 def _described(net: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -208,7 +214,3 @@ def _close(own: Tensor, saved: Tensor) -> bool:
 
 def _shown(value: Tensor) -> str:
     return f"{value.item():.4g}" if value.numel() == 1 else f"values up to {value.max():.4g}"
-
-
-def _copied(value: Any) -> Any:
-    return value.clone() if isinstance(value, Tensor) else value

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass
@@ -16,6 +15,9 @@ class History:
         accuracy: training accuracy of the same batch.
         eval_iterations: iterations at which the evaluation loader was run, 0 included.
         eval_loss, eval_accuracy, eval_decision_rate: what it gave.
+
+    Raises:
+        ValueError: if a list has not one entry for each of its iterations.
     """
 
     iterations: list[int] = field(default_factory=list)
@@ -26,30 +28,15 @@ class History:
     eval_accuracy: list[float] = field(default_factory=list)
     eval_decision_rate: list[float] = field(default_factory=list)
 
-    def state_dict(self) -> dict[str, list]:
-        """All lists as a plain dictionary, for a checkpoint or JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_state_dict(cls, state: Mapping[str, list]) -> History:
-        """The history that :meth:`state_dict` describes.
-
-        Raises:
-            ValueError: if a list is missing, unknown, or not as long as those beside it.
-        """
-        names = {field.name for field in fields(cls)}
-        if not isinstance(state, Mapping) or set(state) != names:
-            raise ValueError(f"A history holds lists named {sorted(names)}, got {state!r}.")
-        history = cls(**state)
-        history.check()
-        return history
-
-    def check(self) -> None:
-        """Raise ValueError unless there is one entry for each update and each evaluation."""
+    def __post_init__(self) -> None:
         for name, values in asdict(self).items():
             counted = self.eval_iterations if name.startswith("eval_") else self.iterations
             if not isinstance(values, list) or len(values) != len(counted):
                 raise ValueError(
-                    f"The history's {name} must be a list of {len(counted)} entries, one for each "
-                    f"of its iterations, got {values!r}."
+                    f"A history's {name} must be a list of {len(counted)} entries, one for each of "
+                    f"its iterations, got {values!r}."
                 )
+
+    def state_dict(self) -> dict[str, list]:
+        """All lists as a plain dictionary, for a checkpoint or JSON."""
+        return asdict(self)

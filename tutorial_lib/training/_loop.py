@@ -106,7 +106,6 @@ def train(
     if simulate is not None and not callable(simulate):
         raise TypeError(f"simulate must be a function of the data, got {simulate!r}.")
     history = History() if history is None else history
-    history.check()
     check_weights(net, "before the training")
     start = len(history.iterations)
     stop = start + num_iterations
