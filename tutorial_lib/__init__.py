@@ -1,16 +1,15 @@
-"""Helpers of a course on surrogate-gradient training of convolutional spiking networks.
+"""Surrogate-gradient training of convolutional spiking networks: the library of the course.
 
 A reader of snnTorch's tutorial 6 changes only the imports::
 
     import tutorial_lib as snn
     from tutorial_lib import surrogate, functional as SF, utils, plotting as splt
 
-The rooms: :mod:`~tutorial_lib.surrogate`, :mod:`~tutorial_lib.neurons`,
-:mod:`~tutorial_lib.functional`, :mod:`~tutorial_lib.utils`, :mod:`~tutorial_lib.data`,
-:mod:`~tutorial_lib.encoding`, :mod:`~tutorial_lib.networks`, :mod:`~tutorial_lib.simulation`,
-:mod:`~tutorial_lib.training`, :mod:`~tutorial_lib.plotting`, :mod:`~course_kit.explorers`.
-Import those with heavy companions (``data``, ``plotting``, ``explorers``) when you need them;
-``import tutorial_lib`` loads nothing but torch.
+Its modules, in the order in which they build on each other: :mod:`~tutorial_lib.surrogate`,
+:mod:`~tutorial_lib.encoding`, :mod:`~tutorial_lib.functional`, :mod:`~tutorial_lib.data`,
+:mod:`~tutorial_lib.plotting`, :mod:`~tutorial_lib.utils`, :mod:`~tutorial_lib.neurons`,
+:mod:`~tutorial_lib.networks`, :mod:`~tutorial_lib.simulation`, :mod:`~tutorial_lib.training`.
+``import tutorial_lib`` loads nothing but torch; ``data`` and ``plotting`` load more, when imported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mend what the theme and Sphinx write so that a screen reader gets lost in it.
+"""Repair what the theme and Sphinx write so that a screen reader gets lost in it.
 
 Done in the finished pages, since some of it is written by the theme's templates:
 
@@ -22,8 +22,8 @@ BIBLIOGRAPHY = re.compile(r'<div role="list" class="citation-list">')
 SOURCES = "<h1>All modules for which code is available</h1>"
 
 
-def mend(page: str) -> str:
-    """Return the text of a page, mended; a page that is in order stays as it is."""
+def repaired(page: str) -> str:
+    """Return the text of a page, repaired; a page that is in order stays as it is."""
     page = ARROW.sub(r'\1 aria-label="Pages of: \2"', page)
     page = SIGNATURE.sub(
         lambda found: (
@@ -39,17 +39,17 @@ def mend(page: str) -> str:
     return BIBLIOGRAPHY.sub('<div class="citation-list">', page)
 
 
-def mend_all(app: Sphinx, exception: Exception | None) -> None:
-    """Mend each page of the finished book."""
+def repair_all(app: Sphinx, exception: Exception | None) -> None:
+    """Repair each page of the finished book."""
     if exception is not None or app.builder.format != "html":
         return
     for path in Path(app.outdir).rglob("*.html"):
         before = path.read_text(encoding="utf-8")
-        if (after := mend(before)) != before:
+        if (after := repaired(before)) != before:
             path.write_text(after, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Tell Sphinx to mend the pages in the end."""
-    app.connect("build-finished", mend_all)
+    """Tell Sphinx to repair the pages in the end."""
+    app.connect("build-finished", repair_all)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

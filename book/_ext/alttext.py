@@ -29,7 +29,7 @@ class _Graphics(HTMLParser):
         self.problems: list[str] = []
         self.figures: list[list[Any]] = []  # the open <figure>s: has a name, holds a graphic
         self.hidden: list[tuple[str, bool]] = []  # the open tags: is what they hold decoration
-        self.svg = 0  # depth inside an <svg>, whose parts need no description of their own
+        self.svg = 0  # depth inside an <svg>, whose parts need no description
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Check a tag as it opens."""

@@ -9,7 +9,7 @@ Both show the same drawing of the same result, and both say in words what it sho
 reader as the picture's description, to you as ``repr(explorer)``. What is drawn can be had as
 numbers as well: ``explorers.neuron().compute(...)``, with one keyword for each control.
 
-For one of your own, give an :class:`Explorer` its controls and three functions: what to compute,
+To make one, give an :class:`Explorer` its controls and three functions: what to compute,
 how to draw that, and how to say it. Draw on axes of fixed places and limits, so that only the data
 moves.
 """

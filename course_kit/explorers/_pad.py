@@ -1,4 +1,4 @@
-"""The canvas itself, a widget with a view of its own. Imported only when a canvas is shown."""
+"""The canvas: a widget with its JavaScript view. Imported only when a canvas is shown."""
 
 from __future__ import annotations
 

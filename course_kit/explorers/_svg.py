@@ -88,7 +88,7 @@ def _shorten(svg: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {box[1]} {box[2]}" '
         f'style="stroke-linejoin:round;stroke-linecap:butt;font-family:{_FONTS}">'
     )
-    # The clip paths stand last, in a group of their own: a state may need fewer of them.
+    # The clip paths stand last, in a separate group: a state may need fewer of them.
     svg = re.sub(r"(<defs>(?:(?!<defs>).)*</defs>)</svg>$", r'<g id="clips">\1</g></svg>', svg)
     return head + svg[svg.index(">") + 1 :]
 

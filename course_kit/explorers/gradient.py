@@ -1,7 +1,7 @@
 r"""Explorer of the surrogate gradient: a loss that is a staircase, and slopes drawn on it.
 
 The network is a chain of ``depth`` neurons, one per layer. A constant current :math:`w` drives the
-first; each spike of a neuron sends the current ``LINK`` into the next. The last one shall fire in
+first; each spike of a neuron sends the current ``LINK`` into the next. The last one should fire in
 ``RATE`` of the steps. All weights but :math:`w` are fixed, so the loss is a function of one number.
 """
 

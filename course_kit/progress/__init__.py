@@ -5,7 +5,7 @@
     python -m course_kit.progress notebooks/
 
 Works on notebooks from JupyterLab and from Colab. They need not have been run, and are not changed.
-Their code runs in a process of its own with a time limit. A file that cannot be read is reported.
+Their code runs in a separate process with a time limit. A file that cannot be read is reported.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class DownloadError(DataError):
 
 
 class Place(NamedTuple):
-    """The folder that holds ``MNIST/raw`` (or shall hold it), and how to speak of it."""
+    """The folder that holds ``MNIST/raw`` (or will after a download), and how messages name it."""
 
     root: Path
     phrase: str

@@ -74,7 +74,7 @@ def load(
 
     Args:
         source: "auto", "mnist" or "digits".
-        root: folder that holds ``MNIST/raw/``, or shall hold it after a download.
+        root: folder that holds ``MNIST/raw/``, or will after a download.
         download: whether missing files may be downloaded.
         val_fraction: share of the training pool held out for validation, between 0 and 1. ``None``
             means 5,000 of MNIST's 60,000, or 200 of the 1,497 digits that are not for testing.

@@ -22,7 +22,7 @@ from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from .facts import Band, Bars, Cloud, Curve, Fact, Level, Panel, Picture, Position, Raster, Strokes
 
-FEW_BARS = 6  # so many bars above 0 are read out one by one
+FEW_BARS = 6  # this many bars above 0, or fewer, are read out one by one
 
 
 def panels(figure: Any) -> list[Panel]:
@@ -39,7 +39,7 @@ def _title(ax: Axes) -> str:
 
 
 def _grid_names(axes: list[Axes]) -> dict[Axes, str]:
-    """Return names for a grid whose columns have titles and whose rows have labels of their own."""
+    """Return names for a grid whose columns have titles and whose rows have labels."""
     places = {ax: ax.get_subplotspec() for ax in axes}
     if None in places.values():
         return {}
@@ -76,7 +76,7 @@ def _label(ax: Axes, which: str) -> str:
 
 
 def _named(axis: Axis) -> dict[float, str]:
-    """Return the ticks whose labels are words of their own: position and word."""
+    """Return the ticks whose labels are words: position and word."""
     formatter = axis.get_major_formatter()
     if not isinstance(formatter, (FixedFormatter, FuncFormatter, StrCategoryFormatter)):
         return {}
