@@ -1,7 +1,8 @@
 """Figures of spiking networks: functions of tensors or arrays, time axis first.
 
-Every function draws on the axes it is given, or on a new figure when it is given none. rcParams and pyplot's current axes stay as they are; the data can be read back from the
-artists. One style for all, safe for color-blind readers, stands in :mod:`.style`.
+Every function draws on the axes it is given, or on a new figure when it is given none. rcParams
+and pyplot's current axes stay as they are; the data can be read back from the artists. One style
+for all, safe for color-blind readers, stands in :mod:`.style`.
 
 The names and the order of arguments follow snnTorch's ``spikeplot``::
 
