@@ -469,7 +469,7 @@ splt.show("Membranes and spikes under three constant currents, over 100 steps.")
 # $$ n = \left\lfloor \frac{\ln\bigl(1 - (1-\beta)\,\theta / I\bigr)}{\ln\beta} \right\rfloor + 1 $$ (eq:00-period)
 #
 # Reset to zero starts the same climb again. So $n$ is also the **period**, from spike to spike, and the firing rate is
-# $1/n$ spikes per step. We check it on 60 neurons at once, each with another current.
+# $1/n$ spikes per step. We check it on 60 neurons at once, each with a different current.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -700,10 +700,10 @@ assert quiet[:10].sum() == 0 and quiet[11] > 0
 # %% [markdown]
 # ### The neuron to play with
 #
-# Three kinds of current with the same mean: constant; noisy, with a standard deviation of 0.15; and pulses of twice the
-# mean, five steps on and five off. Below the membrane stand a stroke for each spike, and a cross where the reset acts.
+# Kinds of current with the same mean: constant; with noise of standard deviation 0.05 or 0.15; and pulses of twice the
+# mean, on for 2 or 10 steps, then off for as long. Below the membrane stand a stroke for each spike, and a cross where the reset acts.
 #
-# > **Try it.** Keep the mean current at 0.08, below the rheobase for `beta` = 0.9. Which of the three currents make
+# > **Try it.** Keep the mean current at 0.08, below the rheobase for `beta` = 0.9. Which currents make
 # > the neuron fire? And with `beta` at 0.5? Then set the reset to "none": who stays above the threshold?
 
 # %%
@@ -712,28 +712,29 @@ explorers.neuron()
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Noise does (3 spikes), and the pulses once, by less than 0.001: they bring no more on average, but a good memory adds up
-# what comes close together. With `beta` at 0.5 nothing adds up to a spike.
+# The larger noise does (3 spikes), and the long pulses (3). They bring no more on average, but a good memory adds up what
+# comes close together. The smaller noise and the short pulses do not reach the threshold. With `beta` at 0.5 nothing does.
 #
 # Without a reset nobody stays above: the mean current is below the rheobase, so the membrane falls back. There are more
-# spikes, though, 13 under noise and 2 under pulses, since they cost nothing. From a mean of 0.12 on, the constant current
-# gives the unbroken row again.
+# spikes, though, 13 and 11, since they cost nothing. From a mean of 0.12 on, the constant current gives the unbroken row
+# again.
 #
 # </details>
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 neuron_at = explorers.neuron().compute
-fixed = {"level": 0.08, "threshold": 1.0}
-kinds = ("constant", "noisy", "pulses")
+kinds = explorers.neuron().controls[0].options
 settings = [{"beta": 0.9, "reset": "subtract"}, {"beta": 0.5, "reset": "subtract"}]
 settings += [{"beta": 0.9, "reset": "none"}]
+fixed = {"level": 0.08, "threshold": 1.0}
 fired = [[int(neuron_at(k, **fixed, **s).spk.sum()) for k in kinds] for s in settings]
-assert fired == [[0, 3, 1], [0, 0, 0], [0, 13, 2]]
-pulses = neuron_at(current="pulses", beta=0.9, reset="subtract", **fixed)
-assert 1 < pulses.mem.max() < 1.001 and pulses.current[:10].tolist() == [0.16] * 5 + [0] * 5
-shaky = neuron_at(current="noisy", beta=0.9, reset="none", **fixed)
-assert abs(shaky.current.std() - 0.15) < 1e-6 and shaky.spk[-1] == 0
+assert fired == [[0, 0, 3, 0, 3], [0, 0, 0, 0, 0], [0, 0, 13, 0, 11]]
+under = {k: neuron_at(k, **fixed, **settings[2]) for k in kinds}
+assert [round(under[k].current.std(), 6) for k in kinds[1:3]] == [0.05, 0.15]
+assert under[kinds[4]].current[:20].tolist() == [0.16] * 10 + [0] * 10
+assert under[kinds[3]].current[:4].tolist() == [0.16] * 2 + [0] * 2
+assert all(not view.spk[view.spk.argmax() :].all() for view in under.values())
 strong = neuron_at("constant", 0.12, 0.9, 1.0, "none")
 assert strong.spk[strong.spk.argmax() :].all()
 

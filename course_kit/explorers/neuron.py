@@ -21,10 +21,10 @@ from ._values import number, one_of
 __all__ = ["CURRENTS", "NUM_STEPS", "NeuronView", "compute", "describe", "draw", "neuron"]
 
 NUM_STEPS = 60
-PERIOD = 10  # of the pulses: half of it on
-NOISE = 0.15  # standard deviation of the noisy current
+NOISES = {"noise of 0.05": 0.05, "noise of 0.15": 0.15}  # standard deviations
+PULSES = {"pulses of 2 steps": 2, "pulses of 10 steps": 10}  # on, and off for as long
+CURRENTS = ("constant", *NOISES, *PULSES)
 SEED = 7
-CURRENTS = ("constant", "noisy", "pulses")
 LOW, HIGH = -0.9, 3.0  # of the membrane potentials in view
 
 
@@ -73,21 +73,21 @@ class NeuronView:
 def current_of(kind: str, level: float) -> Tensor:
     """A current of this kind and mean, shape ``[T]``, in double precision.
 
-    "constant" is the level at every step. "noisy" adds normal numbers from a fixed generator, of
-    mean 0 and standard deviation 0.15 over these steps. "pulses" is on for 5 steps at twice the
-    level, then off for 5.
+    "constant" is the level at every step. "noise of 0.15" adds normal numbers from a fixed
+    generator, of mean 0 and standard deviation 0.15 over these steps. "pulses of 10 steps" is on
+    for 10 steps at twice the level, then off for 10.
 
     Raises:
         ValueError: for another kind.
     """
     one_of("current", kind, CURRENTS)
     constant = torch.full((NUM_STEPS,), level, dtype=torch.float64)
-    if kind == "noisy":
+    if kind in NOISES:
         generator = torch.Generator().manual_seed(SEED)
         noise = torch.randn(NUM_STEPS, generator=generator, dtype=torch.float64)
-        return constant + NOISE * (noise - noise.mean()) / noise.std(unbiased=False)
-    if kind == "pulses":
-        on = torch.arange(NUM_STEPS) % PERIOD < PERIOD // 2
+        return constant + NOISES[kind] * (noise - noise.mean()) / noise.std(unbiased=False)
+    if kind in PULSES:
+        on = torch.arange(NUM_STEPS) // PULSES[kind] % 2 == 0
         return 2 * constant * on
     return constant
 
@@ -156,12 +156,12 @@ def when(view: NeuronView) -> str:
 
 def describe(view: NeuronView) -> str:
     """Say the current, the spikes, and the extremes of the membrane."""
-    course = {"constant": "a constant current", "noisy": "a noisy current"}
-    current = course.get(view.kind, "pulses of current")
+    steady = view.kind == "constant"
+    current = "a constant current" if steady else f"a current with {view.kind}"
     rise = "makes it fire again and again" if view.above else "never makes it fire"
     return (
         f"A neuron with beta {view.beta:g}, threshold {view.threshold:g} and reset "
-        f"{view.reset_mechanism!r} under {current} of mean {view.level:g}, from "
+        f"{view.reset_mechanism!r} under {current}, mean {view.level:g}, from "
         f"{view.current.min():.2f} to {view.current.max():.2f}. {when(view)}. The membrane "
         f"potential lies between {view.mem.min():.2f} and {view.mem.max():.2f}; at the end it is "
         f"{view.mem[-1]:.2f}. The rheobase is {view.rheobase:.3g}: with this mean, a constant "
@@ -231,7 +231,7 @@ def neuron() -> Explorer:
     """A leaky integrate-and-fire neuron to play with, for 60 steps from rest.
 
     What can be moved: the kind of current and its mean, beta, the threshold, the reset mechanism.
-    The three kinds of current have the same mean, so what differs is their course in time. The
+    All kinds of current have the same mean, so what differs is their course in time. The
     recorded membrane is the one before the reset, which acts a step after the spike.
 
     Returns:
@@ -242,7 +242,7 @@ def neuron() -> Explorer:
         title="Neuron explorer",
         controls=(
             Control("current", "Current", CURRENTS, "constant", kind="choice"),
-            Control("level", "Mean current", (0.05, 0.08, 0.12, 0.2, 0.3, 0.5), 0.12,
+            Control("level", "Mean current", (0.05, 0.08, 0.12, 0.3, 0.5), 0.12,
                     page=(0.08, 0.12, 0.3)),
             Control("beta", "Beta", (0.0, 0.5, 0.8, 0.9, 0.95, 1.0), 0.9,
                     page=(0.5, 0.9, 1.0)),

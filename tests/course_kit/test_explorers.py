@@ -90,7 +90,7 @@ EXPLORERS = {
     ),
     "neuron": small(
         explorers.neuron(),
-        current=("constant", "noisy"), level=(0.08, 0.12), reset=("subtract", "none"),
+        current=("constant", "noise of 0.15"), level=(0.08, 0.12), reset=("subtract", "none"),
     ),
 }  # fmt: skip
 

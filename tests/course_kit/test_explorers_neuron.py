@@ -14,8 +14,9 @@ from course_kit.explorers.neuron import (
     CURRENTS,
     HIGH,
     LOW,
-    NOISE,
+    NOISES,
     NUM_STEPS,
+    PULSES,
     NeuronView,
     compute,
     current_of,
@@ -68,22 +69,25 @@ def test_every_position_follows_the_written_rule(views: list[NeuronView]) -> Non
 
 
 @pytest.mark.parametrize("level", [0.05, 0.5])
-def test_the_three_currents_have_one_mean(level: float) -> None:
-    constant, noisy, pulses = (current_of(kind, level) for kind in CURRENTS)
-    assert set(constant.tolist()) == {level}
-    for record in (constant, noisy, pulses):
+def test_all_currents_have_one_mean(level: float) -> None:
+    for kind in CURRENTS:
+        record = current_of(kind, level)
         assert record.shape == (NUM_STEPS,) and record.mean().item() == pytest.approx(level)
-    assert noisy.std(unbiased=False).item() == pytest.approx(NOISE)
-    assert pulses[:10].tolist() == [2 * level] * 5 + [0] * 5
+        assert record.std(unbiased=False).item() == pytest.approx(
+            NOISES.get(kind, level if kind in PULSES else 0.0)
+        )
+    for kind, length in PULSES.items():
+        record = current_of(kind, level).tolist()
+        assert record[: 3 * length] == [2 * level] * length + [0] * length + [2 * level] * length
 
 
 def test_noise_is_its_own() -> None:
     before = torch.get_rng_state()
-    first = current_of("noisy", 0.1)
+    first = current_of("noise of 0.15", 0.1)
     torch.manual_seed(5)
-    assert torch.equal(first, current_of("noisy", 0.1))
+    assert torch.equal(first, current_of("noise of 0.15", 0.1))
     torch.set_rng_state(before)
-    current_of("noisy", 0.1)
+    current_of("noise of 0.15", 0.1)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -112,7 +116,7 @@ def test_the_spikes_in_words() -> None:
     assert said(level=0.05) == "No spike in 60 steps"
     assert said() == "3 spikes, first at step 17, then every 18 steps"
     assert said(reset="none") == "43 spikes, first at step 17, then at every step"
-    assert said(current="noisy").count("steps apart") == 1
+    assert said(current="noise of 0.15").count("steps apart") == 1
     one = compute(**START)
     spk = np.zeros(NUM_STEPS)
     spk[4] = 1
@@ -157,8 +161,8 @@ def test_every_description_has_the_numbers(views: list[NeuronView]) -> None:
     [
         {},
         {"level": 0.05},
-        {"current": "noisy", "beta": 0.5},
-        {"current": "pulses", "level": 0.5, "reset": "zero", "threshold": 0.5},
+        {"current": "noise of 0.15", "beta": 0.5},
+        {"current": "pulses of 10 steps", "level": 0.5, "reset": "zero", "threshold": 0.5},
         {"beta": 1.0, "reset": "none", "level": 0.5},
     ],
 )
