@@ -12,21 +12,30 @@ from torch import Tensor, nn
 from . import _checks
 from .neurons import Leaky
 
-__all__ = [
-    "called_once", "chain", "check_data", "check_membranes", "check_run", "explained", "no_pair",
-]  # fmt: skip
+__all__ = ["called_once", "check_data", "check_membranes", "checked", "no_pair"]
 
 MOST_STEPS = 10**6
 _CONVOLUTIONS = {nn.Conv1d: "L", nn.Conv2d: "H, W", nn.Conv3d: "D, H, W"}
 _PASSED = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
-def check_run(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) -> None:
-    """Raise for whatever is wrong before the first step.
+@contextmanager
+def checked(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) -> Iterator[None]:
+    """Raise for what is wrong before a run starts; add to torch's errors what is known of them.
 
     Raises:
         TypeError, ValueError: see :func:`tutorial_lib.simulation.forward_pass`.
     """
+    _check_run(net, num_steps, data, time_varying)
+    try:
+        yield
+    except RuntimeError as error:
+        if reason := _misfit(net, num_steps, data, time_varying):
+            raise ValueError(f"The network cannot run on this data: {error}. {reason}") from error
+        raise
+
+
+def _check_run(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) -> None:
     if not isinstance(net, nn.Module):
         raise TypeError(f"net must be an nn.Module, got {type(net).__name__}.")
     _checks.at_least_one("num_steps", num_steps)
@@ -46,34 +55,8 @@ def check_run(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) 
             f"Time-varying data must have the shape [T, B, ...] with T = num_steps = {num_steps}, "
             f"got {list(data.shape)}. Constant images [B, ...] go without time_varying=True."
         )
-    layers = chain(net)
-    if layers is None:
-        return
-    names = {module: name for name, module in net.named_modules()}
-    for number, layer in enumerate(layers):
-        if type(layer) is Leaky and not layer.init_hidden:
-            raise TypeError(
-                f"Layer {names[layer]!r} is called without a membrane, as all layers of an "
-                "nn.Sequential are. Build it with init_hidden=True: it then keeps its own."
-            )
-        if type(layer) is Leaky and layer.output and number < len(layers) - 1:
-            raise TypeError(
-                f"Layer {names[layer]!r} has output=True, so it passes a pair (spk, mem) on to the "
-                "next layer. Build it without: only the last layer of a network takes output=True."
-            )
-    if reason := _misfit(net, num_steps, data, time_varying):
+    if type(net) is nn.Sequential and (reason := _misfit(net, num_steps, data, time_varying)):
         raise ValueError(reason)
-
-
-def chain(net: nn.Module) -> list[nn.Module] | None:
-    """The layers of a plain ``nn.Sequential`` in order, nested ones included; None for others."""
-    if type(net) is not nn.Sequential:
-        return None
-    layers: list[nn.Module] = []
-    for child in net:
-        inner = chain(child)
-        layers += [child] if inner is None else inner
-    return layers
 
 
 def check_data(data: Tensor) -> None:
@@ -90,17 +73,6 @@ def check_data(data: Tensor) -> None:
         raise ValueError(
             "data contains NaN or infinity: clean it first, for instance with torch.nan_to_num."
         )
-
-
-@contextmanager
-def explained(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) -> Iterator[None]:
-    """Add to an error of torch's what may be wrong with ``data``, if that is known."""
-    try:
-        yield
-    except RuntimeError as error:
-        if reason := _misfit(net, num_steps, data, time_varying):
-            raise ValueError(f"The network cannot run on this data: {error}. {reason}") from error
-        raise
 
 
 def _misfit(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) -> str | None:

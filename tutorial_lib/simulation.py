@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from . import fast, utils
-from ._runs import called_once, check_membranes, check_run, explained, no_pair
+from ._runs import called_once, check_membranes, checked, no_pair
 from .fast import Schedule
 from .neurons import Leaky
 
@@ -59,11 +59,10 @@ def forward_pass(
             is called twice in a step, membranes become NaN or infinite, the schedule is unknown, or
             "layer" is impossible (with the reason).
     """
-    check_run(net, num_steps, data, time_varying)
-    fast.warn_of_slow_bf16(data)
-    plan = fast.plan(net, schedule, time_varying)  # None: step by step
-    utils.reset(net)
-    with explained(net, num_steps, data, time_varying):
+    with checked(net, num_steps, data, time_varying):
+        fast.warn_of_slow_bf16(data)
+        plan = fast.plan(net, schedule, time_varying)  # None: step by step
+        utils.reset(net)
         if plan is not None:
             spk_rec, mem_rec = plan.run(num_steps, data)  # [T, B, C] each
         else:
@@ -136,25 +135,28 @@ def record_spikes(
         TypeError, ValueError: as :func:`forward_pass`; ValueError if ``net`` has no Leaky layer, or
             does not call each of them once per step.
     """
-    check_run(net, num_steps, data, time_varying)
-    layers = {name: module for name, module in net.named_modules() if isinstance(module, Leaky)}
-    if not layers:
-        raise ValueError(
-            f"{type(net).__name__} has no Leaky layer to record. Did you pass the whole network?"
-        )
-    plan = fast.plan(net, schedule, time_varying)
-    try:
-        if plan is not None and plan.layers.keys() == layers.keys():
-            return plan.record(num_steps, data)
-        steps: dict[str, list[Tensor]] = {name: [] for name in layers}
-        with _after_each_call(layers, lambda name, spk: steps[name].append(spk)):
-            forward_pass(net, num_steps, data, schedule="step", time_varying=time_varying)
-    finally:
-        utils.reset(net)
-    for name, spikes in steps.items():
-        if len(spikes) != num_steps:
-            raise called_once(name, len(spikes) // num_steps)
-    return {name: torch.stack(spikes) for name, spikes in steps.items()}
+    with checked(net, num_steps, data, time_varying):
+        layers = {name: layer for name, layer in net.named_modules() if isinstance(layer, Leaky)}
+        if not layers:
+            raise ValueError(
+                f"{type(net).__name__} has no Leaky layer to record. Did you pass the whole "
+                "network?"
+            )
+        plan = fast.plan(net, schedule, time_varying)
+        spikes: dict[str, list[Tensor]] = {name: [] for name in layers}
+        try:
+            if plan is not None and plan.layers.keys() == layers.keys():
+                _, mem_rec = plan.run(num_steps, data, spikes)
+                check_membranes(net, mem_rec)
+                return {name: torch.cat(parts, dim=1) for name, parts in spikes.items()}
+            with _after_each_call(layers, lambda name, spk: spikes[name].append(spk)):
+                forward_pass(net, num_steps, data, schedule="step", time_varying=time_varying)
+        finally:
+            utils.reset(net)
+    for name, steps in spikes.items():
+        if len(steps) != num_steps:
+            raise called_once(name, len(steps) // num_steps)
+    return {name: torch.stack(steps) for name, steps in spikes.items()}
 
 
 def _first_step(net: nn.Module, data: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 
 from ..neurons import Leaky
 from .lif import block_sizes, lif_sequence
-from .operations import NotLayerwise, operations
+from .operations import NotLayerwise, check_sequential, operations
 
 __all__ = ["Plan", "Schedule", "plan"]
 
@@ -47,6 +47,7 @@ def plan(net: nn.Module, schedule: Schedule, time_varying: bool) -> Plan | None:
     """
     if schedule not in get_args(Schedule):
         raise ValueError(f"schedule must be one of {get_args(Schedule)}, got {schedule!r}.")
+    check_sequential(net)
     if schedule == "step":
         return None
     try:
@@ -108,26 +109,25 @@ class Plan:
         """The layers of neurons by name."""
         return {s.nodes[0].target: s.neurons for s in self.stages if s.neurons is not None}
 
-    def run(self, num_steps: int, data: Tensor) -> tuple[Tensor, Tensor]:
+    def run(
+        self, num_steps: int, data: Tensor, spikes: dict[str, list[Tensor]] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the output's spikes and membranes ``[T, B, C]``; each layer keeps its last one.
 
         Args:
             num_steps: T.
             data: ``[B, ...]``, or ``[T, B, ...]`` if it varies over time.
+            spikes: for each layer of neurons, by name, a list that its spikes ``[T, b, ...]`` are
+                appended to, of b samples at a time.
 
         Raises:
             NotLayerwise: if shapes show that samples would be mixed.
         """
-        runs = [self._run_part(num_steps, part) for part in self._parts(num_steps, data)]
-        for layer in self.layers.values():
-            layer.mem = _join([run.last[layer] for run in runs])
-        spk_rec, mem_rec = _join([run.spk for run in runs], 1), _join([run.mem for run in runs], 1)
-        return spk_rec, mem_rec
-
-    def record(self, num_steps: int, data: Tensor) -> dict[str, Tensor]:
-        """Return the spikes ``[T, B, ...]`` of every layer of neurons, by name."""
-        runs = [self._run_part(num_steps, part, True) for part in self._parts(num_steps, data)]
-        return {name: _join([run.spikes[name] for run in runs], 1) for name in self.layers}
+        parts = [self._run_part(num_steps, part, spikes) for part in self._parts(num_steps, data)]
+        spk_rec, mem_rec, last = zip(*parts, strict=True)
+        for layer in last[0]:
+            layer.mem = _join([states[layer] for states in last])
+        return _join(spk_rec, dim=1), _join(mem_rec, dim=1)
 
     def _parts(self, num_steps: int, data: Tensor) -> Sequence[Tensor]:
         """The batch in parts to run at once: on a CPU what its cache is best used by."""
@@ -138,8 +138,10 @@ class Plan:
         pixels = max(PIXELS, data.shape[batch + 1 :].numel())
         return data.split(max(LEAST_SAMPLES, frames * PIXELS // (pixels * num_steps)), dim=batch)
 
-    def _run_part(self, num_steps: int, data: Tensor, record: bool = False) -> _Run:
-        run = _Run()
+    def _run_part(
+        self, num_steps: int, data: Tensor, spikes: dict[str, list[Tensor]] | None
+    ) -> tuple[Tensor, Tensor, dict[Leaky, Tensor]]:
+        last: dict[Leaky, Tensor] = {}
         values: dict[fx.Node, Any] = {self.data: data}  # over time: a list of blocks [k * B, ...]
         sizes: list[int] = []  # k, the steps of each block
         if self.time_varying:
@@ -154,30 +156,19 @@ class Plan:
             else:
                 cur, keep_mem = values[node.args[0]], node is self.output
                 sizes = sizes or block_sizes(num_steps, cur, BLOCK)
-                spk, mem, run.last[stage.neurons] = lif_sequence(
+                spk, mem, last[stage.neurons] = lif_sequence(
                     stage.neurons, cur, sizes, keep_mem=keep_mem
                 )
                 if keep_mem:
-                    run.spk, run.mem = _join(spk), _join(mem)
+                    spk_rec, mem_rec = _join(spk), _join(mem)
                 else:
                     values[node] = [block.flatten(0, 1) for block in spk]
-                if record:
-                    run.spikes[node.target] = _join(spk)
+                if spikes is not None:
+                    spikes[node.target].append(_join(spk))
                 del cur, spk, mem
             for done in stage.last_use:
                 values.pop(done, None)
-        return run
-
-
-class _Run:
-    """What a run leaves: records of the output ``[T, B, C]``, of each layer the last membrane."""
-
-    spk: Tensor
-    mem: Tensor
-
-    def __init__(self) -> None:
-        self.last: dict[Leaky, Tensor] = {}
-        self.spikes: dict[str, Tensor] = {}
+        return spk_rec, mem_rec, last
 
 
 def _run_in_blocks(

@@ -18,12 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from .._runs import called_once, chain, no_pair
+from .._runs import called_once, no_pair
 from ..neurons import Leaky
 from ..surrogate import Surrogate
 from .pooling import max_pool2d
 
-__all__ = ["NotLayerwise", "hooked", "operations"]
+__all__ = ["NotLayerwise", "check_sequential", "hooked", "operations"]
 
 _STATELESS = (
     nn.Identity, nn.Linear, nn.Bilinear, nn.Conv1d, nn.Conv2d, nn.Conv3d,
@@ -103,6 +103,34 @@ def operations(net: nn.Module, trace: bool) -> fx.Graph:
     return graph
 
 
+def check_sequential(net: nn.Module) -> None:
+    """Raise TypeError for a plain ``nn.Sequential`` that is wrong in every schedule."""
+    layers = _layers(net) or []
+    names = {module: name for name, module in net.named_modules()}
+    for number, layer in enumerate(layers):
+        if type(layer) is Leaky and not layer.init_hidden:
+            raise TypeError(
+                f"Layer {names[layer]!r} is called without a membrane, as all layers of an "
+                "nn.Sequential are. Build it with init_hidden=True: it then keeps its own."
+            )
+        if type(layer) is Leaky and layer.output and number < len(layers) - 1:
+            raise TypeError(
+                f"Layer {names[layer]!r} has output=True, so it passes a pair (spk, mem) on to the "
+                "next layer. Build it without: only the last layer of a network takes output=True."
+            )
+
+
+def _layers(net: nn.Module) -> list[nn.Module] | None:
+    """The layers of a plain ``nn.Sequential`` in order, nested ones included; None for others."""
+    if type(net) is not nn.Sequential:
+        return None
+    layers: list[nn.Module] = []
+    for child in net:
+        inner = _layers(child)
+        layers += [child] if inner is None else inner
+    return layers
+
+
 def hooked(net: nn.Module) -> str | None:
     """The name of a module of ``net`` that has hooks, None if none has."""
     hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -114,7 +142,7 @@ def hooked(net: nn.Module) -> str | None:
 
 def _chain(net: nn.Module) -> fx.Graph | None:
     """The operations of a plain ``nn.Sequential`` of known layers; None for other networks."""
-    layers = chain(net)
+    layers = _layers(net)
     if layers is None or not all(type(x) in _KNOWN or isinstance(x, Leaky) for x in layers):
         return None
     names = {module: name for name, module in net.named_modules()}
