@@ -161,16 +161,13 @@ class fast_sigmoid(Surrogate):
     """
 
     slope: float = 25
+    peak: ClassVar[float] = 1.0
 
     def derivative(self, x: Tensor) -> Tensor:
         return _inverse_square(x, self.slope)
 
     def primitive(self, x: Tensor) -> Tensor:
         return x / (1 + self.slope * x.abs())
-
-    @property
-    def peak(self) -> float:
-        return 1.0
 
     @property
     def area(self) -> float:
@@ -197,6 +194,7 @@ class fast_sigmoid_normalized(Surrogate):
     """
 
     slope: float = 25
+    area: ClassVar[float] = 1.0
 
     def derivative(self, x: Tensor) -> Tensor:
         return self.slope / 2 * _inverse_square(x, self.slope)
@@ -207,10 +205,6 @@ class fast_sigmoid_normalized(Surrogate):
     @property
     def peak(self) -> float:
         return self.slope / 2
-
-    @property
-    def area(self) -> float:
-        return 1.0
 
 
 @_listed
@@ -233,6 +227,7 @@ class atan(Surrogate):
     """
 
     alpha: float = 2.0
+    area: ClassVar[float] = 1.0
 
     def derivative(self, x: Tensor) -> Tensor:
         return self.alpha / 2 / (1 + (math.pi / 2 * self.alpha * x).square())
@@ -243,10 +238,6 @@ class atan(Surrogate):
     @property
     def peak(self) -> float:
         return self.alpha / 2
-
-    @property
-    def area(self) -> float:
-        return 1.0
 
 
 @_listed
@@ -269,6 +260,7 @@ class sigmoid(Surrogate):
     """
 
     slope: float = 25
+    area: ClassVar[float] = 1.0
 
     def derivative(self, x: Tensor) -> Tensor:
         return self.slope * (torch.sigmoid(self.slope * x) * torch.sigmoid(-self.slope * x))
@@ -279,10 +271,6 @@ class sigmoid(Surrogate):
     @property
     def peak(self) -> float:
         return self.slope / 4
-
-    @property
-    def area(self) -> float:
-        return 1.0
 
 
 @_listed
@@ -306,7 +294,8 @@ class triangular(Surrogate):
     """
 
     threshold: float = 1.0
-    by_width = True
+    by_width: ClassVar[bool] = True
+    area: ClassVar[float] = 1.0
 
     def derivative(self, x: Tensor) -> Tensor:
         return (1 - x.abs() / self.threshold).clamp_min(0) / self.threshold
@@ -318,10 +307,6 @@ class triangular(Surrogate):
     @property
     def peak(self) -> float:
         return 1 / self.threshold
-
-    @property
-    def area(self) -> float:
-        return 1.0
 
 
 @_listed
@@ -344,7 +329,8 @@ class boxcar(Surrogate):
     """
 
     width: float = 1.0
-    by_width = True
+    by_width: ClassVar[bool] = True
+    area: ClassVar[float] = 1.0
 
     def derivative(self, x: Tensor) -> Tensor:
         return (x.abs() < self.width / 2).to(x.dtype) / self.width
@@ -355,10 +341,6 @@ class boxcar(Surrogate):
     @property
     def peak(self) -> float:
         return 1 / self.width
-
-    @property
-    def area(self) -> float:
-        return 1.0
 
 
 @_listed
@@ -381,7 +363,8 @@ class gaussian(Surrogate):
     """
 
     sigma: float = 0.5
-    by_width = True
+    by_width: ClassVar[bool] = True
+    area: ClassVar[float] = 1.0
 
     def derivative(self, x: Tensor) -> Tensor:
         return torch.exp(-(x / self.sigma).square() / 2) * self.peak
@@ -392,10 +375,6 @@ class gaussian(Surrogate):
     @property
     def peak(self) -> float:
         return 1 / (self.sigma * math.sqrt(2 * math.pi))
-
-    @property
-    def area(self) -> float:
-        return 1.0
 
 
 @_listed
@@ -410,19 +389,14 @@ class straight_through_estimator(Surrogate):
     Source: Bengio, Leonard & Courville (2013), arXiv:1308.3432.
     """
 
+    peak: ClassVar[float] = 1.0
+    area: ClassVar[float] = math.inf
+
     def derivative(self, x: Tensor) -> Tensor:
         return torch.ones_like(x)
 
     def primitive(self, x: Tensor) -> Tensor:
         return x
-
-    @property
-    def peak(self) -> float:
-        return 1.0
-
-    @property
-    def area(self) -> float:
-        return math.inf
 
 
 @dataclass(frozen=True)

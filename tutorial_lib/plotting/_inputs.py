@@ -16,12 +16,7 @@ from . import style
 
 
 def array(name: str, data: Any) -> np.ndarray:
-    """Return ``data`` as a float64 array; tensors may need a gradient or live on any device.
-
-    Raises:
-        TypeError: for a list of records, complex numbers or anything that holds no numbers.
-        ValueError: for NaN or infinite entries.
-    """
+    """Return ``data`` as a float64 array; tensors may need a gradient or live on any device."""
     if isinstance(data, (list, tuple)) and any(isinstance(v, torch.Tensor) for v in data):
         if any(isinstance(v, torch.Tensor) and v.ndim for v in data):
             raise TypeError(
@@ -58,8 +53,7 @@ def record(name: str, data: Any, layout: str, remedy: str) -> np.ndarray:
     """Return ``data`` if it has the rank of ``layout``, such as ``"[T, C]"``, and no empty axis.
 
     Raises:
-        ValueError: for another rank, with ``remedy`` if the rank is too high, or an empty axis.
-    """
+        ValueError: for another rank, with ``remedy`` if the rank is too high, or an empty axis."""
     if not hasattr(data, "shape"):
         data = array(name, data)
     shape, rank = list(data.shape), layout.count(",") + 1
@@ -73,11 +67,7 @@ def record(name: str, data: Any, layout: str, remedy: str) -> np.ndarray:
 
 
 def binary(name: str, values: np.ndarray) -> np.ndarray:
-    """Return ``values`` if all are 0 or 1.
-
-    Raises:
-        ValueError: otherwise; a membrane potential taken for spikes is the usual cause.
-    """
+    """Return ``values`` if all are 0 or 1."""
     if not np.isin(values, (0, 1)).all():
         raise ValueError(
             f"{name} of shape {list(values.shape)} must hold spikes, 0 or 1, got values from "
@@ -87,12 +77,7 @@ def binary(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def steps(num_steps: int | bool | None, shape: Sequence[int]) -> int:
-    """Return how many time steps to draw: all of ``shape[0]`` when ``num_steps`` is not given.
-
-    Raises:
-        TypeError: if it is no integer.
-        ValueError: outside 1 to ``shape[0]``.
-    """
+    """Return how many time steps to draw: all of ``shape[0]`` when ``num_steps`` is not given."""
     if num_steps is None or num_steps is False:
         return shape[0]
     if num_steps is True or not isinstance(num_steps, (int, np.integer)):
@@ -106,11 +91,7 @@ def steps(num_steps: int | bool | None, shape: Sequence[int]) -> int:
 
 
 def names(labels: Sequence[Any] | None, shape: Sequence[int]) -> list[str]:
-    """Return one label per class of a record ``[T, C]``; the class numbers when none are given.
-
-    Raises:
-        ValueError: if their number is not ``C``. TypeError: if they are no sequence.
-    """
+    """Return one label per class of a record ``[T, C]``; the class numbers when none are given."""
     count = shape[-1]
     if labels is None:
         return [str(i) for i in range(count)]
@@ -133,11 +114,7 @@ def sequence(name: str, values: Any, count: int) -> None:
 
 
 def color_map(name: str, cmap: Any) -> Any:
-    """Return ``cmap`` if it is the name of a color map of matplotlib's, or a Colormap.
-
-    Raises:
-        TypeError: for anything else. ValueError: for an unknown name.
-    """
+    """Return ``cmap`` if it is the name of a color map of matplotlib's, or a Colormap."""
     if isinstance(cmap, mpl.colors.Colormap):
         return cmap
     if not isinstance(cmap, str):
@@ -164,12 +141,7 @@ def hint_time_first(name: str, shape: Sequence[int]) -> None:
 
 
 def axes_list(axes: Any, count: int) -> np.ndarray:
-    """Return ``axes`` (one, a list or an array of Axes) as a flat array of at least ``count``.
-
-    Raises:
-        TypeError: if something in it is no Axes.
-        ValueError: if there are too few.
-    """
+    """Return ``axes`` (one, a list or an array of Axes) as a flat array of at least ``count``."""
     flat = np.array(axes, dtype=object).ravel()
     for ax in flat:
         axes_or_none("axes", ax)
@@ -188,12 +160,7 @@ def axes_or_none(name: str, ax: Any) -> None:
 
 
 def canvas(fig: Any, ax: Any, width: float, height: float, *, shown: bool) -> Axes:
-    """Return the axes to draw on: ``ax``, else those of ``fig``, else new ones.
-
-    Raises:
-        TypeError: if ``fig`` is no Figure or ``ax`` no Axes.
-        ValueError: if ``ax`` lies in another figure than ``fig``, or ``fig`` holds several axes.
-    """
+    """Return the axes to draw on: ``ax``, else those of ``fig``, else new ones."""
     axes_or_none("ax", ax)
     if fig is not None and not isinstance(fig, (Figure, SubFigure)):
         raise TypeError(f"fig must be a matplotlib Figure or None, got {type(fig).__name__}.")

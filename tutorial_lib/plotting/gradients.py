@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,16 +12,8 @@ from .. import _checks
 from . import _inputs, style
 
 
-class SurrogateLike(Protocol):
-    """What is needed of a surrogate: its derivative; and its primitive, if that is to be drawn."""
-
-    def derivative(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the slope at each overdrive ``x``, same shape."""
-        ...
-
-
 def surrogate_curves(
-    surrogates: Mapping[str, SurrogateLike],
+    surrogates: Mapping[str, Any],
     x: Any = None,
     *,
     primitive: bool = True,
@@ -32,7 +24,8 @@ def surrogate_curves(
     The true spike, a Heaviside step, stands in gray behind the smoothed ones.
 
     Args:
-        surrogates: name and surrogate, as from ``tutorial_lib.surrogate``.
+        surrogates: name and surrogate, as from ``tutorial_lib.surrogate``: anything with
+            ``derivative(x)`` and, if that is to be drawn, ``primitive(x)``.
         x: overdrive, membrane potential minus threshold, rising, shape ``[N]``; 401 points from -1
             to 1 if None.
         primitive: draw the left panel; a surrogate made ``from_derivative`` has none.
@@ -99,20 +92,11 @@ def surrogate_curves(
 
 
 def _values(kind: str, name: str, surrogate: Any, points: np.ndarray) -> np.ndarray:
-    function = getattr(surrogate, kind, None)
-    if not callable(function):
-        raise TypeError(
-            f"surrogates[{name!r}] must offer {kind}(x), got {type(surrogate).__name__}."
-            + (" Pass primitive=False." if kind == "primitive" else "")
-        )
     try:
-        result = function(torch.as_tensor(points))
-    except TypeError as error:
-        if kind != "primitive":
-            raise
-        raise TypeError(
-            f"surrogates[{name!r}] has no primitive to draw ({error}) Pass primitive=False."
-        ) from error
+        result = getattr(surrogate, kind)(torch.as_tensor(points))
+    except (AttributeError, TypeError) as error:
+        remedy = " Pass primitive=False." if kind == "primitive" else ""
+        raise TypeError(f"surrogates[{name!r}] has no {kind} to draw: {error}{remedy}") from error
     values = _inputs.array(f"the {kind} of {name!r}", result)
     if values.shape != points.shape:
         raise ValueError(
