@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import sys
 import time
 from pathlib import Path
@@ -143,6 +144,11 @@ def _edited_lesson(lesson: Path, content: bytes, own: Path) -> str:
         _write(own, content)
         return f"{own.name}: a copy of {place}, which was changed there"
     return f"{place} was changed there, so it is not copied. To have the course's again: {back}"
+
+
+def is_beside(path: Path) -> bool:
+    """Is this a corrected lesson beside a copy that the learner changed, and itself unchanged?"""
+    return bool(re.search(r"\.new(-\d+)?\.ipynb$", path.name)) and is_generated(_read(path))
 
 
 def _beside(own: Path) -> Path:

@@ -1,17 +1,19 @@
 """Prints which exercises of a learner's notebooks pass, are untouched, or fail and why.
 
-Usage: python -m course_kit.progress notebooks/
+Usage: python -m course_kit.progress [folder or notebook ...]
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import textwrap
 from collections import Counter
 from pathlib import Path
 
+from .. import workspace
 from ._jobs import Row, examine_notebook
 
 WORDS = {
@@ -22,20 +24,22 @@ WORDS = {
     "missing": "? missing",
     "note": "! note",
 }
-_HIDDEN = ".ipynb_checkpoints"
 
 
 def notebooks_in(paths: list[Path]) -> list[Path]:
-    """Returns the notebooks among these files and in these folders, without hidden copies."""
+    """Returns these files, and the notebooks in these folders.
+
+    Left out are hidden folders, and corrected lessons beside a learner's own that nobody touched.
+    """
     found: list[Path] = []
     for path in paths:
-        inside = sorted(path.rglob("*.ipynb")) if path.is_dir() else [path]
-        found += [p for p in inside if path.is_file() or not _is_hidden(p.relative_to(path))]
+        if path.is_dir():
+            inside = [p.relative_to(path) for p in sorted(path.rglob("*.ipynb"))]
+            shown = [p for p in inside if not any(part.startswith(".") for part in p.parts)]
+            found += [path / p for p in shown if not workspace.is_beside(path / p)]
+        else:
+            found.append(path)
     return list(dict.fromkeys(found))
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def table(rows: list[Row], width: int) -> str:
@@ -70,27 +74,38 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m course_kit.progress",
         description="Runs the checks of the exercises in a learner's notebooks and prints a table.",
     )
-    parser.add_argument("paths", nargs="+", type=Path, help="notebooks, or folders that hold some")
     parser.add_argument(
-        "--seconds", type=float, default=30.0, help="time limit of each check (default: 30)"
+        "paths",
+        nargs="*",
+        type=Path,
+        help="notebooks, or folders that hold some (default: the folder that make lab opens)",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=30.0, help="processor time of each check (default: 30)"
     )
     options = parser.parse_args(arguments)
-    for path in options.paths:
-        if not path.exists():
-            parser.error(f"{path} does not exist")
-    if not options.seconds > 0:
-        parser.error(f"--seconds is {options.seconds:g}; expected a number above 0")
-    found = notebooks_in(options.paths)
+    paths = options.paths or [workspace.default_folder()]
+    for path in paths:
+        if not os.path.lexists(path):
+            own = "" if options.paths else ". Say in which folder your notebooks are"
+            parser.error(f"{path} does not exist{own}")
+    if not 0 < options.seconds <= 86_400:
+        parser.error(f"--seconds is {options.seconds:g}; expected a number above 0, at most 86400")
+    found = notebooks_in(paths)
     if not found:
-        parser.error("there is no notebook (*.ipynb) in " + ", ".join(map(str, options.paths)))
+        parser.error("there is no notebook (*.ipynb) in " + ", ".join(map(str, paths)))
     if hasattr(sys.stdout, "reconfigure"):  # a terminal without these signs shows a question mark
         sys.stdout.reconfigure(errors="replace")
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     every: list[Row] = []
-    for path in found:
-        rows = examine_notebook(path, options.seconds)
-        print(f"{path}\n{table(rows, width)}\n", flush=True)
-        every += rows
+    try:
+        for path in found:
+            rows = examine_notebook(path, options.seconds)
+            print(f"{path}\n{table(rows, width)}\n", flush=True)
+            every += rows
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
     print(summary(every))
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import stat
 import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,14 @@ __all__ = ["Check", "Unreadable", "checks_of", "code_cells"]
 
 LARGEST = 64 * 2**20
 """Notebooks with more bytes are not read."""
+
+
+CONFLICT = (
+    "git has put two versions into it, since both you and the course changed it. In its folder, "
+    "git show :2:./{name} > a.ipynb and git show :3:./{name} > b.ipynb write them out apart: keep "
+    "the one with your answers in another folder. Then git checkout HEAD -- {name}"
+)
+"""What is said of a notebook with conflict markers."""
 
 
 class Unreadable(Exception):
@@ -71,16 +80,21 @@ def code_cells(path: Path) -> dict[int, str]:
         Unreadable: The file is missing, too large or no notebook.
     """
     try:
-        size = path.stat().st_size
-        if size > LARGEST:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise Unreadable("it is no regular file.")
+        if found.st_size > LARGEST:
             raise Unreadable(
-                f"it has {size / 2**20:,.0f} MB; at most {LARGEST // 2**20} MB are read. Clear its "
-                "outputs and save it again."
+                f"it has {found.st_size / 2**20:,.0f} MB; at most {LARGEST // 2**20} MB are read. "
+                "Clear its outputs and save it again."
             )
-        content = json.loads(path.read_bytes())
+        text = path.read_bytes()
+        content = json.loads(text)
     except OSError as error:
         raise Unreadable(f"it cannot be opened: {error.strerror or error}.") from None
     except (ValueError, RecursionError) as error:
+        if b"\n<<<<<<< " in text and b"\n>>>>>>> " in text:
+            raise Unreadable(CONFLICT.format(name=path.name)) from None
         raise Unreadable(f"it is no valid JSON ({error}).") from None
     cells = content.get("cells") if isinstance(content, dict) else None
     if not isinstance(cells, list):

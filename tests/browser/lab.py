@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,19 +15,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.helpers import ROOT
+
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
 STATUS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator"
 FAULTS = ", ".join(
     f"[data-mime-type='application/vnd.jupyter.{kind}']" for kind in ("error", "stderr")
 )
 
 
+def clone(folder: Path) -> Path:
+    """Copies what `make lab` needs of the repository; gives the learner's folder in it."""
+    for name in ("course_kit", "notebooks", "tutorial_lib"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.edited*")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    (folder / "my_course").mkdir()
+    return folder / "my_course"
+
+
 @contextmanager
-def serving(folder: Path, notebooks: Path) -> Iterator[str]:
-    """JupyterLab over ``notebooks``; what it writes for itself goes into ``folder``.
+def serving(folder: Path, repository: Path) -> Iterator[str]:
+    """JupyterLab as `make lab` starts it; what it writes for itself goes into ``folder``.
 
     Raises:
         RuntimeError: it does not answer within a minute.
@@ -35,7 +45,7 @@ def serving(folder: Path, notebooks: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    rooms = {
+    folders = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
         "JUPYTER_RUNTIME_DIR": "runtime",
@@ -43,29 +53,29 @@ def serving(folder: Path, notebooks: Path) -> Iterator[str]:
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "IPYTHONDIR": "ipython",
     }
-    environment = {**os.environ, **{name: str(folder / room) for name, room in rooms.items()}}
+    environment = {**os.environ, **{name: str(folder / own) for name, own in folders.items()}}
     environment.update(TUTORIAL_LIB_SOURCE="digits", OMP_NUM_THREADS="1")
-    environment.pop("TUTORIAL_LIB_STATIC", None)
-    setting = folder / "settings" / NEWS
-    setting.parent.mkdir(parents=True)
-    setting.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    environment["PYTHONPATH"] = str(repository)
+    for name in ("TUTORIAL_LIB_STATIC", "JUPYTER_CONFIG_PATH"):
+        environment.pop(name, None)
     settings = {
         "ServerApp.ip": "127.0.0.1",
         "ServerApp.port": port,
         "ServerApp.port_retries": 0,
-        "ServerApp.root_dir": notebooks,
         "ServerApp.password": "",
         "IdentityProvider.token": "",
-        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-        "LabApp.news_url": "None",
-        "LabApp.extension_manager": "readonly",
     }
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command = [sys.executable, "-m", "course_kit.lab", "--no-browser"]
     command += [f"--{name}={value}" for name, value in settings.items()]
     address = f"http://127.0.0.1:{port}"
     with open(folder / "log", "w") as log:
         server = subprocess.Popen(
-            command, stdout=log, stderr=log, env=environment, start_new_session=True
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=repository,
+            env=environment,
+            start_new_session=True,
         )
     try:
         wait_for(f"{address}/api/status", server, folder / "log")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,14 +10,13 @@ import nbformat
 import pytest
 
 from course_kit import explorers
-from tests.browser import lab, site
+from tests.browser import lab
 from tests.browser.chromium import Watch
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page
 
 NOTEBOOK = "00_spiking_neuron.ipynb"
-BADGE = "/assets/colab-badge.svg"  # its alt text does without a network
 EACH = "each_explorer.ipynb"
 SETUP = """import torch
 from course_kit import explorers
@@ -39,10 +37,9 @@ CELLS = {
 @pytest.fixture(scope="module")
 def jupyter(executable: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a JupyterLab over copies, so that nothing of the reader's is touched."""
-    work = tmp_path_factory.mktemp("notebooks")
-    shutil.copy(site.ROOT / "notebooks" / NOTEBOOK, work)
-    nbformat.write(every_explorer(), work / EACH)
-    with lab.serving(tmp_path_factory.mktemp("jupyter"), work) as address:
+    repository = tmp_path_factory.mktemp("repository")
+    nbformat.write(every_explorer(), lab.clone(repository) / EACH)
+    with lab.serving(tmp_path_factory.mktemp("jupyter"), repository) as address:
         yield address
 
 
@@ -72,7 +69,7 @@ def opened(browser: BrowserContext, jupyter: str, name: str) -> Iterator[Page]:
     lab.open_notebook(page, jupyter, name)
     lab.run_all(page, seconds=300)
     yield page
-    assert [url for url in watch.foreign(jupyter) if not url.endswith(BADGE)] == []
+    assert watch.foreign(jupyter) == []
     assert [error for error in watch.errors if error.startswith("script error")] == []
     page.close()
 
