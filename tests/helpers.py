@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator
@@ -229,3 +230,14 @@ def assert_schedules_equal(
     assert torch.equal(by_step[0], by_layer[0])
     for a, b in zip(by_step, by_layer, strict=True):
         torch.testing.assert_close(a, b, rtol=rtol, atol=rtol)
+
+
+def save_notebook(path: Path, *codes: str | list[str], **more: Any) -> Path:
+    """Writes a notebook with these code cells, as JupyterLab leaves it."""
+    cells = [{"cell_type": "markdown", "metadata": {}, "source": "# A title"}]
+    cells += [
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": 4, "source": code}
+        for code in codes
+    ]
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, **more}))
+    return path

@@ -1,57 +1,34 @@
-"""Progress is read from notebooks of any state, and learner code can do no harm to the table."""
+"""Progress is read from notebooks of any state."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from course_kit import exercises, workspace
-from course_kit.progress import Row, __main__, _cells, _guard, _jobs, _worker, examine_notebook
+from course_kit.progress import Row, __main__, _cells, _jobs, _worker, examine_notebook
+from tests.helpers import ROOT, save_notebook
 from tools import notebooks
 
-ROOT = Path(__file__).resolve().parents[2]
 ALL = exercises.collected()
 NUMBER = next(exercise for exercise in ALL if exercise.kind == "number")
-FUNCTIONS = [exercise for exercise in ALL if exercise.kind == "function"]
-FUNCTION = FUNCTIONS[0]
+FUNCTION = next(exercise for exercise in ALL if exercise.kind == "function")
 CHOICE = next(exercise for exercise in ALL if exercise.kind == "choice")
 RIGHT = float(NUMBER.solution)
 IMPORT = "from course_kit import exercises"
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this")
 REFERENCE = (
     "from course_kit.exercises import collected\n"
     f"mine = [e for e in collected() if e.id == {FUNCTION.id!r}][0].solution"
 )
 
 
-def save(path: Path, *codes: str | list[str], **more: Any) -> Path:
-    cells = [{"cell_type": "markdown", "metadata": {}, "source": "# A title"}]
-    cells += [
-        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": 4, "source": code}
-        for code in codes
-    ]
-    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, **more}))
-    return path
-
-
 def check(exercise: exercises.Exercise, answer: str = "mine") -> str:
     return f'exercises.check("{exercise.id}", {answer})'
-
-
-def asked(number: int = 0) -> str:
-    """A check of some function."""
-    return check(FUNCTIONS[number], "other")
-
-
-RIGHT_ONE = (f"mine = {RIGHT!r}", f'exercises.check("{NUMBER.id}", mine)')
 
 
 def tried(rows: list[Row]) -> dict[str, Row]:
@@ -106,7 +83,7 @@ def test_a_row_for_each_check(
         return {n: (result["status"], result["message"]) for n, result in said.items()}
 
     monkeypatch.setattr(_jobs, "_run", run_here)
-    row = only(examine_notebook(save(tmp_path / "mine.ipynb", IMPORT, *cells)))
+    row = only(examine_notebook(save_notebook(tmp_path / "mine.ipynb", IMPORT, *cells)))
     assert row.status == status, row
     assert words in row.message
 
@@ -148,219 +125,8 @@ def test_only_the_code_that_the_answer_needs_is_run(answer: str, lines: list[int
     assert sorted(piece.code.lineno for piece in found.needs) == sorted(lines)
 
 
-def test_what_one_exercise_does_is_no_matter_to_the_next(tmp_path: Path) -> None:
-    path = save(
-        tmp_path / "mine.ipynb",
-        "import os\nother = os._exit(3)",
-        check(FUNCTION, "other"),
-        f"mine = {RIGHT!r}",
-        check(NUMBER),
-    )
-    rows = tried(examine_notebook(path))
-    assert rows[FUNCTION.id].message == "Your code ended the process that ran it."
-    assert rows[NUMBER.id].status == "passed"
-
-
-def test_code_without_end_is_stopped(tmp_path: Path) -> None:
-    """Whether it computes or waits."""
-    codes = ["import time\nother = time.sleep(600)", asked(0)]
-    codes += ["def f():\n    while True: pass\nother = f()", asked(1), *RIGHT_ONE]
-    rows = tried(examine_notebook(save(tmp_path / "mine.ipynb", *codes), seconds=2))
-    assert "Stopped after 2 seconds" in rows[FUNCTIONS[0].id].message
-    assert "Stopped after 2 seconds" in rows[FUNCTIONS[1].id].message
-    assert rows[NUMBER.id].status == "passed"
-
-
-SLEEPER = """
-import subprocess, sys
-from pathlib import Path
-code = "import os, time; {first}; open({file!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-other = subprocess.Popen([sys.executable, "-c", code], start_new_session={apart})
-while not Path({file!r}).exists() or not Path({file!r}).read_text():
-    pass
-{last}
-"""
-"""Starts a process, then goes on to the check that needs it."""
-
-
-def sleeper(file: Path, first: str = "0", last: str = "", apart: bool = False) -> str:
-    code = SLEEPER.format(first=first, last=last, apart=apart, file=str(file))
-    return "def start():" + code.replace("\n", "\n    ") + "\nother = start()"
-
-
-def assert_ends(process: int, seconds: float = 30) -> None:
-    for _ in range(int(10 * seconds)):
-        if not alive(process):
-            return
-        time.sleep(0.1)
-    os.kill(process, signal.SIGKILL)
-    pytest.fail("a process that the learner's code started still runs")
-
-
-DAEMON = "os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0)"
-
-
-def test_what_learner_code_starts_ends_with_it(tmp_path: Path) -> None:
-    """In the same session; on Linux in one of its own too, and as a daemon without parents."""
-    ways = [("0", False), ("0", True), (DAEMON, False)]
-    codes, files = [], []
-    for number, (first, apart) in enumerate(ways[: 3 if sys.platform == "linux" else 1]):
-        files.append(tmp_path / f"child{number}")
-        codes += [sleeper(files[-1], first, apart=apart), asked(number)]
-    examine_notebook(save(tmp_path / "mine.ipynb", *codes))
-    for file in files:
-        assert_ends(int(file.read_text()))
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL", "SIGTERM"])
-def test_whatever_ends_the_command_ends_its_processes(
-    tmp_path: Path, name: str
-) -> None:
-    """The learner's code, what it started, and the copies."""
-    mine = tmp_path / "my_course"
-    mine.mkdir()
-    child = tmp_path / "child"
-    save(mine / "mine.ipynb", sleeper(child, last="while True: pass"), asked())
-    number = getattr(signal, name)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "course_kit.progress", mine],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not (child.exists() and child.read_text()):
-        assert process.poll() is None
-        time.sleep(0.1)
-    worker = int(parent(int(child.read_text()))) if LINUX.args[0] is False else None
-    process.send_signal(number)
-    said = process.communicate(timeout=60)[1]
-    assert "Traceback" not in said
-    assert process.returncode == (130 if number == signal.SIGINT else -number)
-    assert_ends(int(child.read_text()))
-    if worker is not None:
-        assert_ends(worker)
-    for _ in range(100):
-        if not list(tmp_path.glob("progress-*")):
-            return
-        time.sleep(0.1)
-    pytest.fail("a copy of the learner's folder stays")
-
-
-def parent(process: int) -> str:
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1]
-
-
-LINE = r'b"{\"ends\": 0, \"status\": \"passed\"}\n[0]\nx\n{\"begins\": 1}\n"'
-
-
-HOSTILE = {
-    "os.fork()": "asks for a function",
-    "os.fork() or time.sleep(600)": "asks for a function",
-    f"[os.write(fd, {LINE}) for fd in range(3, 9) if writable(fd)]": "no result that can be read",
-    "open('big', 'wb').truncate(2**31)": "File too large",
-    "bytearray(2**33)": "MemoryError" if sys.platform == "linux" else "asks for a function",
-    "os.closerange(3, 1000)": "Your code ended the process",
-    "os.kill(os.getppid(), 9), time.sleep(600)": "Your code ended the process",
-    "os.killpg(0, 9)": "Your code ended the process",
-}
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no fork")
-def test_learner_code_costs_its_own_row_at_most(tmp_path: Path) -> None:
-    codes = [WRITABLE]
-    for number, code in enumerate(HOSTILE):
-        codes += [f"import os, time\nother = {code}", asked(number)]
-    rows = tried(examine_notebook(save(tmp_path / "mine.ipynb", *codes, *RIGHT_ONE)))
-    for number, words in enumerate(HOSTILE.values()):
-        assert words in rows[FUNCTIONS[number].id].message, list(HOSTILE)[number]
-    assert rows[NUMBER.id].status == "passed"
-
-
-WRITABLE = """
-def writable(fd):
-    try: return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
-    except OSError: return False
-import fcntl"""
-
-
-def test_code_runs_beside_copies_of_small_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
-    mine = tmp_path / "my_course"
-    (mine / "part").mkdir(parents=True)
-    (mine / "answer.txt").write_text(repr(RIGHT))
-    (mine / "part" / "helper.py").write_text("def twice(x): return x")
-    with open(mine / "large.bin", "wb") as file:
-        file.truncate(_guard.LARGEST_FILE + 1)
-    path = save(
-        mine / "mine.ipynb",
-        "from part.helper import twice\n"
-        "mine = twice(float(open('answer.txt').read()))\n"
-        "mine += open('answer.txt', 'w').write('') * open('new.txt', 'w').write('')",
-        check(NUMBER),
-        "other = open('large.bin')",
-        asked(),
-    )
-    before = sorted(mine.rglob("*"))
-    rows = tried(examine_notebook(path))
-    assert rows[NUMBER.id].status == "passed", rows
-    assert "large ones are not copied" in rows[FUNCTION.id].message
-    assert (mine / "answer.txt").read_text() == repr(RIGHT)
-    assert sorted(mine.rglob("*")) == before
-    assert list((tmp_path / "temporary").iterdir()) == []
-
-
-def test_a_large_folder_is_copied_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_guard, "MOST_FILES", 3)
-    monkeypatch.setattr(_guard, "LARGEST_COPY", 10)
-    source = tmp_path / "source"
-    (source / "a").mkdir(parents=True)
-    for name, size in {"b": 5, "c": 9, "a/d": 5, "e.ipynb": 1, ".f": 1}.items():
-        (source / name).write_bytes(bytes(size))
-    if os.name != "nt":
-        (source / "z").symlink_to(tmp_path)
-        os.mkfifo(source / "pipe")
-    target = tmp_path / "target"
-    target.mkdir()
-    assert _guard.copy_small_files(source, target)
-    copied = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
-    assert copied == {"b", "a/d"}
-
-
-def alive(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        try:
-            os.kill(process, 0)
-        except OSError:
-            return False
-        return not Path("/proc").is_dir()
-    return state != "Z"
-
-
-def test_code_that_waits_may_wait_longer(tmp_path: Path) -> None:
-    """The limit is processor time: a busy machine is no fault of the learner's."""
-    code = f"import time\ntime.sleep(2)\nmine = time.sleep(2) or {RIGHT!r}"
-    path = save(tmp_path / "mine.ipynb", code, check(NUMBER))
-    assert only(examine_notebook(path, seconds=1)).status == "passed"
-
-
-def test_a_process_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = save(tmp_path / "mine.ipynb", f"mine = {RIGHT!r}", check(NUMBER))
-    (tmp_path / "tutorial_lib").mkdir()
-    (tmp_path / "tutorial_lib" / "__init__.py").write_text("raise ImportError")
-    monkeypatch.setattr(_jobs, "__file__", str(tmp_path / "tutorial_lib" / "progress" / "x.py"))
-    assert "did not start" in only(examine_notebook(path)).message
-
-
 def test_a_check_that_was_deleted_is_missing(tmp_path: Path) -> None:
-    path = save(tmp_path / "mine.ipynb", f"mine = {RIGHT!r}", check(NUMBER))
+    path = save_notebook(tmp_path / "mine.ipynb", f"mine = {RIGHT!r}", check(NUMBER))
     rows = examine_notebook(path)
     known = [exercise.id for exercise in exercises.collected(NUMBER.id[:2])]
     assert sorted(row.exercise for row in rows) == sorted(known)
@@ -413,7 +179,8 @@ def test_a_huge_notebook_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_notebook_with_large_outputs_is_read(tmp_path: Path) -> None:
-    path = save(tmp_path / "large.ipynb", f"mine = {RIGHT!r}", check(NUMBER), padding="x" * 10**7)
+    right = f"mine = {RIGHT!r}", check(NUMBER)
+    path = save_notebook(tmp_path / "large.ipynb", *right, padding="x" * 10**7)
     assert only(examine_notebook(path)).status == "passed"
 
 
@@ -447,9 +214,10 @@ def test_the_command_prints_a_table(tmp_path: Path) -> None:
     """In a terminal that knows ASCII only; all that is wrong with files is no failure."""
     (tmp_path / ".ipynb_checkpoints").mkdir()
     (tmp_path / "part").mkdir()
-    save(tmp_path / "a.ipynb", f"mine = {RIGHT!r}", check(NUMBER), "mine = 1e9", check(NUMBER))
-    save(tmp_path / ".ipynb_checkpoints" / "a.ipynb", check(NUMBER))
-    save(tmp_path / "part" / "b.ipynb", f"mine = {RIGHT!r}", check(NUMBER))
+    right = f"mine = {RIGHT!r}", check(NUMBER)
+    save_notebook(tmp_path / "a.ipynb", *right, "mine = 1e9", check(NUMBER))
+    save_notebook(tmp_path / ".ipynb_checkpoints" / "a.ipynb", check(NUMBER))
+    save_notebook(tmp_path / "part" / "b.ipynb", f"mine = {RIGHT!r}", check(NUMBER))
     (tmp_path / "c.ipynb").write_text("{")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.ipynb")}
     done = run(tmp_path)
@@ -501,7 +269,7 @@ def test_without_a_folder_the_learners_own_is_read(
     untouched = notebooks.render(notebooks.sources(ROOT)[0])
     for name in ("00_a", "00_a.new"):
         (tmp_path / "my_course" / f"{name}.ipynb").write_text(untouched, encoding="utf-8")
-    save(tmp_path / "my_course" / "01_b.new-2.ipynb", "mine = 1")
+    save_notebook(tmp_path / "my_course" / "01_b.new-2.ipynb", "mine = 1")
     monkeypatch.setattr(__main__, "examine_notebook", lambda path, _: [Row(path.name, "note", "")])
     assert __main__.main([]) == 0
     said = capsys.readouterr().out
