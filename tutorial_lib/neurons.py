@@ -58,9 +58,9 @@ class Leaky(nn.Module):
         reset_mechanism: "subtract" (the default), "zero" or "none".
         output: with ``init_hidden``, return ``(spk, mem)`` instead of ``spk``.
         detach_reset: if True (snnTorch's behavior), no gradient flows through the reset.
-        surrogate_disable, inhibition, state_quant, graded_spikes_factor, \
-            learn_graded_spikes_factor, reset_delay: arguments of snnTorch's, accepted at their
+        surrogate_disable, inhibition, state_quant: arguments of snnTorch's, accepted at their
             default values only. The error for another value says what to write instead.
+        graded_spikes_factor, learn_graded_spikes_factor, reset_delay: likewise.
 
     Raises:
         ValueError: for a ``beta`` outside [0, 1], a ``threshold`` not above 0, NaN in either, an

@@ -205,6 +205,17 @@ def test_state_follows_dtype() -> None:
     assert lif(cur.double()).dtype == torch.float64
 
 
+@pytest.mark.parametrize("shape", [(), (3,)])
+@pytest.mark.parametrize("current", [torch.float64, torch.float32, torch.int64])
+@pytest.mark.parametrize("parameters", [torch.float64, torch.float32])
+def test_the_membrane_has_the_type_that_torch_promotes_to(
+    shape: tuple[int, ...], current: torch.dtype, parameters: torch.dtype
+) -> None:
+    beta, cur = torch.full(shape, 0.5, dtype=parameters), torch.ones(2, 3, dtype=current)
+    spk, mem = Leaky(beta)(cur, torch.zeros(1))
+    assert (spk.dtype, mem.dtype) == (current, torch.result_type(cur, beta))
+
+
 def test_state_follows_device() -> None:
     """The meta device stands in for an accelerator."""
     lif = Leaky(0.5, init_hidden=True, output=True)
