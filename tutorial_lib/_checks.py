@@ -116,6 +116,11 @@ def _number(name: str, value: float) -> float:
         ) from error
 
 
+def has_values(tensor: Tensor) -> bool:
+    """Say whether a tensor is dense and not on the device "meta", where there are no values."""
+    return not tensor.is_meta and tensor.layout == torch.strided
+
+
 def record(name: str, rec: Tensor) -> Tensor:
     """Return ``rec`` if it is a floating-point record of shape ``[T, B, C]``, all of it finite.
 
@@ -139,7 +144,7 @@ def record(name: str, rec: Tensor) -> Tensor:
         raise TypeError(
             f"{name} must hold floating-point values, got {rec.dtype}. Convert it with .float()."
         )
-    if rec.is_meta or rec.layout != torch.strided:
+    if not has_values(rec):
         raise TypeError(
             f"{name} must be a dense tensor with values, got {rec.layout} on {rec.device}. "
             "Give what the network returned, on a device such as 'cpu'."

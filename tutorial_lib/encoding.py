@@ -99,6 +99,11 @@ def latency_encode(images: Tensor, num_steps: int, threshold: float = 0.01) -> T
 
 def _check_probabilities(images: Tensor, generator: torch.Generator | None) -> None:
     _check_kind(images)
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"generator must be a torch.Generator or None, got {generator!r}. "
+            "torch.Generator().manual_seed(0) makes one."
+        )
     if generator is not None and generator.device.type != images.device.type:
         raise ValueError(
             f"generator is on {generator.device}, the images are on {images.device}. Make one with "
@@ -114,6 +119,8 @@ def _check_kind(images: Tensor) -> None:
             f"images must be a floating-point tensor in [0, 1], got {given}. Bytes become one with "
             "images.float() / 255."
         )
+    if images.layout != torch.strided:
+        raise TypeError(f"images must be dense, got {images.layout}: give images.to_dense().")
     if images.ndim == 0 or images.numel() == 0:
         raise ValueError(
             "images must have the shape [B, ...] with at least one entry, got "
@@ -122,6 +129,8 @@ def _check_kind(images: Tensor) -> None:
 
 
 def _check_range(images: Tensor) -> None:
+    if images.is_meta:
+        raise TypeError("images must have values, got a tensor on the device 'meta'.")
     low, high = images.min().item(), images.max().item()
     if not (low >= 0 and high <= 1):  # NaN fails this, too
         raise ValueError(

@@ -117,6 +117,16 @@ def test_latency_refuses_thresholds(threshold, error: type[Exception]) -> None:
         latency_encode(torch.rand(3), 4, threshold)
 
 
-def test_rate_refuses_a_generator_of_another_device() -> None:
+@BOTH
+def test_images_without_values_are_refused(encode) -> None:
+    with pytest.raises(TypeError, match="images must have values"):
+        encode(torch.rand(3, device="meta"), 4)
+    with pytest.raises(TypeError, match="images must be dense"):
+        encode(torch.eye(3).to_sparse(), 4)
+
+
+def test_rate_refuses_a_generator_of_another_kind_or_device() -> None:
+    with pytest.raises(TypeError, match=r"generator must be a torch\.Generator or None, got 0"):
+        rate_encode(torch.rand(3), 4, 0)
     with pytest.raises(ValueError, match="generator is on cpu, the images are on meta"):
         rate_encode(torch.rand(3, device="meta"), 4, torch.Generator())

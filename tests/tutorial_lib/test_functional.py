@@ -352,8 +352,10 @@ BAD_WEIGHTS = [
     (torch.tensor([1.0, math.nan]), r"one finite number >= 0 per class"),
     (torch.tensor([[1.0, 1.0]]), r"one finite number >= 0 per class, .*got shape \[1, 2\]"),
     (torch.zeros(2), r"not only zeros, got shape \[2\]"),
-    (torch.ones(2) * 1j, r"weight must be a tensor of one real number per class, got .*complex"),
-    ("balanced", r"weight must be a tensor of one real number per class, got str"),
+    (torch.ones(2) * 1j, r"weight must be a dense tensor of one real number .*, got .*complex"),
+    ("balanced", r"weight must be a dense tensor of one real number per class, got str"),
+    (torch.ones(2, device="meta"), r"weight must be a dense tensor .*, got torch\.float32 on meta"),
+    (torch.ones(2).to_sparse(), r"weight must be a dense tensor"),
 ]
 
 
@@ -378,6 +380,9 @@ def test_bad_populations(name: str) -> None:
         getattr(SF, name)(population_code="False")
     with pytest.raises(ValueError, match=r"num_classes must be at most .* got 10{30}\."):
         getattr(SF, name)(population_code=True, num_classes=10**30)
+    with pytest.raises(TypeError, match=r"num_classes must be an integer, got 'ten'"):
+        getattr(SF, name)(num_classes="ten")
+    assert getattr(SF, name)(num_classes=10).num_classes is None  # snnTorch accepts it, too
     for classes in (3, 10**6):
         loss_fn = getattr(SF, name)(population_code=True, num_classes=classes)
         for call in (loss_fn, lambda *pair: SF.accuracy_rate(*pair, True, classes)):  # noqa: B023

@@ -167,6 +167,7 @@ def test_earlier_is_better_for_the_target_and_later_for_the_others() -> None:
         ({"on_target": [1, 2], "off_target": [1, 2]}, r"has 2 times; set multi_spike=True"),
         ({"on_target": "first"}, r"on_target must hold times in steps, .*got str"),
         ({"off_target": math.inf}, r"off_target must be a time in steps.*got inf"),
+        ({"on_target": torch.ones(1, device="meta")}, r"on_target must hold times .* on meta"),
         ({"on_target": []}, r"on_target must be a time in steps.*got \[\]"),
         ({"target_is_time": "yes"}, r"target_is_time must be True or False, got 'yes'"),
         ({"multi_spike": torch.ones(2)}, r"multi_spike must be True or False, got tensor"),

@@ -82,9 +82,9 @@ def _class_weight(weight: Tensor) -> Tensor:
         given = torch.as_tensor(weight)
     except (TypeError, ValueError, RuntimeError):
         given = None
-    if given is None or given.is_complex():
-        kind = type(weight).__name__ if given is None else given.dtype
-        raise TypeError(f"weight must be a tensor of one real number per class, got {kind}.")
+    if given is None or given.is_complex() or not _checks.has_values(given):
+        kind = type(weight).__name__ if given is None else f"{given.dtype} on {given.device}"
+        raise TypeError(f"weight must be a dense tensor of one real number per class, got {kind}.")
     given = given.to(torch.get_default_dtype())
     usable = given.ndim == 1 and bool((torch.isfinite(given) & (given >= 0)).all())
     if not usable or not bool((given > 0).any()):

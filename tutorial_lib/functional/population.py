@@ -46,10 +46,13 @@ def per_class(spk_rec: Tensor, population_code: bool, num_classes: int | None) -
 
 def population_classes(population_code: bool, num_classes: int | None) -> int | None:
     """Check that ``num_classes`` is given where a population code needs it."""
-    if not _checks.flag("population_code", population_code):
+    _checks.flag("population_code", population_code)
+    if num_classes is None or num_classes is False:  # False: snnTorch's default
+        if population_code:
+            raise ValueError(
+                "population_code=True needs num_classes, the number of classes; got "
+                f"{num_classes!r}."
+            )
         return None
-    if num_classes is None or num_classes is False:
-        raise ValueError(
-            f"population_code=True needs num_classes, the number of classes; got {num_classes!r}."
-        )
-    return _checks.at_least_one("num_classes", num_classes)
+    _checks.at_least_one("num_classes", num_classes)
+    return num_classes if population_code else None

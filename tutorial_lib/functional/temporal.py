@@ -211,8 +211,13 @@ def _real(name: str, times: object) -> Tensor:
         tensor = torch.as_tensor(times)
     except (TypeError, ValueError, RuntimeError):
         tensor = None
-    if tensor is None or tensor.is_complex() or tensor.dtype == torch.bool:
-        kind = type(times).__name__ if tensor is None else tensor.dtype
+    if (
+        tensor is None
+        or tensor.is_complex()
+        or tensor.dtype == torch.bool
+        or not _checks.has_values(tensor)
+    ):
+        kind = type(times).__name__ if tensor is None else f"{tensor.dtype} on {tensor.device}"
         raise TypeError(f"{name} must hold times in steps, real numbers, got {kind}.")
     return tensor
 
