@@ -33,7 +33,7 @@ class _Old(Exercise):
         super().__init__(
             f"nb{old.id[:2]}.{name}", old.title, shows=old.objective, kind=old.kind, options=options
         )
-        self._old, self._module = old, module
+        self._old, self._module, self.untouched = old, module, old.stub()
         self.right_answers = [Answer(f"{n}", make) for n, make in enumerate(old.variants)]
         self.wrong_answers = [
             Answer(m.name, m.answer, m.misconception, m.expects) for m in old.mutants
@@ -44,10 +44,6 @@ class _Old(Exercise):
         if not verdict.passed:
             raise Wrong(verdict.message)
         return verdict.message
-
-    @property
-    def untouched(self) -> Any:
-        return self._old.stub()
 
     @property
     def solution(self) -> Any:

@@ -1,23 +1,6 @@
 """What an exercise is: a task, its reference, its judge, and the answers that prove the judge.
 
-An exercise is one module, ``nb01/fast_sigmoid.py``, whose path gives the id "01-fast-sigmoid"::
-
-    exercise = Exercise(__name__, "Write ...", shows="Turn a formula into code.", kind="function")
-
-    @exercise.stub
-    def my_slope(x, k): ...
-
-    @exercise.reference
-    def solved_slope(x, k):
-        return 1 / (1 + k * x.abs()) ** 2
-
-    @exercise.judge
-    def judge(slope):
-        if ...:
-            raise Wrong("At x = 0.2 your slope is 0.25; expected 0.0625. Is it squared?")
-        return "This slope can train a network."
-
-    exercise.wrong("not squared", "A power is missing.", edit(" ** 2", ""), told="Is it squared")
+An exercise is one module, ``nb00/leaky_step.py``, whose path gives the id "00-leaky-step".
 """
 
 from __future__ import annotations
@@ -26,6 +9,7 @@ import ast
 import copy
 import linecache
 import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,24 +31,9 @@ class Wrong(Exception):
 
 @dataclass(frozen=True)
 class Edit:
-    """Changes to the text of the reference; see :func:`edit`."""
+    """Changes to the text of the reference, made by :func:`edit`."""
 
     pairs: tuple[tuple[str, str], ...]
-
-    def applied(self, text: str) -> str:
-        """Returns the changed text.
-
-        Raises:
-            ValueError: an old text does not stand there exactly once.
-        """
-        for old, new in self.pairs:
-            if text.count(old) != 1:
-                raise ValueError(
-                    f"{old!r} stands {text.count(old)} times in the reference; expected exactly "
-                    f"once. Give more or less of its line.\n{text}"
-                )
-            text = text.replace(old, new)
-        return text
 
 
 def edit(old: str, new: str, *more: str) -> Edit:
@@ -93,14 +62,12 @@ class Answer:
         make: returns the answer.
         belief: what somebody who gives this wrong answer believes; "" for a right one.
         told: words that a wrong answer must be told.
-        edit: how it differs from the reference, if it is given so.
     """
 
     name: str
     make: Callable[[], Any]
     belief: str = ""
     told: str = ""
-    edit: Edit | None = None
 
 
 class Exercise:
@@ -112,6 +79,7 @@ class Exercise:
         shows: what passing it shows, for the table in the book.
         kind: what the answer is. An "open" task may have any answer.
         options: from key to text, for a "choice", and only there.
+        untouched: what the notebook holds before anybody has worked on it.
         right_answers, wrong_answers: what :meth:`right` and :meth:`wrong` have registered.
     """
 
@@ -152,7 +120,7 @@ class Exercise:
         self.right_answers: list[Answer] = []
         self.wrong_answers: list[Answer] = []
         self._module = module
-        self._stub: Any = ...
+        self.untouched: Any = ...
         self._reference: Any = None
         self._judge: Callable[[Any], str] | None = None
 
@@ -160,7 +128,7 @@ class Exercise:
 
     def stub(self, answer: T) -> T:
         """Registers what the untouched notebook holds, if that is not just ``...``."""
-        self._stub = answer
+        self.untouched = answer
         return answer
 
     def reference(self, answer: T) -> T:
@@ -201,9 +169,9 @@ class Exercise:
         (value,) = given
         if about["name"] in [answer.name for answer in self.right_answers + self.wrong_answers]:
             raise ValueError(f"{self.id}: there is an answer named {about['name']!r} already.")
-        change = value if isinstance(value, Edit) else None
-        make = (lambda: self._edited(change, about["name"])) if change else (lambda: value)
-        answers.append(Answer(make=make, edit=change, **about))
+        edited = isinstance(value, Edit)
+        make = (lambda: self._edited(value, about["name"])) if edited else (lambda: value)
+        answers.append(Answer(make=make, **about))
         return None
 
     # What is made of it
@@ -218,11 +186,6 @@ class Exercise:
         if self._judge is None:
             raise ValueError(f"{self.id} has no judge: decorate a function by @exercise.judge.")
         return self._judge(answer)
-
-    @property
-    def untouched(self) -> Any:
-        """What the notebook holds before anybody has worked on it."""
-        return self._stub
 
     @property
     def solution(self) -> Any:
@@ -259,17 +222,21 @@ class Exercise:
         if len(found) != 1:
             raise ValueError(f"{self.id}: {len(found)} references; expected exactly one.")
         first, node = found[0]
-        lines = text.splitlines()[node.lineno - 1 : node.end_lineno]
-        if isinstance(node, ast.expr):
-            return first + str(ast.get_source_segment(text, node))
-        return "\n".join(lines)
+        if isinstance(node, ast.stmt):
+            return "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
+        line, *others = str(ast.get_source_segment(text, node)).splitlines()
+        return "\n".join([first + line, *textwrap.dedent("\n".join(others)).splitlines()])
 
     def _edited(self, change: Edit, name: str) -> Any:
         """Runs the changed text of the reference, beside all else that its module holds."""
-        try:
-            text = change.applied(self.source)
-        except ValueError as error:
-            raise ValueError(f"{self.id}, {name!r}: {error}") from None
+        text = self.source
+        for old, new in change.pairs:
+            if text.count(old) != 1:
+                raise ValueError(
+                    f"{self.id}, {name!r}: {old!r} stands {text.count(old)} times in the text; "
+                    f"expected once. Give more of its line.\n{text}"
+                )
+            text = text.replace(old, new)
         file = f"<{self.id}, {name}>"
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
         space = dict(vars(sys.modules[self._module]))

@@ -44,7 +44,7 @@ def test_an_exercise_is_its_module() -> None:
     assert SAMPLE.source.startswith("def solved_sigmoid(x: torch.Tensor")
     assert "    # A comment that is part of the solution.\n" in SAMPLE.source
     assert SAMPLE.source.endswith("** 2  # even")
-    assert NUMBER.source == "solved_half = 1 / 2" and CHOICE.source == ""
+    assert NUMBER.source == "solved_half = max(\n    0,\n    1 / 2,\n)" and CHOICE.source == ""
     assert CHOICE.solution == "c" and NUMBER.solution == 0.5
     assert SAMPLE.solution is fast_sigmoid.solved_sigmoid
 

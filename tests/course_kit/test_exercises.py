@@ -147,7 +147,7 @@ def test_the_tests_above_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         with monkeypatch.context() as context:
             context.setattr(exercise, "_judge", judge)
-            context.setattr(exercise, "_stub", fast_sigmoid.solved_sigmoid)
+            context.setattr(exercise, "untouched", fast_sigmoid.solved_sigmoid)
             with pytest.raises(AssertionError):
                 test(exercise)
 

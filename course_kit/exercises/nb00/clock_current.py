@@ -1,7 +1,5 @@
 """A current for every fifth spike: the formula of the firing period, backward."""
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -9,12 +7,9 @@ import torch
 from ..exercise import Exercise, Wrong
 from ..values import is_near, show
 
-exercise = Exercise(
-    __name__,
+exercise = Exercise(__name__,
     "Find a constant current that fires a neuron (beta 0.9, reset to zero) every 5 steps.",
-    shows="Use the formula of the firing period backward.",
-    kind="number",
-)
+    shows="Use the formula of the firing period backward.", kind="number")
 
 solved_current = exercise.reference(0.27)
 

@@ -1,7 +1,5 @@
 """An encoding of one's own: a neuron without leak spreads spikes evenly."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch
@@ -13,12 +11,9 @@ from ..diagnose import describe
 from ..exercise import Exercise, Wrong, edit
 from ..values import show
 
-exercise = Exercise(
-    __name__,
+exercise = Exercise(__name__,
     "Invent an encoding: spikes in proportion to brightness, evenly spaced, without chance.",
-    shows="See that a neuron without leak is an encoder.",
-    kind="open",
-)
+    shows="See that a neuron without leak is an encoder.", kind="open")
 
 
 @exercise.stub

@@ -1,7 +1,5 @@
 """The whole neuron: leak, input, reset, spike."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch
@@ -12,12 +10,10 @@ from ..exercise import Exercise, Wrong, edit
 from ..values import is_near, question_for, show
 from ._stepping import stepped
 
-exercise = Exercise(
-    __name__,
+exercise = Exercise(__name__,
     "Write one step of a leaky neuron with its threshold and its three kinds of reset.",
     shows="Turn the update rule into code: leak, input, reset, spike, in this order.",
-    kind="function",
-)
+    kind="function")
 
 
 @exercise.stub

@@ -1,7 +1,5 @@
 """Which of two resets lets a neuron fire more often?"""
 
-from __future__ import annotations
-
 from functools import cache
 
 import torch

@@ -1,7 +1,5 @@
 """Spot the fault: a published reset that is upside down."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from ..exercise import Exercise, Wrong, edit
@@ -9,12 +7,9 @@ from ..values import is_near, question_for, show
 from ._stepping import stepped
 from .leaky_step import by_the_library, solved_step
 
-exercise = Exercise(
-    __name__,
+exercise = Exercise(__name__,
     "Spot the fault in the three published lines, and fix it.",
-    shows="Find the inverted reset by testing a neuron with no input.",
-    kind="function",
-)
+    shows="Find the inverted reset by testing a neuron with no input.", kind="function")
 
 
 @exercise.stub

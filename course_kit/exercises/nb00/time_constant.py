@@ -1,7 +1,5 @@
 """From a decay per step to milliseconds."""
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -9,12 +7,9 @@ import torch
 from ..exercise import Exercise, Wrong
 from ..values import is_near, question_for, show
 
-exercise = Exercise(
-    __name__,
+exercise = Exercise(__name__,
     "A layer has beta = 0.5 and steps of 2 ms. What is its time constant in ms, to two decimals?",
-    shows="Translate a decay per step into a time constant, exactly.",
-    kind="number",
-)
+    shows="Translate a decay per step into a time constant, exactly.", kind="number")
 
 solved_tau = exercise.reference(-2 / math.log(0.5))
 

@@ -5,7 +5,10 @@ from course_kit.exercises import Exercise, Wrong
 exercise = Exercise(__name__, "One half?", shows="Divide.", kind="number")
 
 solved_half = exercise.reference(
-    1 / 2  # a comment
+    max(
+        0,
+        1 / 2,
+    )  # a comment
 )
 
 
