@@ -32,7 +32,7 @@ INSTEAD: dict[str, dict[str, str]] = {
         "`cur * time_step / C`.",
         "LeakyParallel": "Use `simulation.forward_pass(net, num_steps, data)`: it runs each layer "
         "over all time steps, with reset.",
-        "LinearLeaky": "Use `nn.Linear`, then what stands at StateLeaky.",
+        "LinearLeaky": "Use `nn.Linear`, then `Leaky(math.exp(beta - 1), reset_mechanism='none')`.",
         "RLeaky": "Feed the spikes of the step before back yourself: `lif(cur + rec(spk), mem)`.",
         "RSynaptic": "The only neuron model here is `Leaky`.",
         "SConv2dLSTM": "The only neuron model here is `Leaky`.",
