@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from course_kit import explorers
@@ -139,18 +137,3 @@ def test_the_artists_hold_what_was_computed(shape: str, slope: float) -> None:
     shown = view.areas[np.isfinite(view.areas)].tolist() + view.peaks.tolist()
     assert low < min(shown) and max(shown) < high
     assert smooth.get_xlim() == derivative.get_xlim() == (-1, 3)
-
-
-@given(st.floats(-50, 50).filter(lambda t: not -1 <= t <= 3))
-def test_a_threshold_out_of_view_raises(threshold: float) -> None:
-    with pytest.raises(ValueError, match="between -1 and 3"):
-        compute("boxcar", 1, threshold)
-
-
-def test_bad_arguments_raise() -> None:
-    with pytest.raises(ValueError, match="shape must be one of .*boxcar.*, got 'box'"):
-        compute("box", 1, 1.0)
-    for slope in (0, -1, math.inf, math.nan):
-        for shape in SURROGATES:
-            with pytest.raises(ValueError, match="slope must lie between 0.001 and 1e.06"):
-                compute(shape, slope, 1.0)
