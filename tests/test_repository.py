@@ -192,6 +192,8 @@ def test_make_clean_removes_what_make_built_and_nothing_else(tmp_path: Path) -> 
         "notebooks/00_spiking_neuron.edited.ipynb",
         "notebooks/my.ipynb",
         "notebooks/net.pt",
+        "my_course/00_spiking_neuron.ipynb",
+        "my_course/.lessons.json",
         "book/notes.md",
         "MNIST/raw/t10k-images-idx3-ubyte.gz",
         "course_kit/new.py",
@@ -333,9 +335,10 @@ def test_carrying_there_and_back_restores_every_byte(old: str, new: str) -> None
 
 def test_without_git_all_visible_files_are_looked_at(small_repository: Path) -> None:
     shutil.rmtree(small_repository / ".git")
-    hidden = small_repository / ".venv" / "README.md"
-    hidden.parent.mkdir()
-    hidden.write_text(f"{HUB}/a/b")
+    for folder in (".venv", "my_course"):  # hidden, and the learner's own
+        hidden = small_repository / folder / "README.md"
+        hidden.parent.mkdir()
+        hidden.write_text(f"{HUB}/a/b")
     assert address.check(small_repository) == []
     (small_repository / "new.md").write_text(f"{HUB}/a/b")
     assert [p.split(":")[0] for p in address.check(small_repository)] == ["new.md"]

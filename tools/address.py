@@ -34,7 +34,7 @@ _LINK = re.compile(
     rf"(?:{'|'.join(_HOSTS)})(?P<owner>[\w.-]+)/(?P<name>[\w.-]*\w)"
     r"|(?<![\w.-])(?P<pages_owner>[\w-]+)\.github\.io/(?P<pages_name>[\w.-]*\w)"
 )
-_SKIPPED_FOLDERS = {"_build", "build", "node_modules", "__pycache__"}
+_SKIPPED_FOLDERS = {"_build", "build", "my_course", "node_modules", "__pycache__"}
 _BINARY = {".gz", ".png", ".jpg", ".gif", ".ico", ".pdf", ".pt", ".woff2", ".zip"}
 
 

@@ -146,7 +146,7 @@ def _exercises_page(root: Path) -> str:
             "it each of these wrong answers, and look for the words meant for it."
         ),
         _prose(
-            "To see how far you are, run `python -m course_kit.progress notebooks/`, or give it "
+            "To see how far you are, run `python -m course_kit.progress`, or give it "
             "the folder in which you keep your notebooks from Colab. "
             "[Progress](api/progress.md) says what it prints."
         ),
