@@ -268,7 +268,8 @@ assert treads == 12 and flat > 0.97
 # `backward` receives the gradient with respect to the spikes and returns one gradient per argument of
 # `forward`: one for `overdrive`, and None for `slope`, which is a plain number.
 #
-# > **Exercise 1: a slope for the spike.** The forward pass is there. Write the backward pass.
+# > **Exercise 1: a derivative for the spike.** The forward pass is there. Write the backward pass: it returns a tuple
+# > of two, the gradient with respect to `overdrive` (in its shape), then None.
 
 
 # %% tags=["exercise"]
@@ -309,8 +310,8 @@ exercises.check("01-fast-sigmoid", MyFastSigmoid)
 #     @staticmethod
 #     def backward(ctx, grad_output):
 #         (overdrive,) = ctx.saved_tensors
-#         surrogate_slope = 1 / (1 + ctx.slope * overdrive.abs()) ** 2
-#         return grad_output * surrogate_slope, None
+#         derivative = 1 / (1 + ctx.slope * overdrive.abs()) ** 2
+#         return grad_output * derivative, None
 # ```
 #
 # </details>
@@ -673,8 +674,8 @@ assert abs(width - 2 * (2**0.5 - 1) / 25) < 2e-3
 # derivative, a Dirac delta.
 #
 # > **Exercise 2: spot the fault.** The peak of $1/(1 + k|x|)^2$ is 1 for every $k$, the area is $2/k$. What is
-# > left for $k \to \infty$? Mend the claim: by which factor, for each $k$, must the slope be multiplied so that it
-# > does tend to a Dirac delta?
+# > left for $k \to \infty$? Fix the claim: by which factor must the formula be multiplied, so that its area is 1 for every
+# > $k$ and it does tend to a Dirac delta?
 
 
 # %% tags=["exercise"]
@@ -698,7 +699,7 @@ exercises.check("01-delta-factor", my_factor)
 # Nothing is left: the same peak, and less and less width. Divide by the area.
 #
 # ```python
-# def factor_solved(k):
+# def solved_factor(k):
 #     return k / 2
 # ```
 #
@@ -994,10 +995,14 @@ def gradient_by_autograd(w, inputs, error, detach_reset):
 
 
 gradient_by_hand = exercises.accepted("01-gradient-by-hand", my_gradient)
+def derivative(x):  # of a tensor, or of a number
+    return spike_grad.derivative(torch.as_tensor(x, dtype=torch.float64))
+
+
 inputs = torch.tensor([1.5, 0.5, 1.0], dtype=torch.float64)
 error = torch.tensor([2.0, 2.0, 2.0], dtype=torch.float64)
 for detach_reset in (True, False):
-    hand = float(gradient_by_hand(1.3, inputs, error, spike_grad.derivative, detach_reset))
+    hand = float(gradient_by_hand(1.3, inputs, error, derivative, detach_reset))
     auto = gradient_by_autograd(1.3, inputs, error, detach_reset).item()
     print(f"detach_reset={detach_reset!s:<6} by hand {hand:.6f}   autograd {auto:.6f}")
     assert abs(hand / auto - 1) < 1e-5
@@ -1117,8 +1122,8 @@ assert 3.2e-9 < (1 / 676) ** 3 < 3.3e-9
 #
 # </details>
 #
-# > **Exercise 4: what three layers bear.** For which slope $k$ do three layers at rest shrink an error by exactly
-# > 1,000?
+# > **Exercise 4: what three layers bear.** For which slope $k$ do three layers at rest shrink an error by 1,000? Give two
+# > decimals.
 
 # %% tags=["exercise"]
 # Yours to edit: a number in place of the three dots.
@@ -1139,7 +1144,7 @@ exercises.check("01-rest-slope", my_slope_at_rest)
 # $(1 + k)^6 = 1000$, so $k = \sqrt{10} - 1$, about 2.16. The tutorial's slope is 25.
 #
 # ```python
-# slope_solved = 10**0.5 - 1
+# solved_k = 10**0.5 - 1
 # ```
 #
 # </details>
@@ -1413,9 +1418,10 @@ assert abs(ratios["output"] / 50 - 1) < 1e-3 and abs(ratios["hidden"] / 2500 - 1
 # %% [markdown]
 # ## A surrogate of your own
 #
-# > **Exercise 5: your surrogate.** Write its slope, a function of the overdrive. It shall be greatest at 0 and have
-# > area 1. And it shall wake a neuron whose membrane only comes up to 0.18, by plain gradient descent. The shape is
-# > yours.
+# > **Exercise 5: your surrogate.** Write its slope, a function of the overdrive. It is nowhere
+# > negative, greatest at 0, has area 1 (give or take 3 %), and treats each entry of `x` alone. And it wakes a neuron: with
+# > $w = 0.02$ its membrane only comes up to 0.18; after at most 100 updates of plain gradient descent on $(N - 5)^2$, with the
+# > learning rate 0.0001, it must fire 5 times in 20 steps. The shape is yours.
 
 
 # %% tags=["exercise"]
@@ -1440,7 +1446,7 @@ exercises.check("01-own-surrogate", my_slope)
 # The area of $e^{-|x|/s}$ is $2s$. Here $s = 0.5$.
 #
 # ```python
-# def solved_slope(x):
+# def solved_derivative(x):
 #     return torch.exp(-x.abs() / 0.5)
 # ```
 #

@@ -1,0 +1,77 @@
+"""Which of four neurons learn: dead is not the same as silent."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+
+from tutorial_lib import surrogate
+
+from ..exercise import Exercise, Wrong
+from ._learning import GOAL, learn
+
+exercise = Exercise(
+    __name__,
+    "Which of the four neurons reach 5 spikes?",
+    shows="Tell a dead neuron (no derivative) from a silent one (no spikes).",
+    kind="choice",
+    options={
+        "a": "Only the firing one with the fast sigmoid: without spikes there is no gradient.",
+        "b": "The two that fire at the start: a neuron learns from its spikes.",
+        "c": "The two with the fast sigmoid, firing or silent.",
+        "d": "All but the one with the true derivative: any surrogate wakes a silent neuron.",
+    },
+)
+
+MEANT = {
+    "a": {"firing, surrogate"},
+    "b": {"firing, surrogate", "firing, true derivative"},
+    "c": {"firing, surrogate", "silent, surrogate"},
+    "d": {"firing, surrogate", "silent, surrogate", "silent, boxcar"},
+}
+QUESTIONS = {
+    "firing, surrogate": "Is there a spike, and a slope?",
+    "silent, surrogate": "Does the fast sigmoid's derivative ask whether there was a spike?",
+    "firing, true derivative": "It has spikes, but by what is the error multiplied at each?",
+    "silent, boxcar": "Its membrane comes up to 0.44: is the boxcar above zero there?",
+}
+
+
+@exercise.judge
+def judge(key: str) -> str:
+    ends = spikes()
+    reached = {name for name, (_, last) in ends.items() if last == GOAL}
+    if MEANT[key] == reached:
+        told = [f"'{name}' goes from {first} to {last}" for name, (first, last) in ends.items()]
+        return (
+            f"Spikes in 20 steps: {', '.join(told)}. Silence is about spikes, death is about the "
+            "gradient. When a network does not learn, you now know the two things to look at."
+        )
+    stuck = [name for name in ends if name in MEANT[key] - reached]
+    missed = [name for name in ends if name in reached - MEANT[key]]
+    name = (stuck + missed)[0]
+    first, last = ends[name]
+    raise Wrong(
+        f"The neuron '{name}' goes from {first} to {last} spikes in 40 updates; {GOAL} is the "
+        f"goal. {QUESTIONS[name]}"
+    )
+
+
+@cache
+def spikes() -> dict[str, tuple[int, int]]:
+    """Spikes before and after 40 updates, of each neuron."""
+    fast = surrogate.fast_sigmoid(slope=25)
+    settings = {
+        "firing, surrogate": (0.2, fast),
+        "silent, surrogate": (0.05, fast),
+        "firing, true derivative": (0.2, surrogate.from_derivative(torch.zeros_like)),
+        "silent, boxcar": (0.05, surrogate.boxcar(width=1.0)),
+    }
+    histories = {name: learn(*two, num_updates=40, lr=1e-3) for name, two in settings.items()}
+    return {name: (history[0], history[-1]) for name, history in histories.items()}
+
+
+exercise.wrong("silence is death", "No spikes, no gradient.", "a", told="ask whether there was")
+exercise.wrong("firing is enough", "A neuron learns by firing.", "b", told="by what is the error")
+exercise.wrong("any surrogate", "Every surrogate wakes.", "d", told="boxcar above zero there")

@@ -1,0 +1,161 @@
+"""A surrogate of one's own, by peak, area and reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from tutorial_lib import surrogate
+
+from ..diagnose import describe
+from ..exercise import Exercise, Wrong, edit
+from ..values import question_for, show
+from ._learning import GOAL, learn
+
+exercise = Exercise(
+    __name__,
+    "Write the derivative of a surrogate of your own: greatest at 0, area 1, and far-reaching.",
+    shows="Design a surrogate by peak, area and reach.",
+    kind="open",
+)
+
+
+@exercise.stub
+def my_derivative(x): ...
+
+
+@exercise.reference
+def solved_derivative(x):
+    return torch.exp(-x.abs() / 0.5)
+
+
+FAR = 1000.0
+
+
+@exercise.judge
+def judge(answer: Callable) -> str:
+    x = torch.linspace(-3, 3, 601, dtype=torch.float64)
+    y = values(answer, x)
+    expect_bump(answer, x, y)
+    area = area_of(answer)
+    if not 0.97 < area < 1.03:
+        slips = {
+            2 / 25: "Is that the tutorial's form, which is not normalized?",
+            2 * FAR: "Does your function ever fall off?",
+            2.0: "Have you counted both sides?",
+        }
+        raise Wrong(
+            f"The area under your function, from {-FAR:,.0f} to {FAR:,.0f}, is {show(area)}; "
+            f"expected 1. {question_for(area, slips, 'By what must you divide it?', relative=0.01)}"
+        )
+    history = learn(0.02, surrogate.from_derivative(answer), num_updates=100, lr=1e-4)
+    far = values(answer, x.new_tensor([-0.8])).item()
+    if GOAL not in history:
+        raise Wrong(
+            f"The neuron whose membrane comes up to 0.18 should fire {GOAL} times within 100 "
+            f"updates. It fires {history[-1]} times after them, and {max(history)} at most on the "
+            f"way. Your function at x = -0.8 is {show(far)}, at 0 it is {show(y[300].item())}. "
+            + why_not(history)
+        )
+    return (
+        f"Peak {show(y[300].item())}, area {show(area)}, and at x = -0.8 it still is {show(far)}: "
+        f"a silent neuron fires {GOAL} times after {history.index(GOAL)} updates. Your surrogate "
+        "is ready for a network."
+    )
+
+
+def expect_bump(answer: Callable, x: Tensor, y: Tensor) -> None:
+    if bool((y < 0).any()):
+        at = int(y.argmin())
+        raise Wrong(
+            f"At x = {show(x[at].item())} your function is {show(y[at].item())}; expected 0 or "
+            "above. Is it the derivative of a rising function, or that function itself?"
+        )
+    if not bool(y.any()):
+        raise Wrong(
+            "Your function is 0 everywhere between -3 and 3. Is that the true derivative, with "
+            "which the network of this notebook did not move?"
+        )
+    top = int(y.argmax())
+    if not bool(y[x < 0].any()) and x[top] < 0.1:
+        raise Wrong(
+            f"At x = 0.1 your function is {show(values(answer, x.new_tensor([0.1])).item())}, at "
+            "x = -0.1 it is 0, as at every x below. How should a neuron below threshold learn?"
+        )
+    if y[300] < y[top] * (1 - 1e-6):
+        raise Wrong(
+            f"At x = {show(x[top].item())} your function is {show(y[top].item())}, at x = 0 only "
+            f"{show(y[300].item())}; expected its greatest value at 0. x is the overdrive: is the "
+            "threshold subtracted a second time, or did you write the smooth step where its "
+            "derivative was asked for?"
+        )
+
+
+def why_not(history: list[int]) -> str:
+    if max(history) == 0:
+        return "Does it reach down to where this membrane is?"
+    if max(history) < GOAL:
+        return "It wakes the neuron, but slowly: how high is a bump of area 1 that is so wide?"
+    return f"It comes past {GOAL} without stopping there: how large are its steps near threshold?"
+
+
+def values(answer: Callable, x: Tensor) -> Tensor:
+    y = answer(x.clone())
+    if not isinstance(y, Tensor) or y.shape != x.shape:
+        raise Wrong(
+            f"For a tensor x of shape {list(x.shape)} your function returns {describe(y)}; "
+            "expected a tensor of the same shape. Is every entry treated alone?"
+        )
+    if not bool(torch.isfinite(y).all()):
+        raise Wrong(
+            f"At x = {show(x[~torch.isfinite(y)][0].item())} your function is not finite. Is a "
+            "divisor 0 there, or does an exponential grow where it should fall? Where is the "
+            "absolute value?"
+        )
+    return y.detach().double()
+
+
+def area_of(answer: Callable) -> float:
+    """Integrates over points that lie densely at 0 and sparsely far out."""
+    even = torch.linspace(-1, 1, 200_001, dtype=torch.float64)
+    x = 1e-3 * torch.sinh(even * torch.asinh(even.new_tensor(FAR / 1e-3)))
+    return torch.trapezoid(values(answer, x), x).item()
+
+
+exercise.right("atan", surrogate.atan().derivative)
+exercise.right("a wide triangle", surrogate.triangular(2.0).derivative)
+exercise.right("a Gaussian", surrogate.gaussian(0.6).derivative)
+exercise.right("normalized", surrogate.fast_sigmoid_normalized(5).derivative)
+
+WHOLE = "torch.exp(-x.abs() / 0.5)"
+exercise.right("a box", edit(WHOLE, "torch.where(x.abs() < 1, 0.5, 0.0)"))
+exercise.right("in single precision",
+    edit(WHOLE, "0.5 / torch.cosh(x.float().clamp(-80, 80)) ** 2"))
+exercise.right("in place", edit(WHOLE, "x.abs().mul_(-2).exp_()"))
+exercise.right("area to two digits", edit(WHOLE, f"0.98 * {WHOLE}"))
+
+exercise.wrong("true derivative", "The truth is best.", edit(WHOLE, "torch.zeros_like(x)"),
+    told="true derivative")
+exercise.wrong("smooth step", "The smooth step goes backward.", edit(WHOLE, "torch.tanh(x)"),
+    told="that function itself")
+exercise.wrong("sigmoid", "The smooth step goes backward.", edit(WHOLE, "torch.sigmoid(x)"),
+    told="write the smooth step where")
+exercise.wrong("no abs", "x is positive.", edit(WHOLE, "torch.exp(-800 * x)"),
+    told="the absolute value")
+exercise.wrong("one side", "Only spikes get a gradient.", edit(WHOLE, "(x > 0) * torch.exp(-x)"),
+    told="below")
+exercise.wrong("threshold twice", "x is the membrane.",
+    edit(WHOLE, "(1 - (x - 1).abs()).clamp_min(0)"), told="a second time")
+exercise.wrong("tutorial", "Area does not matter.", edit(WHOLE, "1 / (1 + 25 * x.abs()) ** 2"),
+    told="tutorial's")
+exercise.wrong("constant", "Everything learns.", edit(WHOLE, "torch.ones_like(x)"),
+    told="ever fall off")
+exercise.wrong("two halves", "One side has area 1.", edit(" / 0.5", ""), told="both sides")
+exercise.wrong("short reach", "The nearer to a delta, the better.",
+    edit(WHOLE, "10 * torch.exp(-20 * x.abs())"), told="reach down")
+exercise.wrong("too wide", "The wider, the better.", surrogate.gaussian(10).derivative,
+    told="4 at most on the way. Your function at x = -0.8 is 0.0398, at 0 it is 0.0399. It wakes")
+exercise.wrong("sum", "One value for all.", edit(WHOLE, "x.abs().sum()"),
+    told="of the same shape")
