@@ -260,4 +260,5 @@ exercise.wrong("a list", "Any two values do.", edit(RESULT, f"[{RESULT}]"),
 exercise.wrong("order", "The order of the gradients is free.",
     edit(RESULT, "None, grad_output * derivative"), told="in the order of")
 exercise.wrong("summed", "A layer has one error.",
-    edit(RESULT, "(grad_output * derivative).sum(), None"), told="a tensor of shape [] and float64; None). Expected")
+    edit(RESULT, "(grad_output * derivative).sum(), None"),
+    told="a tensor of shape [] and float64; None). Expected")
