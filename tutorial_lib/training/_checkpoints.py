@@ -111,15 +111,12 @@ def load_checkpoint(
         check_optimizer(net, optimizer)
         _check_kind(path, _described(net, optimizer), content.get("optimizer"))
     before = copy.deepcopy(net.state_dict())
-    optimizer_before = None if optimizer is None else optimizer.state_dict()
     try:
         net.load_state_dict(content["net"])
         if optimizer is not None:
-            optimizer.load_state_dict(content["optimizer"]["state"])
+            optimizer.load_state_dict(content["optimizer"]["state"])  # itself all or nothing
     except BaseException:
         net.load_state_dict(before)  # torch may have loaded the parameters that fit
-        if optimizer is not None:
-            optimizer.load_state_dict(optimizer_before)
         raise
     return history
 

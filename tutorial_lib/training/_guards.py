@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
-from torch.utils.data import Dataset, IterableDataset
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 Batches = Iterable[tuple[Tensor, Tensor]]
@@ -18,8 +17,7 @@ LARGEST_RATE = 1e30  # torch's own updates overflow somewhat above it
 
 def check_loader(name: str, loader: Batches) -> None:
     """Raise TypeError unless ``loader`` can be a source of batches."""
-    single = isinstance(loader, Dataset) and not isinstance(loader, IterableDataset)
-    if single or isinstance(loader, Tensor) or not isinstance(loader, Iterable):
+    if isinstance(loader, Tensor) or not isinstance(loader, Iterable):
         raise TypeError(
             f"{name} must yield batches (data, targets), got {type(loader).__name__}. "
             "A data set becomes one with torch.utils.data.DataLoader(dataset, batch_size=128)."
