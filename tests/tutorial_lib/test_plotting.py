@@ -500,6 +500,10 @@ REFUSED: list[tuple[str, Callable[[], Any], tuple[str, ...]]] = [
     ("traces pair", lambda: splt.traces(MEM, SPK[:, :2]), (r"\[20, 4\]", r"\[20, 2\]")),
     ("traces grid", lambda: splt.traces(MEM, dim=1), ("dim must be two integers", "got 1", "dim=")),
     ("traces grid parts", lambda: splt.traces(MEM, dim=(2.5, 2)), ("two integers", r"\(2.5, 2\)")),
+    ("traces grid large", lambda: splt.traces(MEM, dim=(99, 99)), ("at most 128 panels", "99")),
+    ("traces title 0-d", lambda: splt.traces(MEM, titles=torch.tensor(1)), ("list of 4 names",)),
+    ("trace label", lambda: splt.trace(MEM[:, 0], label=[1, 2]), ("legend", r"\[1, 2\]")),
+    ("trace meta", lambda: splt.trace(MEM[:, 0].to("meta")), ("dense tensor with values", "meta")),
     ("traces title", lambda: splt.traces(MEM, titles=3), ("list of 4 names", "got 3")),
     ("traces height", lambda: splt.traces(MEM, SPK, spk_height=5), ("snnTorch", "leave it out")),
     ("traces height text", lambda: splt.traces(MEM, spk_height="5"), ("number", "'5'")),
@@ -525,6 +529,7 @@ REFUSED: list[tuple[str, Callable[[], Any], tuple[str, ...]]] = [
     ("player", lambda: splt.to_html(plt.figure()), ("Figure", "animate=True")),
     ("maps batch", lambda: splt.feature_maps(torch.zeros(5, 2, 3, 4, 4)), ("5, 2, 3, 4, 4", r"spk\[:, 0\]")),  # noqa: E501
     ("maps axes", lambda: splt.feature_maps(torch.zeros(5, 3, 4, 4), plt.subplots(2)[1]), ("3", "2")),  # noqa: E501
+    ("maps no axes", lambda: splt.feature_maps(BATCH[:, :, None], SPK), ("Axes or None", "Tensor")),
     ("maps columns", lambda: splt.feature_maps(torch.zeros(5, 3, 4, 4), columns=0), ("got 0",)),
     ("maps rate", lambda: splt.feature_maps(BATCH[:, :, None, :], rate="yes"), ("True or False",)),
     ("maps map", lambda: splt.feature_maps(BATCH[:, :, None, :], cmap=1), ("color map", "got 1")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -12,6 +12,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from .. import _checks
 from . import style
 
 
@@ -27,6 +28,10 @@ def array(name: str, data: Any) -> np.ndarray:
     if isinstance(data, torch.Tensor):
         if data.is_complex():
             raise TypeError(f"{name} must hold real numbers, got {data.dtype}.")
+        if not _checks.has_values(data):
+            raise TypeError(
+                f"{name} must be a dense tensor with values, got {data.layout} on {data.device}."
+            )
         values = data.detach().to("cpu", torch.float64).numpy()
     else:
         try:
@@ -106,8 +111,9 @@ def names(labels: Sequence[Any] | None, shape: Sequence[int]) -> list[str]:
 
 
 def sequence(name: str, values: Any, count: int) -> None:
-    """Raise ``TypeError`` unless ``values`` has a length; the message asks for ``count`` names."""
-    if not hasattr(values, "__len__") or isinstance(values, (Mapping, set)):
+    """Raise ``TypeError`` unless ``values`` is a list or the like, of any length, or a text."""
+    is_list = isinstance(values, (str, Sequence)) or np.ndim(values) == 1
+    if not is_list or isinstance(values, (bytes, torch.Tensor)):
         raise TypeError(
             f"{name} must be a list of {count} names, got {values!r} ({type(values).__name__})."
         )
@@ -142,6 +148,8 @@ def hint_time_first(name: str, shape: Sequence[int]) -> None:
 
 def axes_list(axes: Any, count: int) -> np.ndarray:
     """Return ``axes`` (one, a list or an array of Axes) as a flat array of at least ``count``."""
+    if not isinstance(axes, (list, tuple, np.ndarray)):
+        axes_or_none("axes", axes)
     flat = np.array(axes, dtype=object).ravel()
     for ax in flat:
         axes_or_none("axes", ax)

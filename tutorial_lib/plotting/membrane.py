@@ -60,6 +60,8 @@ def trace(
     limit = _threshold(threshold)
     _height(spk_height)
     _inputs.axes_or_none("ax", ax)
+    if label is not None and not isinstance(label, str):
+        raise TypeError(f"label must be a name for the legend or None, got {label!r}.")
     if ax is None:
         ax = style.own_axes(7, 3)[0, 0]
     _draw(ax, membrane, spikes, limit, label, spk_height, kwargs, notes=True)
@@ -200,6 +202,8 @@ def _grid(dim: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[int, int
             f"dim must be two integers, the rows and columns of the grid, got {dim!r}. "
             "dim=(2, 3) has room for 6 neurons; leave it out for a grid that fits."
         ) from None
+    if rows * columns > 2 * MAX_PANELS:
+        raise ValueError(f"dim must make at most {2 * MAX_PANELS} panels, got {dim}.")
     if min(rows, columns) < 1 or rows * columns < count:
         raise ValueError(
             f"dim must have room for the {count} neurons of data of shape {list(shape)}, got "
