@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from . import fast, utils
 from ._runs import called_once, check_membranes, checked, no_pair
@@ -149,7 +152,13 @@ def record_spikes(
                 _, mem_rec = plan.run(num_steps, data, spikes)
                 check_membranes(net, mem_rec)
                 return {name: torch.cat(parts, dim=1) for name, parts in spikes.items()}
-            with _after_each_call(layers, lambda name, spk: spikes[name].append(spk)):
+
+            def keep(name: str, _layer: nn.Module, _given: tuple, out: Any) -> None:
+                spikes[name].append(out[0] if isinstance(out, tuple) else out)
+
+            with _removed(
+                layer.register_forward_hook(partial(keep, name)) for name, layer in layers.items()
+            ):
                 forward_pass(net, num_steps, data, schedule="step", time_varying=time_varying)
         finally:
             utils.reset(net)
@@ -160,18 +169,21 @@ def record_spikes(
 
 
 def _first_step(net: nn.Module, data: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``net(data)``, and see that it is a step of a network that keeps its states apart."""
-    layers = {n: m for n, m in net.named_modules() if isinstance(m, Leaky) and m.init_hidden}
-    called: set[str] = set()
+    """Return ``net(data)``, and see that it is a step, in which each membrane is used once."""
+    called: set[nn.Module] = set()
 
-    def once(name: str, _spk: Tensor) -> None:
-        if name in called:
+    def once(name: str, layer: nn.Module, _given: tuple) -> None:
+        if layer in called:
             raise called_once(name)
-        called.add(name)
+        called.add(layer)
 
-    if torch.compiler.is_compiling() or hasattr(net, "_orig_mod"):
-        layers = {}  # torch.compile would compile the hooks as well
-    with _after_each_call(layers, once):
+    compiled = torch.compiler.is_compiling() or hasattr(net, "_orig_mod")  # hooks would be as well
+    layers = {} if compiled else {n: m for n, m in net.named_modules() if isinstance(m, Leaky)}
+    with _removed(
+        layer.register_forward_pre_hook(partial(once, name))
+        for name, layer in layers.items()
+        if layer.init_hidden
+    ):
         out = net(data)
     if isinstance(out, tuple) and len(out) == 2 and all(isinstance(x, Tensor) for x in out):
         return out
@@ -182,17 +194,11 @@ def _first_step(net: nn.Module, data: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @contextmanager
-def _after_each_call(
-    layers: dict[str, Leaky], note: Callable[[str, Tensor], None]
-) -> Iterator[None]:
-    """Call ``note`` with the name and the spikes of each of ``layers`` that is called meanwhile."""
-
-    def hook(name: str) -> Callable:
-        return lambda _layer, _given, out: note(name, out[0] if isinstance(out, tuple) else out)
-
-    hooks = [layer.register_forward_hook(hook(name)) for name, layer in layers.items()]
+def _removed(hooks: Iterable[RemovableHandle]) -> Iterator[None]:
+    """Register hooks, and remove them afterwards."""
+    handles = list(hooks)
     try:
         yield
     finally:
-        for handle in hooks:
+        for handle in handles:
             handle.remove()

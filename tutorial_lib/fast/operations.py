@@ -155,7 +155,17 @@ def _chain(net: nn.Module) -> fx.Graph | None:
 
 
 class _Tracer(fx.Tracer):
-    proxy_buffer_attributes = True
+    proxy_buffer_attributes = True  # so that nothing is computed with the network's own tensors
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        layers = [module for module in net.modules() if isinstance(module, Leaky)]
+        self.of_neurons = {id(x) for layer in layers for x in (layer.beta, layer.threshold)}
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        if id(attr_val) in self.of_neurons:  # read by a method of the layer, such as init_leaky()
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def create_arg(self, a: Any) -> Any:
         if isinstance(a, Tensor):  # fx would make it an attribute of the network
@@ -172,7 +182,7 @@ def _traced(net: nn.Module) -> fx.Graph:
     before = torch.get_rng_state()
     try:
         with _left_as_it_was(net):
-            graph = _Tracer().trace(net)
+            graph = _Tracer(net).trace(net)
     except NotLayerwise:
         raise
     except Exception as error:  # whatever the reader's forward() raises on a traced value

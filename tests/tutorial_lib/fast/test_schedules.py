@@ -169,7 +169,7 @@ REFUSED: list[tuple[str, Callable[[], nn.Module]]] = [
     (r"forward\(\) of module '0' was replaced", replaced),
     (r"state of its own: its forward\(\) changes 'calls'", own(counts)),
     (r"state of its own: its forward\(\) changes 'kept'", own(appends)),
-    (r"cannot be traced|changes 'mem'", own(resets)),
+    (r"state of its own: its forward\(\) changes 'mem'", own(resets)),
     (r"uses 'last', a tensor that no layer", own(lambda net, x: Net.forward(net, x * net.last))),
     (r"uses a tensor that no layer", own(lambda net, x: Net.forward(net, x + torch.rand(3)))),
     (r"uses the tensor 'gain' itself", own(lambda net, x: Net.forward(net, x * net.gain))),
