@@ -78,7 +78,7 @@ def evaluate(
     _checks.at_least_one("num_steps", num_steps)
     _checks.flag("time_varying", time_varying)
     device = device_of(net)
-    check_autocast(device, autocast)
+    check_autocast(autocast)
     check_loader("loader", loader)
     if loss_fn is not None:
         check_loss(loss_fn, ("mean",))

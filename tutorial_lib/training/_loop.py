@@ -94,7 +94,7 @@ def train(
     _checks.flag("time_varying", time_varying)
     _checks.flag("progress", progress)
     device = device_of(net)
-    check_autocast(device, autocast)
+    check_autocast(autocast)
     check_trainable(net, optimizer)
     check_loader("loader", loader)
     if eval_loader is not None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from ..fast import has_bf16_units
 
-
-def check_autocast(device: torch.device, dtype: torch.dtype | None) -> None:
-    """Raise for a precision that is not offered; warn where it is slow.
+def check_autocast(dtype: torch.dtype | None) -> None:
+    """Raise for a precision that is not offered.
 
     Raises:
         ValueError: for anything but ``torch.bfloat16`` and ``None``.
@@ -20,12 +17,6 @@ def check_autocast(device: torch.device, dtype: torch.dtype | None) -> None:
         raise ValueError(
             f"autocast must be torch.bfloat16 or None, got {dtype!r}. float16 would need its "
             "losses scaled, which this loop does not do."
-        )
-    if dtype is not None and device.type == "cpu" and not has_bf16_units():
-        warnings.warn(
-            "This processor has no units for bfloat16 and computes it several times slower than "
-            "float32. Leave autocast out (in the training command: --precision fp32).",
-            stacklevel=3,
         )
 
 
