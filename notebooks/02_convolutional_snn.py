@@ -127,7 +127,7 @@ assert conv1 + conv2 + fc1 == total == 29_826
 
 # %% [markdown]
 # > **Exercise 1: another size.** A smaller network for the same images is 6C3-MP2-16C3-MP2-?FC10. How many
-# > parameters has it?
+# > parameters does it have, biases included?
 
 # %% tags=["exercise"]
 # Yours to edit: a number in place of the three dots.
@@ -289,8 +289,9 @@ splt.show("Without memory the membrane is a flat line; with memory it starts the
 # > stands decides which of the two you have written.
 #
 # > **Exercise 2: memory by hand.** There is another remedy. Leave the loop outside, and let the *caller* keep the
-# > state: a call is one step, takes the state in, and returns the output spikes and the new state. Without a state it
-# > starts from rest. Do it for two layers.
+# > state. A call is one step: `spk, state = net(x, state)` returns the spikes of `lif2` and the new state, one value of
+# > any kind. `net(x)` starts from rest, for a batch of any size. Two runs must not disturb each other, and the gradient
+# > has to reach back through all steps. Write `forward`; leave the layers as they are.
 
 
 # %% tags=["exercise"]
@@ -603,10 +604,13 @@ exercises.check("02-factor", my_factor)
 # </details>
 #
 # > **Exercise 4: wake it up.** Write `my_wake(net)`. It changes the weights and biases of a fresh network, without
-# > looking at any image, such that all three layers speak *before* any training. (Change them in place, or return the
-# > changed network.) Each layer shall fire at a rate of at least 0.5 %, and for at least 30 % of the images one class
-# > shall be ahead. Threshold and decay stay as they are. The check tries it on *printed* digits: a font's, which it
-# > draws itself.
+# > looking at any image, so that all three layers fire *before* any training. Change them in place, or return the
+# > changed network; threshold and decay stay as they are. The check draws three networks and runs each for 20 steps on
+# > 30 *printed* digits, each in another place and brightness. For every network:
+# >
+# > - each layer fires at a rate of at least 0.5 %;
+# > - the output depends on the image: at least 10 of the 30 rows of ten counts are different;
+# > - for at least 30 % of the digits, one class has more spikes than any other.
 
 
 # %% tags=["exercise"]

@@ -13,10 +13,9 @@ from torch import Tensor
 from tutorial_lib import functional as SF
 from tutorial_lib import networks, simulation, surrogate
 
-from ._nb02_judges import fresh, scale
 from ._values import Mistake, as_number, is_near, judge, question_for, show
 from .diagnose import describe
-from .material import printed_digits
+from .material import fresh, printed_digits, scale
 
 __all__ = ["first_update", "loss_floor", "same_counts", "sgd_learns", "who_is_pulled"]
 

@@ -11,11 +11,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib import functional as SF
-from tutorial_lib import surrogate
+from tutorial_lib import networks, surrogate
 from tutorial_lib.neurons import Leaky
 from tutorial_lib.simulation import forward_pass
 
-__all__ = ["LOSSES", "mystery_records", "printed_digits", "with_a_fault"]
+__all__ = [
+    "LOSSES",
+    "fresh",
+    "mystery_records",
+    "printed_digits",
+    "scale",
+    "with_a_fault",
+]
 
 _FONT = (  # the digits 0 to 9 side by side, 7 rows of 5 pixels each
     "01110 00100 01110 11111 00010 11111 00110 11111 01110 01110",
@@ -52,6 +59,22 @@ def printed_digits(copies: int = 1, seed: int = 0) -> tuple[Tensor, Tensor]:
     return torch.stack(moved) * brightness, torch.arange(10).repeat(copies)
 
 
+def fresh(seed: int = 0, threshold: float = 1.0) -> nn.Sequential:
+    """Returns the course's network of this seed, untrained."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        spike_grad = surrogate.fast_sigmoid(slope=25)
+        return networks.conv_net(beta=0.5, spike_grad=spike_grad, threshold=threshold)
+
+
+def scale(net: nn.Module, gain: float) -> nn.Module:
+    """Multiplies all weights and biases, in place."""
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(gain)
+    return net
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "ce_rate_loss": SF.ce_rate_loss(),
     "ce_max_membrane_loss": SF.ce_max_membrane_loss(),
@@ -79,8 +102,8 @@ def mystery_records() -> tuple[dict[str, Tensor], Tensor]:
     Returns:
         Spikes ``[T, B, 10]`` by the letters A, B and C, and the labels ``[B]``.
     """
-    networks = mystery_networks()
-    return {letter: spikes.clone() for letter, (_, spikes, _) in networks.items()}, networks["A"][2]
+    nets = mystery_networks()
+    return {letter: spikes.clone() for letter, (_, spikes, _) in nets.items()}, nets["A"][2]
 
 
 def _trained_with(name: str, num_steps: int = 20, iterations: int = 60) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,66 @@
+"""Which factor on the weights equals a lower threshold?"""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ..exercise import Exercise, Wrong
+from ..material import fresh, printed_digits, scale
+from ..values import question_for, show
+from ._networks import LAYERS, layers_of
+
+exercise = Exercise(__name__,
+    "By which factor must all weights and biases grow to do what a threshold of 0.25 does?",
+    shows="Trade the threshold for the scale of the weights.", kind="number")
+
+factor_solved = exercise.reference(1 / 0.25)
+
+
+@exercise.judge
+def judge(factor: float) -> str:
+    wanted, got = spikes(0.25, 1.0), spikes(1.0, factor)
+    for name, one, other in zip(LAYERS, wanted, got, strict=True):
+        if torch.equal(one, other):
+            continue
+        layer_1 = "Does the factor of layer 1 act on layer 2 as well? Its spikes are 0 or 1."
+        slips = {
+            0.25: "A membrane of 0.25 has to reach 1 now: up or down?",
+            16.0: layer_1,
+            64.0: layer_1,
+            2.0: "Is a root in it? Current and threshold stand in the update with the same power.",
+            1.75: "The threshold went down by 0.75, but does a weight go up by 0.75 of itself?",
+            0.75: "By how much the threshold went down does not matter: what is left of it?",
+            -4.0: "What does a minus do to a current that should reach a threshold above 0?",
+        }
+        otherwise = "What becomes of the current when you divide the update by the threshold?"
+        fired, due = int(other.sum()), int(one.sum())
+        elsewhere = ", though not the same ones" if fired == due else ""
+        raise Wrong(
+            f"With the factor {show(factor)}, {name} sends {fired:,} spikes for ten printed "
+            f"digits{elsewhere}; expected {due:,}, as at a threshold of 0.25. "
+            + question_for(factor, slips, otherwise)
+        )
+    return (
+        f"Every spike of every layer is the same, {int(sum(s.sum() for s in wanted)):,} of them: "
+        "for spikes, only the ratio of weight and threshold counts. For learning there is more to "
+        "it, as you can see below."
+    )
+
+
+@cache
+def spikes(threshold: float, gain: float) -> list[Tensor]:
+    return layers_of(scale(fresh(threshold=threshold), gain), 20, printed_digits()[0])
+
+
+exercise.right("an int", 4)
+exercise.right("a tensor", torch.tensor([4.0]))
+
+exercise.wrong("inverse", "Weights follow the threshold.", 0.25, told="up or down")
+exercise.wrong("compound", "Factors multiply along the way.", 64, told="act on layer 2 as well")
+exercise.wrong("two layers", "Two factors multiply.", 16, told="act on layer 2 as well")
+exercise.wrong("root", "Two things share the work.", 2, told="Is a root in it")
+exercise.wrong("added", "What is taken off is added.", 1.75, told="of itself")
+exercise.wrong("difference", "The change is the factor.", 0.75, told="what is left of it")
+exercise.wrong("minus", "Lower means minus.", -4, told="What does a minus do")
+exercise.wrong("more", "More is better.", 10, told="divide the update by the threshold")

@@ -1,0 +1,50 @@
+"""How many spikes does an untrained network send?"""
+
+from functools import cache
+
+from ..exercise import Exercise, Wrong
+from ..material import fresh, printed_digits
+from ._networks import layers_of
+
+exercise = Exercise(__name__,
+    "Untrained, 50 steps, 128 images: how many of 64,000 possible output spikes are sent?",
+    shows="Predict that the untrained network's output is silent.", kind="choice",
+    options={
+        "a": "None.",
+        "b": "A few: less than 2%.",
+        "c": "About a tenth: with random weights, one class in ten fires.",
+        "d": "About half: an untrained neuron fires as a coin falls.",
+    })
+
+
+@exercise.judge
+def judge(key: str) -> str:
+    (first, second, out), *others = spikes()
+    share = max(row[-1] for row in spikes()) / (50 * 10 * 10)
+    facts = (
+        f"For ten printed digits and 50 steps, layer 1 sends {first:,} spikes, layer 2 {second:,} "
+        f"and the output {out:,}"
+    )
+    if key == ("a" if share == 0 else "b" if share < 0.02 else "c" if share < 0.3 else "d"):
+        more = " and ".join(str(row[-1]) for row in others)
+        return f"{facts}; with two other seeds the output sends {more}. Now see your own digits."
+    questions = {
+        "a": "Is the output silent?",
+        "b": "A few spikes would need inputs to the last layer: how many does layer 2 send it?",
+        "c": "Nobody has told the network that one class in ten is right: who would balance that?",
+        "d": "A fair coin would need currents around the threshold: how large are those of "
+        "PyTorch's weights, when most inputs are 0?",
+    }
+    raise Wrong(f"{facts}. {questions[key]}")
+
+
+@cache
+def spikes() -> list[list[int]]:
+    """Spikes by seed and layer for ten printed digits."""
+    images, _ = printed_digits()
+    return [[int(x.sum()) for x in layers_of(fresh(seed), 50, images)] for seed in range(3)]
+
+
+exercise.wrong("a few", "Random weights say a little.", "b", told="how many does layer 2 send")
+exercise.wrong("one in ten", "Chance is a tenth.", "c", told="who would balance that")
+exercise.wrong("a coin", "An untrained neuron is a coin.", "d", told="around the threshold")
