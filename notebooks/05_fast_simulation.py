@@ -476,6 +476,9 @@ else:
 # In training mode, dropout draws anew at each step. Run for all steps at once, it would draw otherwise. So the
 # library does not guess: it says why, and the default falls back to the loop.
 #
+# The default runs a plain `nn.Sequential` layer by layer, and steps every class of your own. With `schedule="layer"` it
+# takes a class as well: it calls `forward()` once, with a stand-in for the data, and notes which layers it goes through.
+#
 # Sometimes a network could be run layer by layer, but is not written that way. This one works, one step after the
 # other. It keeps a membrane in a place of its own, where the library cannot follow it.
 

@@ -271,7 +271,7 @@ def ready(answer: type[nn.Module]) -> str:
         )
     return (
         f"It is accepted, and all {by_layer.numel()} outputs are the same either way. Any network "
-        "that keeps its states in its layers, and wires them in `forward`, gets the speed for free."
+        "that keeps its states in its layers, and wires them in `forward`, is faster that way."
     )
 
 
