@@ -66,7 +66,7 @@ def everyone(
 def everyone_in_processes(
     count: int, rounds: int, batch: int, steps: int
 ) -> dict[str, dict[str, list[float]]]:
-    """:func:`everyone` in so many processes one after the other, their rounds taken together.
+    """:func:`everyone` in this many processes one after the other, their rounds taken together.
 
     Where a process happens to have its memory makes it up to a tenth faster or slower.
     """
@@ -89,8 +89,8 @@ def peak_memory(
 ) -> float:
     """Peak memory in MiB of one training step or evaluation batch.
 
-    On a CPU that of a process of its own, over what the imports took. On a GPU what PyTorch holds
-    there at most, which needs no process of its own.
+    On a CPU that of a separate process, over what the imports took. On a GPU what PyTorch holds
+    there at most, which needs no separate process.
     """
     if device != "cpu":
         return _one_process(name, mode, device, batch, steps, micro_batch)

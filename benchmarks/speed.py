@@ -99,7 +99,7 @@ def speed(device: str, quick: bool) -> dict[str, dict[str, float]]:
 
 
 def memory(device: str) -> dict[str, dict[str, float]]:
-    """Peak memory of each contender; on a CPU each in a process of its own."""
+    """Peak memory of each contender; on a CPU each in a separate process."""
     print("\nPeak memory, MiB")
     table = {}
     for name in contenders.names(device):

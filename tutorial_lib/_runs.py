@@ -137,8 +137,8 @@ def called_once(name: str, calls: int = 2) -> ValueError:
     """The error for a layer with one membrane that stands in several places, or in none."""
     return ValueError(
         f"Layer {name!r} is called {calls} times in a step, but a layer of neurons has one "
-        "membrane, so it is called once per step. Give each place in the network a Leaky of its "
-        "own, and remove those that are not used."
+        "membrane, so it is called once per step. Give each place in the network its own "
+        "Leaky, and remove those that are not used."
     )
 
 

@@ -3,7 +3,7 @@
 A job comes in by standard input, as a line of JSON, and results go out by standard output. When
 standard input ends, because nobody waits any more or the waiting process was killed, so does the
 work. The learner's code runs in a temporary folder with copies of the small files beside the
-notebook, in a session of its own, with limits on memory and on the size of files.
+notebook, in a separate session, with limits on memory and on the size of files.
 
 This keeps accidents away from the learner's files and from the machine. It is no sandbox: code
 that wants to do harm can.
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def guard(job: dict[str, Any]) -> int:
-    """Runs a job in a process of its own; returns the signal that killed it, or 0."""
+    """Runs a job in a separate process; returns the signal that killed it, or 0."""
     _prctl(36)  # PR_SET_CHILD_SUBREAPER: processes that lose their parent become children here
     child = os.fork()
     if child == 0:

@@ -101,8 +101,8 @@ def test_files_need_not_be_writable(root: Path) -> None:
         (None, {}, "win32", "~/AppData/Local/tutorial_lib"),
     ],
 )
-def test_place(root: str | None, environ: dict[str, str], platform: str, expected: str) -> None:
-    assert _files.find_place(root, environ, platform).root == Path(expected).expanduser()
+def test_folder(root: str | None, environ: dict[str, str], platform: str, expected: str) -> None:
+    assert _files.find_folder(root, environ, platform).root == Path(expected).expanduser()
 
 
 # Missing and damaged files
@@ -248,7 +248,7 @@ class Slow:
         time.sleep(60)
 
 import_torchvision().datasets.MNIST = Slow
-_download.download(_files.find_place(sys.argv[1]))
+_download.download(_files.find_folder(sys.argv[1]))
 """
 
 

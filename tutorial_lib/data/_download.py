@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .._torchvision import import_torchvision
-from ._files import CONTENT_MD5, DownloadError, Place, missing
+from ._files import CONTENT_MD5, DownloadError, MNISTFolder, missing
 
 try:
     import fcntl
@@ -28,11 +28,11 @@ TIMEOUT = 10.0  # seconds without an answer until a network step is given up
 STAGE = ".mnist-download-"  # how the names of temporary folders begin
 
 
-def download(place: Place, verbose: bool = True) -> None:
+def download(folder: MNISTFolder, verbose: bool = True) -> None:
     """Fetch the missing ``.gz`` files of MNIST, checked against torchvision's MD5 sums.
 
-    They are fetched into a temporary folder inside ``place.root`` and moved into place when all are
-    there. Files that exist are not touched. What a killed download left there is removed.
+    They are fetched into a temporary folder inside ``folder.root`` and moved to ``folder.raw`` when
+    all are there. Files that exist are not touched. What a killed download left there is removed.
 
     Raises:
         DownloadError: if the folder cannot be written, no mirror answers, or a file comes damaged.
@@ -40,29 +40,29 @@ def download(place: Place, verbose: bool = True) -> None:
     try:
         mnist = import_torchvision().datasets.MNIST
     except (ImportError, RuntimeError) as error:
-        raise _failure(place, f"torchvision cannot be imported ({error})") from error
-    gone = missing(place)
-    _ask([f"{mirror}{gone[0]}.gz" for mirror in mnist.mirrors], place)
+        raise _failure(folder, f"torchvision cannot be imported ({error})") from error
+    gone = missing(folder)
+    _ask([f"{mirror}{gone[0]}.gz" for mirror in mnist.mirrors], folder)
     try:
-        place.raw.mkdir(parents=True, exist_ok=True)
-        _sweep(place.root)
-        stage = tempfile.TemporaryDirectory(dir=place.root, prefix=STAGE)
+        folder.raw.mkdir(parents=True, exist_ok=True)
+        _sweep(folder.root)
+        stage = tempfile.TemporaryDirectory(dir=folder.root, prefix=STAGE)
     except OSError as error:
         detail = f"the folder cannot be written ({error.strerror or error})"
-        raise _failure(place, detail) from error
-    with stage as folder, _locked(Path(folder)):
-        staged = Path(folder) / "MNIST" / "raw"
+        raise _failure(folder, detail) from error
+    with stage as temporary, _locked(Path(temporary)):
+        staged = Path(temporary) / "MNIST" / "raw"
         staged.mkdir(parents=True)
         try:
             for name in CONTENT_MD5.keys() - gone:
                 with contextlib.suppress(FileNotFoundError):  # unpacked only
-                    shutil.copyfile(place.raw / f"{name}.gz", staged / f"{name}.gz")
+                    shutil.copyfile(folder.raw / f"{name}.gz", staged / f"{name}.gz")
             with _socket_timeout(TIMEOUT), _quiet(verbose):
-                mnist(folder, download=True)
-            for name in missing(place):
-                os.replace(staged / f"{name}.gz", place.raw / f"{name}.gz")
+                mnist(temporary, download=True)
+            for name in missing(folder):
+                os.replace(staged / f"{name}.gz", folder.raw / f"{name}.gz")
         except (RuntimeError, OSError, EOFError, ValueError, http.client.HTTPException) as error:
-            raise _failure(place, str(error).strip() or type(error).__name__) from error
+            raise _failure(folder, str(error).strip() or type(error).__name__) from error
 
 
 def _sweep(root: Path) -> None:
@@ -91,17 +91,17 @@ def _locked(folder: Path) -> Iterator[bool]:
         os.close(handle)
 
 
-def _failure(place: Place, detail: str) -> DownloadError:
+def _failure(folder: MNISTFolder, detail: str) -> DownloadError:
     return DownloadError(
-        f"MNIST could not be downloaded to {place.root}: {detail}.\n"
+        f"MNIST could not be downloaded to {folder.root}: {detail}.\n"
         "Way out: check the network and the folder and try again; or set TUTORIAL_LIB_DATA (or "
         "root=...) to a folder that holds the four files in MNIST/raw/; or use "
         'source="digits", which needs no download.',
-        f"MNIST is not in {place.phrase} and could not be downloaded",
+        f"MNIST is not in {folder.phrase} and could not be downloaded",
     )
 
 
-def _ask(urls: list[str], place: Place) -> None:
+def _ask(urls: list[str], folder: MNISTFolder) -> None:
     """Return when the first address answers. Bounds what a socket time-out does not: name look-up
     and hosts with many addresses, each tried in turn."""
     answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -126,7 +126,7 @@ def _ask(urls: list[str], place: Place) -> None:
         if fault is None:
             return
         faults.append(fault)
-    raise _failure(place, "no mirror answered (" + "; ".join(faults) + ")")
+    raise _failure(folder, "no mirror answered (" + "; ".join(faults) + ")")
 
 
 @contextlib.contextmanager

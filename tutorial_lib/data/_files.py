@@ -46,7 +46,7 @@ class DownloadError(DataError):
     """MNIST could not be downloaded."""
 
 
-class Place(NamedTuple):
+class MNISTFolder(NamedTuple):
     """The folder that holds ``MNIST/raw`` (or will after a download), and how messages name it."""
 
     root: Path
@@ -66,50 +66,50 @@ class RawMNIST(NamedTuple):
     test_labels: Tensor
 
 
-def find_place(
+def find_folder(
     root: str | Path | None,
     environ: Mapping[str, str] = os.environ,
     platform: str = sys.platform,
-) -> Place:
+) -> MNISTFolder:
     """The folder named by ``root``, else by TUTORIAL_LIB_DATA, else a cache folder of the user."""
     if root is not None:
-        return Place(Path(root).expanduser(), "the folder given as root")
+        return MNISTFolder(Path(root).expanduser(), "the folder given as root")
     if environ.get("TUTORIAL_LIB_DATA"):
         folder = Path(environ["TUTORIAL_LIB_DATA"]).expanduser()
-        return Place(folder, "the folder that TUTORIAL_LIB_DATA names")
+        return MNISTFolder(folder, "the folder that TUTORIAL_LIB_DATA names")
     if platform == "win32":
         base = environ.get("LOCALAPPDATA") or "~/AppData/Local"
     else:
         base = environ.get("XDG_CACHE_HOME", "")
         if not base.startswith("/"):  # the XDG rule: a relative path is ignored
             base = "~/.cache"
-    return Place(Path(base).expanduser() / "tutorial_lib", "your cache folder")
+    return MNISTFolder(Path(base).expanduser() / "tutorial_lib", "your cache folder")
 
 
-def missing(place: Place) -> list[str]:
+def missing(folder: MNISTFolder) -> list[str]:
     """Names of the MNIST files of which neither the .gz nor the unpacked file is there."""
     return [
         name
         for name in CONTENT_MD5
-        if not any(os.path.lexists(place.raw / form) for form in (f"{name}.gz", name))
+        if not any(os.path.lexists(folder.raw / form) for form in (f"{name}.gz", name))
     ]
 
 
-def read(place: Place) -> RawMNIST:
+def read(folder: MNISTFolder) -> RawMNIST:
     """Read and verify the four files, packed or not.
 
     Raises:
         DamagedFileError: if a file cannot be read or does not hold MNIST's bytes.
         MissingFilesError: if a file is not there, and those that are there are sound.
     """
-    gone = missing(place)
+    gone = missing(folder)
     tensors = []
     for name, md5 in CONTENT_MD5.items():
         if name in gone:
             continue
-        file = place.raw / f"{name}.gz"
+        file = folder.raw / f"{name}.gz"
         if not os.path.lexists(file):
-            file = place.raw / name
+            file = folder.raw / name
         try:
             tensors.append(_verified(file, md5))
         except (ValueError, OSError, EOFError, zlib.error) as error:
@@ -118,15 +118,15 @@ def read(place: Place) -> RawMNIST:
                 "Way out: delete this file and call load with download=True to fetch it anew; or "
                 "set TUTORIAL_LIB_DATA (or root=...) to a folder with a good copy; or use "
                 'source="digits", which needs no files.',
-                f"{file.name} in {place.phrase} is damaged",
+                f"{file.name} in {folder.phrase} is damaged",
             ) from error
     if gone:
         raise MissingFilesError(
-            f"MNIST is not (or not completely) in {place.root}: MNIST/raw/ lacks "
+            f"MNIST is not (or not completely) in {folder.root}: MNIST/raw/ lacks "
             f"{', '.join(gone)} (with or without .gz).\n"
             "Way out: call load with download=True; or set TUTORIAL_LIB_DATA (or root=...) to the "
             'folder that holds MNIST/raw/; or use source="digits", which needs no files.',
-            f"MNIST is not in {place.phrase}",
+            f"MNIST is not in {folder.phrase}",
         )
     return RawMNIST(*tensors)
 

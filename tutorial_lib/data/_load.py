@@ -13,7 +13,7 @@ from torch.utils.data import TensorDataset
 
 from .. import _checks
 from ._download import download as _download
-from ._files import DataError, MissingFilesError, Place, RawMNIST, find_place, read
+from ._files import DataError, MissingFilesError, MNISTFolder, RawMNIST, find_folder, read
 from ._splits import split
 
 Source = Literal["auto", "mnist", "digits"]
@@ -114,9 +114,9 @@ def load(
     if source == "digits":
         digits = _embedded(val_fraction, seed, f"{asked}.")
     else:
-        place = find_place(root)
+        folder = find_folder(root)
         try:
-            raw, how = _mnist(place, download, verbose)
+            raw, how = _mnist(folder, download, verbose)
         except DataError as error:
             if source == "mnist":
                 raise
@@ -134,14 +134,14 @@ def _check_source(name: str, value: str) -> None:
         raise ValueError(f'{name} must be "auto", "mnist" or "digits", got {value!r}.')
 
 
-def _mnist(place: Place, download: bool, verbose: bool) -> tuple[RawMNIST, str]:
+def _mnist(folder: MNISTFolder, download: bool, verbose: bool) -> tuple[RawMNIST, str]:
     try:
-        return read(place), f"found in {place.phrase}"
+        return read(folder), f"found in {folder.phrase}"
     except MissingFilesError:
         if not download:
             raise
-    _download(place, verbose)
-    return read(place), f"downloaded to {place.phrase}"
+    _download(folder, verbose)
+    return read(folder), f"downloaded to {folder.phrase}"
 
 
 def _from_mnist(raw: RawMNIST, val_fraction: float | None, seed: int, reason: str) -> Digits:

@@ -94,7 +94,7 @@ class CudaGraph:
             records = torch.func.functional_call(self.simulation, values, (data,))
             return *records, *(layer.mem.detach() for layer in self.layers)
 
-        # Tensors of their own over the same memory: the graph sees what an optimizer writes, and
+        # New tensors over the same memory: the graph sees what an optimizer writes, and
         # the parameters themselves are in no graph of autograd's when the recording is over.
         inputs = [p.detach().requires_grad_(p.requires_grad) for p in named.values()]
         enabled, dtype = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
@@ -148,7 +148,7 @@ def _kept(buffers: list[Tensor]) -> Iterator[None]:
 
 
 class _OwnGradient(torch.autograd.Function):
-    """The same value; its gradient in memory of its own, not the graph's, which is written again.
+    """The same value; its gradient in new memory, not the graph's, which is written again.
 
     Without it, a second ``backward()`` would replace what the first one left in ``.grad``.
     """
@@ -163,7 +163,7 @@ class _OwnGradient(torch.autograd.Function):
 
 
 class _OwnRecords(torch.autograd.Function):
-    """The records in memory of their own; one gradient, while the graph holds their run."""
+    """The records in new memory; one gradient, while the graph holds their run."""
 
     @staticmethod
     def forward(

@@ -72,7 +72,7 @@ def _channels_last(cur: Tensor) -> Tensor:
 
 
 def block_sizes(num_steps: int, step: Tensor, numbers: int) -> list[int]:
-    """Steps of each block, about equal: on a CPU of at most so many ``numbers``, else all.
+    """Steps of each block, about equal: on a CPU of at most ``numbers`` numbers, else all.
 
     Args:
         num_steps: T.

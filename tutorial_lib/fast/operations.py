@@ -171,7 +171,7 @@ class _Tracer(fx.Tracer):
         if isinstance(a, Tensor):  # fx would make it an attribute of the network
             names = [n for m in self.root.modules() for n, x in vars(m).items() if x is a]
             used = ", ".join([*map(repr, names[:1]), "a tensor that no layer returned"])
-            raise NotLayerwise(f"it keeps a state of its own: its forward() uses {used}")
+            raise NotLayerwise(f"it keeps its own state: its forward() uses {used}")
         return super().create_arg(a)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
@@ -217,7 +217,7 @@ def _left_as_it_was(net: nn.Module) -> Iterator[None]:
                 holder.clear()
                 (holder.update if isinstance(holder, dict) else holder.extend)(before)
     if changed:
-        raise NotLayerwise(f"it keeps a state of its own: its forward() changes {changed[0]!r}")
+        raise NotLayerwise(f"it keeps its own state: its forward() changes {changed[0]!r}")
 
 
 def _identities(holder: dict | list | deque) -> dict[Any, int]:
@@ -332,7 +332,7 @@ def _flatten_obstacle(node: fx.Node) -> str | None:
 def _neurons_obstacle(node: fx.Node, layer: Leaky, output: fx.Node) -> str | None:
     name = f"the layer {node.target!r}"
     if type(layer) is not Leaky:
-        return f"{name} is a {type(layer).__name__}, a Leaky with changes of its own"
+        return f"{name} is a {type(layer).__name__}, a Leaky that was changed"
     if not layer.init_hidden or len(node.args) != 1 or node.kwargs:
         return f"{name} has an explicit state, or is called with a keyword"
     if layer.output and node is not output:

@@ -43,7 +43,7 @@ class _MaxPool2d(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (where,) = ctx.saved_tensors
         shape, dtype, device = ctx.like
-        # No two windows share a pixel: each gradient goes to a place of its own, none are added.
+        # No two windows share a pixel: each gradient has its own pixel, none are added.
         # In general max_unpool2d may meet a place twice, so torch refuses it in deterministic mode.
         # Of maps with the channels last, it makes others on a GPU: no gain there.
         moved = ctx.layout is torch.channels_last and grad.is_cuda

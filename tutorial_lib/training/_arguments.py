@@ -118,8 +118,8 @@ def check_files(args: argparse.Namespace) -> None:
     for other in (args.checkpoint, args.resume):
         if args.json_log and other and _one_file(args.json_log, other):
             raise FileExistsError(
-                f"--json-log {args.json_log} is the checkpoint {other} as well. Give each a file "
-                "of its own."
+                f"--json-log {args.json_log} is the checkpoint {other} as well. Give them "
+                "different files."
             )
 
 

@@ -167,9 +167,9 @@ REFUSED: list[tuple[str, Callable[[], nn.Module]]] = [
     (r"'0' has hooks", with_hook("register_forward_pre_hook")),
     (r"'0' has hooks", with_hook("register_full_backward_hook")),
     (r"forward\(\) of module '0' was replaced", replaced),
-    (r"state of its own: its forward\(\) changes 'calls'", own(counts)),
-    (r"state of its own: its forward\(\) changes 'kept'", own(appends)),
-    (r"state of its own: its forward\(\) changes 'mem'", own(resets)),
+    (r"own state: its forward\(\) changes 'calls'", own(counts)),
+    (r"own state: its forward\(\) changes 'kept'", own(appends)),
+    (r"own state: its forward\(\) changes 'mem'", own(resets)),
     (r"uses 'last', a tensor that no layer", own(lambda net, x: Net.forward(net, x * net.last))),
     (r"uses a tensor that no layer", own(lambda net, x: Net.forward(net, x + torch.rand(3)))),
     (r"uses the tensor 'gain' itself", own(lambda net, x: Net.forward(net, x * net.gain))),
@@ -277,9 +277,9 @@ def twice_in_a_row() -> nn.Module:
 
 
 WRONG: list[tuple[str, type[Exception], Callable[[], nn.Module]]] = [
-    (r"Layer '1' is called 2 times.*a Leaky of its own", ValueError, twice_in_a_row),
+    (r"Layer '1' is called 2 times.*its own Leaky", ValueError, twice_in_a_row),
     (
-        r"Layer 'lif' is called 2 times.*a Leaky of its own",
+        r"Layer 'lif' is called 2 times.*its own Leaky",
         ValueError,
         own(lambda net, x: net.out(net.lif(net.fc(net.lif(x))))),
     ),
@@ -307,7 +307,7 @@ WRONG: list[tuple[str, type[Exception], Callable[[], nn.Module]]] = [
 def test_what_is_wrong_in_every_schedule(
     message: str, error: type[Exception], make: Callable[[], nn.Module], schedule: str
 ) -> None:
-    """With a remedy of its own, which is no other schedule."""
+    """With its own remedy, which is no other schedule."""
     for run in (forward_pass, record_spikes):
         with pytest.raises(error, match=message) as caught:
             run(make(), STEPS, torch.rand(5, 3), schedule=schedule)
