@@ -369,16 +369,21 @@ def test_code_that_waits_is_stopped_and_nothing_is_blamed(
 def test_a_busy_machine_takes_no_time_away() -> None:
     """Only the processor time counts, and each thread's own."""
 
-    def slow(x: torch.Tensor, slope: float) -> torch.Tensor:
-        time.sleep(0.5)
+    computed, stop = [0.0], threading.Event()
+
+    def other() -> None:
+        while not stop.is_set():
+            computed[0] = time.thread_time()
+
+    def waits_for_the_other(x: torch.Tensor, slope: float) -> torch.Tensor:
+        while computed[0] < 2 * examine.COMPUTING:
+            time.sleep(0.05)
         return SAMPLE.solution(x, slope)
 
-    stop = threading.Event()
-    others = [threading.Thread(target=lambda: [None for _ in iter(stop.is_set, True)])]
-    for thread in others:
-        thread.start()
+    thread = threading.Thread(target=other)
+    thread.start()
     try:
-        assert examined(SAMPLE, slow).status == "passed"
+        assert examined(SAMPLE, waits_for_the_other).status == "passed"
     finally:
         stop.set()
 
