@@ -131,7 +131,7 @@ exercises.check("03-floor", my_floor)
 # <details><summary>Solution</summary>
 #
 # ```python
-# def floor_solved(num_classes):
+# def solved_floor(num_classes):
 #     return math.log(1 + (num_classes - 1) / math.e)
 # ```
 #
@@ -143,7 +143,7 @@ exercises.check("03-floor", my_floor)
 # with the same counts would have the same loss, whatever else is different.
 #
 # > **Exercise 2: one counterexample is enough.** Give two records of spikes, tensors `[T, 1, C]` with entries 0 and 1.
-# > Each neuron shall fire as often in the one as in the other. For the target class 0, `ce_rate_loss` shall differ
+# > Each neuron should fire as often in the one as in the other. For the target class 0, `ce_rate_loss` should differ
 # > between them.
 
 # %% tags=["exercise"]
@@ -165,9 +165,10 @@ exercises.check("03-spot-loss", my_records)
 # Both neurons fire once: in the same step, where their scores cancel, or in two steps.
 #
 # ```python
-# together = torch.tensor([[[1.0, 1.0]], [[0.0, 0.0]]])
-# apart = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
-# records_solved = (together, apart)
+# solved_records = (
+#     torch.tensor([[[1.0, 1.0]], [[0.0, 0.0]]]),  # both fire in one step, where their scores cancel
+#     torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]]),  # the same counts, in two steps
+# )
 # ```
 #
 # </details>
@@ -385,8 +386,8 @@ assert decided["Adam"][0] == 0 and decided["Adam"][-1] > 0.2
 # > **Exercise 3: a start for plain SGD.** Two things stop SGD: the network is silent, and what little gradient there
 # > is gets lost on its way. Find a `slope` of the fast sigmoid and a `gain` by which all weights and biases are
 # > multiplied before the first update, such that plain SGD learns. The check trains the network on *printed* digits, a
-# > font's: 15 updates at the rate 0.1, 10 steps each. The loss shall fall below 2.2, and 30 % of the answers shall be
-# > right.
+# > font's: 15 updates at the rate 0.1, 10 steps each. Over the last three updates the loss should be below 2.2, and
+# > at least 30 % of the answers right.
 
 # %% tags=["exercise"]
 # Yours to edit: two numbers. Tutorial 6 has a slope of 25 and a gain of 1.
@@ -409,7 +410,7 @@ exercises.check("03-sgd", my_recipe)
 # $1/(1+0.5)^2 = 0.44$ where a slope of 25 leaves $1/(1+12.5)^2 = 0.005$, and there are three layers.
 #
 # ```python
-# recipe_solved = {"slope": 1.0, "gain": 4.0}
+# solved_recipe = {"slope": 1.0, "gain": 4.0}
 # ```
 #
 # </details>
@@ -460,9 +461,10 @@ print(f"loss {loss.item():.2f}, accuracy {SF.accuracy_rate(spk_rec, targets):.0%
 #
 # The accuracy on `test_loader` is computed every 50 iterations during training, and it is the result in the end.
 #
-# > **Exercise 4: spot the faults.** Mend it: make three loaders of the two sets that you are given, for training,
-# > validation and test. The sets may have any size. Each image has one role, and most are for training; the report
-# > counts every test image; a second call makes the same split.
+# > **Exercise 4: spot the faults.** Correct them: make three loaders of the two sets that you are given, and return them
+# > in the order training, validation, test. The sets may have any size. Each image has one role. Most of the training
+# > set is for training, at least a fiftieth for validation. The training loader yields batches of `batch_size`, in
+# > another order at each epoch. The test loader yields every test image once. A second call makes the same split.
 
 
 # %% tags=["exercise"]
@@ -484,8 +486,8 @@ exercises.check("03-spot-protocol", my_loaders)
 # <details><summary>Solution</summary>
 #
 # ```python
-# def loaders_solved(train_set, test_set, batch_size=128):
-#     seed = torch.Generator().manual_seed(0)
+# def solved_loaders(train_set, test_set, batch_size=128):
+#     seed = torch.Generator().manual_seed(0)  # the same split at every call
 #     train, val = torch.utils.data.random_split(train_set, [0.9, 0.1], generator=seed)
 #     return (
 #         DataLoader(train, batch_size, shuffle=True),

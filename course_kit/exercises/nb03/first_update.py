@@ -1,0 +1,70 @@
+"""What two optimizers make of one tiny gradient."""
+
+from functools import cache
+
+from tutorial_lib import functional as SF
+from tutorial_lib import simulation
+
+from ..exercise import Exercise, Wrong
+from ..material import fresh, printed_digits
+from ..values import show
+
+exercise = Exercise(__name__,
+    "Learning rate 0.01: what does the first update do to the weights of the first layer?",
+    shows="Tell the gradient from the step that an optimizer makes of it.", kind="choice",
+    options={
+        "a": "Both optimizers move them by about 0.01, the learning rate.",
+        "b": "Neither moves them: a silent network has no gradient.",
+        "c": "SGD leaves them as they are, to within a billionth. Adam moves some by thousandths.",
+        "d": "SGD moves them further than Adam, which divides the gradient.",
+    })
+
+
+@exercise.judge
+def judge(key: str) -> str:
+    gradient, sgd, adam = moves()
+    if gradient == 0:
+        right = "b"
+    elif sgd < 1e-9:
+        right = "c" if adam > 1e-3 else "b"
+    else:
+        right = "a" if adam > 0.5 * sgd else "d"
+    facts = (
+        f"Measured on printed digits: the largest gradient in the first layer is {gradient:.0e}; "
+        f"the largest move of a weight is {show(sgd)} with SGD and {show(adam)} with Adam"
+    )
+    if key == right:
+        return (
+            f"{facts}. A weight near 0.1 does not even notice a step of {0.01 * gradient:.0e}: "
+            "single precision has no number so near. Adam takes the size of the gradient out, but "
+            "for the 1e-8 that guards its division."
+        )
+    questions = {
+        "a": "By what does SGD multiply the learning rate?",
+        "b": "The gradient is tiny, but is it zero?",
+        "c": "Which optimizer divides by the size of the gradient?",
+        "d": "What does a division by a number far below 1 do?",
+    }
+    raise Wrong(f"{facts}. {questions[key]}")
+
+
+@cache
+def moves() -> tuple[float, float, float]:
+    """The largest gradient in the first layer, and the largest moves by SGD and by Adam.
+
+    The updates are written out: torch's optimizers do the same, but take seconds to be imported.
+    """
+    images, targets = printed_digits()
+    net = fresh()
+    spk_rec, _ = simulation.forward_pass(net, 20, images)
+    SF.ce_rate_loss()(spk_rec, targets).backward()
+    weight, grad = net[0].weight.detach(), net[0].weight.grad
+    after_sgd = weight - 0.01 * grad
+    after_adam = weight - 0.01 * grad / (grad.square().sqrt() + 1e-8)  # as it is at the first step
+    moved = [(after - weight).abs().max().item() for after in (after_sgd, after_adam)]
+    return grad.abs().max().item(), *moved
+
+
+exercise.wrong("rate", "A learning rate is a step.", "a", told="multiply the learning rate")
+exercise.wrong("dead", "Silent means dead.", "b", told="tiny, but is it zero")
+exercise.wrong("divides", "Adam's division makes smaller.", "d", told="a division by")

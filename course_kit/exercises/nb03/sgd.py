@@ -1,0 +1,134 @@
+"""A start from which plain gradient descent learns."""
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import torch
+
+from tutorial_lib import functional as SF
+from tutorial_lib import networks, simulation, surrogate
+
+from ..diagnose import describe
+from ..exercise import Exercise, Wrong
+from ..material import printed_digits, scale
+from ..values import as_number, show
+
+exercise = Exercise(__name__,
+    "Find a slope and a scale of the first weights from which plain SGD learns.",
+    shows="Separate the two causes that keep SGD from learning, and remove both.", kind="open")
+
+exercise.stub({"slope": ..., "gain": ...})
+
+solved_recipe = exercise.reference({"slope": 1.0, "gain": 4.0})
+
+UPDATES, STEPS, RATE = 15, 10, 0.1
+LOSS, SHARE = 2.2, 0.3
+
+
+@exercise.judge
+def judge(answer: Any) -> str:
+    slope, gain = recipe(answer)
+    losses, decided, hits = descend(slope, gain)
+    end, hit = sum(losses[-3:]) / 3, sum(hits[-3:]) / 3
+    said = (
+        f"With slope {show(slope)} and gain {show(gain)}, the loss goes from {losses[0]:.3f} to "
+        f"{end:.3f} in {UPDATES} updates of plain SGD"
+    )
+    if end < LOSS and hit >= SHARE:
+        return (
+            f"{said}, and {hit:.0%} of the answers are right; chance is 10%. A good start does "
+            "the work that Adam did. Now try it on the digits of this notebook."
+        )
+    missed = [f"the loss is {end:.3f} (expected below {LOSS})"] if end >= LOSS else []
+    missed += [f"{hit:.0%} are right (expected at least {SHARE:.0%})"] if hit < SHARE else []
+    raise Wrong(f"{said}. At the end {' and '.join(missed)}. {question(slope, losses, decided)}")
+
+
+def question(slope: float, losses: list[float], decided: list[float]) -> str:
+    from_silence = abs(losses[0] - math.log(10))
+    if max(decided) == 0 and from_silence < 1e-4:
+        return (
+            f"The output is silent in all {UPDATES} updates. Whatever the slope, what is the "
+            "gradient of a weight whose input never spikes?"
+        )
+    if from_silence < 0.01:
+        return (
+            "The output is silent at first, or nearly so. Would it learn sooner if it spoke from "
+            "the start?"
+        )
+    if sum(decided[:3]) / 3 < 0.3:
+        return (
+            f"The outputs fire, but only {decided[0]:.0%} of the first images have one class "
+            "ahead. Do many neurons fire at every step, so that nothing is said?"
+        )
+    passed = surrogate.fast_sigmoid(slope).derivative(torch.tensor(0.5)).item()
+    return (
+        "The outputs speak from the start. A neuron half a threshold away passes on "
+        f"{passed:.2g} of its error, and there are three layers: is the surrogate wide enough, and "
+        "is the gain right for it?"
+    )
+
+
+def recipe(answer: Any) -> tuple[float, float]:
+    if not isinstance(answer, Mapping) or not {"slope", "gain"} <= answer.keys():
+        keys = f" with the keys {', '.join(map(repr, answer))}" if isinstance(answer, dict) else ""
+        raise Wrong(
+            "A dictionary with the keys 'slope' and 'gain' is asked for; you gave "
+            f"{describe(answer)}{keys}."
+        )
+    values = {name: as_number(answer[name], f"The {name}") for name in ("slope", "gain")}
+    why = {
+        "slope": "What would a negative one do to the sign of the gradient?",
+        "gain": "What is left of the network if its weights are wiped out or turned round?",
+    }
+    for name, value in values.items():
+        if value <= 0:
+            raise Wrong(f"The {name} is {show(value)}; expected a number above 0. {why[name]}")
+    return values["slope"], values["gain"]
+
+
+@cache
+def descend(slope: float, gain: float) -> tuple[list[float], list[float], list[float]]:
+    """Trains on printed digits; returns loss, decision rate and share of right answers."""
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(0)
+        net = networks.conv_net(beta=0.5, spike_grad=surrogate.fast_sigmoid(slope))
+        scale(net, gain)
+        losses, decided, hits = [], [], []
+        for update in range(UPDATES):
+            images, targets = printed_digits(2, seed=update)
+            spk_rec, _ = simulation.forward_pass(net, STEPS, images)
+            loss = SF.ce_rate_loss()(spk_rec, targets)
+            net.zero_grad()
+            loss.backward()
+            with torch.no_grad():  # torch.optim.SGD does the same, but takes seconds to be imported
+                for p in net.parameters():
+                    p -= RATE * p.grad
+            losses.append(loss.item())
+            decided.append(float(SF.decision_rate(spk_rec)))
+            hits.append((SF.predict_rate(spk_rec) == targets).float().mean().item())
+    return losses, decided, hits
+
+
+exercise.right("half a slope", {"slope": 0.5, "gain": 4})
+exercise.right("a tensor, and more gain", {"gain": torch.tensor(5.0), "slope": 1})
+
+SILENT = "whose input never spikes"
+NARROW = "is the surrogate wide enough"
+exercise.wrong("as published", "The start is good.", {"slope": 25, "gain": 1}, told=SILENT)
+exercise.wrong("slope only", "The gradient is all that is missing.",
+    {"slope": 1, "gain": 1}, told=SILENT)
+exercise.wrong("whisper", "One spike is as good as many.",
+    {"slope": 25, "gain": 2.5}, told="if it spoke from the start")
+exercise.wrong("gain only", "Spikes are all that is missing.",
+    {"slope": 25, "gain": 4}, told=NARROW)
+exercise.wrong("steeper", "The steeper, the truer, the better.",
+    {"slope": 100, "gain": 4}, told=NARROW)
+exercise.wrong("loud", "Twice the gain is twice as good.",
+    {"slope": 1, "gain": 8}, told="are right (expected at least 30%)")
+exercise.wrong("too loud", "The more spikes, the better.",
+    {"slope": 1, "gain": 20}, told="so that nothing is said")
+exercise.wrong("negative", "A slope may fall.",
+    {"slope": -1, "gain": 4}, told="the sign of the gradient")
