@@ -1,0 +1,125 @@
+"""Figures that only the notebooks draw. What others can use is in tutorial_lib.plotting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from tutorial_lib.plotting import style
+
+__all__ = ["lines", "seeds", "staircase"]
+
+
+def lines(
+    curves: Mapping[str, Any],
+    xlabel: str,
+    ylabel: str,
+    *,
+    x: Any = None,
+    level: tuple[str, float] | None = None,
+    log: bool = False,
+) -> Axes:
+    """Draws curves with a legend above them.
+
+    Args:
+        curves: from names to values ``[N]``, at most one per style of line.
+        xlabel, ylabel: what the axes show, with units.
+        x: places ``[N]`` of the values; 0, 1, ... if None.
+        level: name and height of a dashed line across.
+        log: make the vertical axis logarithmic.
+
+    Returns:
+        The axes of a new figure.
+
+    Raises:
+        ValueError: there is no curve, or more than can be told apart.
+    """
+    if not 0 < len(curves) <= len(style.CURVES):
+        raise ValueError(f"{len(curves)} curves; expected 1 to {len(style.CURVES)} in one figure.")
+    ax = style.own_axes(6.5, 3.2)[0, 0]
+    for index, (name, values) in enumerate(curves.items()):
+        heights = np.asarray(values, dtype=float)
+        places = np.arange(len(heights)) if x is None else np.asarray(x, dtype=float)
+        every = max(1, len(heights) // 10)
+        ax.plot(places, heights, label=name, markevery=every, **style.curve(index))
+    if level:
+        style.level(ax, level[1], level[0])
+        across = ax.get_yaxis_transform()
+        style.note(ax, 1, level[1], level[0], ha="right", va="bottom", transform=across)
+    if log:
+        ax.set_yscale("log")
+    style.dress(ax, xlabel, ylabel)
+    ax.figure.legend(loc="outside upper center", ncols=2, frameon=False)
+    return ax
+
+
+def staircase(weights: Any, losses: Any, slopes: Any = None, valley: Any = None) -> Axes:
+    """Draws a loss against one weight and, if given, slopes as short lines on it.
+
+    Args:
+        weights, losses: shape ``[N]``.
+        slopes: a gradient at each weight, ``[N]``: every 47th is drawn.
+        valley: a curve with these slopes, ``[N]``.
+
+    Returns:
+        The axes of a new figure.
+    """
+    w, heights = np.asarray(weights, dtype=float), np.asarray(losses, dtype=float)
+    ax = style.own_axes(6.5, 3.4)[0, 0]
+    look = {"color": style.INK} if slopes is None else {"color": style.MUTED, "linewidth": 1.2}
+    ax.plot(w, heights, label="true loss", **look)
+    top = heights.max() if valley is None else np.asarray(valley, dtype=float).max()
+    if slopes is not None:
+        leans, scale = np.asarray(slopes, dtype=float), 1.4 * top / (w[-1] - w[0])
+        for i in range(20, len(w), 47):
+            run = 0.03 * (w[-1] - w[0]) / np.hypot(1, leans[i] / scale)
+            ends = np.array([-run, run])
+            ax.plot(
+                w[i] + ends, heights[i] + leans[i] * ends, color=style.VERMILION, linewidth=2.5,
+                label="surrogate gradient" if i == 20 else "_",
+            )  # fmt: skip
+    if valley is not None:
+        ax.plot(w, np.asarray(valley, dtype=float), ":", color=style.BLUE, label="valley")
+    style.dress(ax, "Weight w (threshold units)", "Loss (N − 5)²")
+    if slopes is not None:
+        ax.figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return ax
+
+
+def seeds(scores: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str) -> np.ndarray:
+    """Draws one panel per group, in it one row per method, and a dot per seed.
+
+    Args:
+        scores: from the groups to the methods to the results; the same methods in each group.
+        xlabel: what the results are, with unit.
+
+    Returns:
+        The axes of a new figure, one per group.
+
+    Raises:
+        ValueError: the groups differ in their methods.
+    """
+    methods = list(next(iter(scores.values())))
+    if any(list(group) != methods for group in scores.values()):
+        raise ValueError(f"Each group needs the same methods, in the same order: {methods}.")
+    axes = style.own_axes(9, 0.36 * len(methods) + 1.4, 1, len(scores), sharey=True)[0]
+    for ax, (group, rows) in zip(axes, scores.items(), strict=True):
+        for row, (name, values) in enumerate(rows.items()):
+            results = np.asarray(values, dtype=float)
+            ax.plot(
+                results, [row] * len(results), "o", color=style.BLUE, alpha=0.6, markersize=6,
+                label=name,
+            )  # fmt: skip
+            ax.plot(
+                results.mean(), row, "|", color=style.INK, markersize=18, markeredgewidth=2.5,
+                label=f"{name}, mean",
+            )  # fmt: skip
+        ax.set_yticks(range(len(methods)), methods)
+        ax.set_title(group, fontsize=style.LABEL_SIZE)
+        ax.grid(axis="y", color=style.PALE)
+        style.dress(ax, xlabel)
+    axes[0].invert_yaxis()
+    return axes

@@ -1,0 +1,59 @@
+"""The figures of the notebooks: what they hold, and what they refuse."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from course_kit import figures
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> object:
+    yield
+    plt.close("all")
+
+
+def test_lines_hold_their_values_and_the_level() -> None:
+    curves = {"one": torch.tensor([1.0, 2.0, 4.0]), "two": [3, 2, 1]}
+    ax = figures.lines(curves, "Update", "Loss", x=[2, 3, 5], level=("target", 2.5), log=True)
+    held = {line.get_label(): line.get_xydata().tolist() for line in ax.lines}
+    assert held["one"] == [[2, 1], [3, 2], [5, 4]] and held["two"] == [[2, 3], [3, 2], [5, 1]]
+    assert [line.get_ydata()[0] for line in ax.lines if line.get_gid() == "target"] == [2.5]
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("Update", "Loss", "log")
+    assert [text.get_text() for text in ax.figure.legends[0].get_texts()] == ["one", "two"]
+
+
+@pytest.mark.parametrize("count", [0, 9])
+def test_lines_that_nobody_can_tell_apart_are_refused(count: int) -> None:
+    with pytest.raises(ValueError, match=f"{count} curves; expected 1 to 8"):
+        figures.lines({f"curve {n}": [1, 2] for n in range(count)}, "x", "y")
+
+
+def test_short_lines_stand_on_the_staircase_and_lean() -> None:
+    w = np.linspace(0, 0.7, 701)
+    losses, leans = np.floor(10 * w), 100 * (w - 0.3)
+    ax = figures.staircase(w, losses, leans, valley=50 * (w - 0.3) ** 2)
+    short = [line.get_xydata() for line in ax.lines if len(line.get_xydata()) == 2]
+    assert len(short) == 15
+    for (x0, y0), (x1, y1) in short:
+        i = round((x0 + x1) / 2 * 1000)
+        assert (y0 + y1) / 2 == pytest.approx(losses[i])
+        assert (y1 - y0) / (x1 - x0) == pytest.approx(leans[i])
+    assert len(figures.staircase(w, losses).lines) == 1
+
+
+def test_seeds_have_one_dot_each_and_their_mean() -> None:
+    scores = {"silent": {"a": [10, 20, 60], "b": [1]}, "awake": {"a": [5], "b": [6, 8]}}
+    left, right = figures.seeds(scores, "Accuracy (%)")
+    held = {line.get_label(): line.get_xdata().tolist() for line in left.lines}
+    assert held == {"a": [10, 20, 60], "a, mean": [30], "b": [1], "b, mean": [1]}
+    assert [label.get_text() for label in left.get_yticklabels()] == ["a", "b"]
+    assert right.get_title() == "awake" and left.yaxis_inverted()
+
+
+def test_groups_of_other_methods_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"same methods, in the same order: \['a'\]"):
+        figures.seeds({"one": {"a": [1]}, "two": {"b": [1]}}, "Accuracy (%)")
