@@ -160,6 +160,18 @@ def leaky_layers(net: nn.Module) -> list[Leaky]:
     return [module for module in net.modules() if isinstance(module, Leaky)]
 
 
+def dense_net(inputs: int, hidden: int, seed: int = 0) -> nn.Sequential:
+    """Flat inputs, a hidden layer, ten outputs; beta and a threshold are learned."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(inputs, hidden),
+        Leaky(0.5, spike_grad=SURROGATES[0], init_hidden=True, learn_beta=True),
+        nn.Linear(hidden, 10),
+        Leaky(0.5, 1.0, SURROGATES[0], init_hidden=True, output=True, learn_threshold=True),
+    )
+
+
 @st.composite
 def random_networks(draw: st.DrawFn) -> nn.Sequential:
     """Two layers of neurons, float64, for images [B, 1, 6, 6]: nested, with what stands between."""

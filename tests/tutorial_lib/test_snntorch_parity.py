@@ -75,6 +75,7 @@ def leaky_settings(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("schedule", ["step", "layer"])
 @given(
@@ -85,7 +86,8 @@ def leaky_settings(draw: st.DrawFn) -> dict[str, Any]:
     conv=st.booleans(),
     time_varying=st.booleans(),
 )
-def test_equal_to_snntorch(
+def test_equal_to_snntorch(  # noqa: PLR0913
+    device: str,
     dtype: torch.dtype,
     schedule: str,
     settings: list[dict[str, Any]],
@@ -95,17 +97,23 @@ def test_equal_to_snntorch(
     conv: bool,
     time_varying: bool,
 ) -> None:
-    ours = network(tutorial_lib.Leaky, settings, seed, conv).to(dtype)
-    peer = network(snntorch.Leaky, settings, seed, conv).to(dtype)
+    """On a GPU in full float32: by default it lets convolutions round to 10 bits (TF32)."""
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    ours = network(tutorial_lib.Leaky, settings, seed, conv).to(device, dtype)
+    peer = network(snntorch.Leaky, settings, seed, conv).to(device, dtype)
     weights = dict(peer.named_parameters())
     assert weights.keys() == dict(ours.named_parameters()).keys()
     assert all(torch.equal(a, weights[name]) for name, a in ours.named_parameters())
-    data = torch.rand((steps, size, 1, 6, 6) if time_varying else (size, 1, 6, 6), dtype=dtype)
+    shape = (steps, size, 1, 6, 6) if time_varying else (size, 1, 6, 6)
+    data = torch.rand(shape, dtype=dtype, device=device)
 
     def run(net: nn.Module, steps: int, data: Tensor) -> tuple[Tensor, Tensor]:
         return forward_pass(net, steps, data, schedule=schedule, time_varying=time_varying)
 
-    found, expected = results(ours, run, steps, data), results(peer, peers_pass, steps, data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.backends.cudnn, "allow_tf32", False)
+        found, expected = results(ours, run, steps, data), results(peer, peers_pass, steps, data)
     assert torch.equal(found[0], expected[0])
     for a, b in zip(found, expected, strict=True):
         scale = max(1.0, float(b.detach().abs().max()))

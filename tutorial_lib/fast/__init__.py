@@ -1,8 +1,9 @@
 """The fast engine: every layer runs all time steps before the next one starts.
 
 :func:`plan` is its door: :func:`tutorial_lib.simulation.forward_pass` asks it how a network can be
-run. Behind it, ``operations`` takes a network apart, ``layerwise`` runs the parts, ``lif`` the
-neurons (on a GPU with ``triton_kernels``), and ``pooling`` the max-pooling.
+run. Behind it, ``operations`` takes a network apart (a reader's own class with ``tracing``),
+``layerwise`` runs the parts, ``lif`` the neurons (on a GPU with ``triton_kernels``), and
+``pooling`` the max-pooling.
 """
 
 from __future__ import annotations

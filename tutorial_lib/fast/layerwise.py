@@ -15,7 +15,8 @@ from torch import Tensor, fx, nn
 
 from ..neurons import Leaky
 from .lif import block_sizes, lif_sequence
-from .operations import NotLayerwise, check_sequential, operations
+from .operations import check_sequential, operations
+from .tracing import NotLayerwise
 
 __all__ = ["Plan", "Schedule", "plan"]
 

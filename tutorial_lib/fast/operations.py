@@ -1,17 +1,13 @@
 """A network as a list of operations, each of which may run for all steps at once.
 
-A plain ``nn.Sequential`` is such a list. A ``forward()`` of the reader's own is traced
-(:mod:`torch.fx`): called once, with a stand-in for its data. Of each operation it has to be known
-that it is stateless and treats every sample and step alike.
+A plain ``nn.Sequential`` is such a list, a ``forward()`` of the reader's own is traced. Of each
+operation it has to be known that it is stateless and treats every sample and step alike.
 """
 
 from __future__ import annotations
 
-import copy
 import operator
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,8 +18,9 @@ from .._runs import called_once, no_pair
 from ..neurons import Leaky
 from ..surrogate import Surrogate
 from .pooling import max_pool2d
+from .tracing import NotLayerwise, traced
 
-__all__ = ["NotLayerwise", "check_sequential", "hooked", "operations"]
+__all__ = ["check_sequential", "hooked", "operations"]
 
 _STATELESS = (
     nn.Identity, nn.Linear, nn.Bilinear, nn.Conv1d, nn.Conv2d, nn.Conv3d,
@@ -49,15 +46,6 @@ _FLATTEN = {torch.flatten, "flatten"}
 # What may return its input itself, or a view of it.
 _ALIASES = {nn.Identity, nn.Flatten, *_DROPOUTS, *_FLATTEN, "contiguous"}
 _SHAPE = {getattr, "size", "dim", "numel", len}
-
-
-class NotLayerwise(ValueError):
-    """Why a network cannot be run layer by layer, though step by step it can."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(
-            f"This network cannot be run layer by layer: {reason}. Use schedule='step'."
-        )
 
 
 def operations(net: nn.Module, trace: bool) -> fx.Graph:
@@ -87,7 +75,7 @@ def operations(net: nn.Module, trace: bool) -> fx.Graph:
     graph = _chain(net)
     if graph is None and not trace:
         raise NotLayerwise("it is no nn.Sequential of layers that are known to be stateless")
-    graph = graph or _traced(net)
+    graph = graph or traced(net)
     modules, seen = dict(net.named_modules()), set()
     for node in graph.nodes:
         module = node.meta["module"] = modules[node.target] if node.op == "call_module" else None
@@ -152,77 +140,6 @@ def _chain(net: nn.Module) -> fx.Graph | None:
         value = graph.call_module(names[layer], (value,))
     graph.output(value)
     return graph
-
-
-class _Tracer(fx.Tracer):
-    proxy_buffer_attributes = True  # so that nothing is computed with the network's own tensors
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        layers = [module for module in net.modules() if isinstance(module, Leaky)]
-        self.of_neurons = {id(x) for layer in layers for x in (layer.beta, layer.threshold)}
-
-    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
-        if id(attr_val) in self.of_neurons:  # read by a method of the layer, such as init_leaky()
-            return attr_val
-        return super().getattr(attr, attr_val, parameter_proxy_cache)
-
-    def create_arg(self, a: Any) -> Any:
-        if isinstance(a, Tensor):  # fx would make it an attribute of the network
-            names = [n for m in self.root.modules() for n, x in vars(m).items() if x is a]
-            used = ", ".join([*map(repr, names[:1]), "a tensor that no layer returned"])
-            raise NotLayerwise(f"it keeps its own state: its forward() uses {used}")
-        return super().create_arg(a)
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, Leaky) or super().is_leaf_module(m, module_qualified_name)
-
-
-def _traced(net: nn.Module) -> fx.Graph:
-    before = torch.get_rng_state()
-    try:
-        with _left_as_it_was(net):
-            graph = _Tracer(net).trace(net)
-    except NotLayerwise:
-        raise
-    except Exception as error:  # whatever the reader's forward() raises on a traced value
-        raise NotLayerwise(f"its forward() cannot be traced ({error})") from error
-    finally:
-        drawn = not torch.equal(before, torch.get_rng_state())
-        torch.set_rng_state(before)
-    if drawn:
-        raise NotLayerwise("its forward() draws random numbers")
-    if sum(node.op == "placeholder" for node in graph.nodes) > 1:
-        raise NotLayerwise("its forward() takes more than the data of a step")
-    return graph
-
-
-@contextmanager
-def _left_as_it_was(net: nn.Module) -> Iterator[None]:
-    """Undo what a traced ``forward()`` sets or appends, and refuse it."""
-    holders: list[tuple[str, Any]] = []
-    for module in net.modules():
-        holders.append(("", vars(module)))
-        holders += [(n, x) for n, x in vars(module).items() if isinstance(x, (dict, list, deque))]
-    copies = [copy.copy(holder) for _, holder in holders]
-    changed = []
-    try:
-        yield
-    finally:
-        for (name, holder), before in zip(holders, copies, strict=True):
-            now, then = _identities(holder), _identities(before)
-            if now != then:
-                key = next(iter(now.items() ^ then.items()))[0]
-                changed.append(key if name.startswith("_") or not name else name)
-                holder.clear()
-                (holder.update if isinstance(holder, dict) else holder.extend)(before)
-    if changed:
-        raise NotLayerwise(f"it keeps its own state: its forward() changes {changed[0]!r}")
-
-
-def _identities(holder: dict | list | deque) -> dict[Any, int]:
-    items = holder.items() if isinstance(holder, dict) else enumerate(holder)
-    return {key: id(value) for key, value in items}
 
 
 def _output_layer(graph: fx.Graph) -> fx.Node:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.data import DataLoader
 
+from tests.helpers import dense_net
 from tutorial_lib import Leaky, data, networks, surrogate, training
 from tutorial_lib import functional as SF
 from tutorial_lib.fast.layerwise import AUTOCAST_FRAMES
@@ -22,17 +23,6 @@ from tutorial_lib.simulation import forward_pass
 
 G = surrogate.fast_sigmoid(5)
 BF16 = torch.bfloat16
-
-
-def dense(inputs: int, hidden: int, seed: int = 0) -> nn.Sequential:
-    torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Flatten(),
-        nn.Linear(inputs, hidden),
-        Leaky(0.5, spike_grad=G, init_hidden=True, learn_beta=True),
-        nn.Linear(hidden, 10),
-        Leaky(0.5, spike_grad=G, init_hidden=True, output=True, learn_threshold=True),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +54,7 @@ def curve(digits: data.Digits, schedule: str, dtype: torch.dtype) -> list[float]
     Training such a net is chaotic: rounding grows from update to update, the faster the larger
     the learning rate, until a spike flips. With this one it does not get so far in float64.
     """
-    net = dense(784, 20, seed=3).to(dtype)
+    net = dense_net(784, 20, seed=3).to(dtype)
     batches = [
         (images.to(dtype), targets) for images, targets in data.loaders(digits, 48).train
     ]
@@ -139,7 +129,7 @@ def test_accuracy_in_mixed_precision(digits: data.Digits, schedule: str) -> None
     """A short training reaches about the same with matrix products in bfloat16."""
     found = {}
     for autocast in (None, BF16):
-        net = dense(784, 64, seed=1)
+        net = dense_net(784, 64, seed=1)
         order = torch.Generator().manual_seed(1)
         loader = DataLoader(digits.train, batch_size=100, shuffle=True, generator=order)
 
@@ -201,7 +191,7 @@ class Allocations(torch.utils._python_dispatch.TorchDispatchMode):
 @pytest.mark.parametrize(("gradient", "records"), [(False, 1), (True, 2)])
 def test_without_a_gradient_no_membrane_is_recorded(gradient: bool, records: int) -> None:
     """The one record of a hidden layer is its spikes; a gradient needs the membranes as well."""
-    net = nn.Sequential(*dense(12, 64)[1:])
+    net = nn.Sequential(*dense_net(12, 64)[1:])
     with torch.set_grad_enabled(gradient), Allocations() as run:
         forward_pass(net, 9, torch.rand(4, 12), schedule="layer")
     assert run.sizes().count(4 * 9 * 4 * 64) == records
@@ -243,7 +233,7 @@ def test_what_the_course_network_keeps_per_image_and_step() -> None:
 def test_micro_batches_make_the_same_updates(size: int, micro_batch: int, loss: Any) -> None:
     """Three updates, whatever does not divide; no part is larger than asked for."""
     batches = [(torch.rand(size, 1, 3, 4, dtype=torch.float64), torch.arange(size) % 10)] * 3
-    nets, seen = [dense(12, 16).double() for _ in range(2)], []
+    nets, seen = [dense_net(12, 16).double() for _ in range(2)], []
 
     def simulate(images: Tensor) -> tuple[Tensor, Tensor]:
         seen.append(len(images))
@@ -268,14 +258,14 @@ def test_micro_batches_make_the_same_updates(size: int, micro_batch: int, loss: 
     assert seen == ([micro_batch] * full + [rest] * bool(rest)) * 3
     assert histories[1].loss == pytest.approx(histories[0].loss, rel=1e-9)
     assert histories[1].accuracy == pytest.approx(histories[0].accuracy)
-    before = dense(12, 16).double()
+    before = dense_net(12, 16).double()
     for a, b, start in zip(*(net.parameters() for net in [*nets, before]), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
         assert not torch.equal(b, start)
 
 
 def test_micro_batches_bound_what_is_kept() -> None:
-    net, batch = dense(784, 32), (torch.rand(24, 1, 28, 28), torch.arange(24) % 10)
+    net, batch = dense_net(784, 32), (torch.rand(24, 1, 28, 28), torch.arange(24) % 10)
     peaks = []
 
     def simulate(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader
 
-from tests.helpers import everything, random_networks
-from tests.tutorial_lib import test_snntorch_parity
-from tests.tutorial_lib.fast import test_fast_training
+from tests.helpers import dense_net, everything, fit, random_networks
 from tutorial_lib import Leaky, data, networks, surrogate, training
 from tutorial_lib import functional as SF
 from tutorial_lib.simulation import forward_pass, record_spikes
@@ -41,35 +39,6 @@ def test_equal_to_the_cpu_in_both_schedules(
             torch.testing.assert_close(a.cpu(), b, rtol=1e-10, atol=1e-10)
     there = record_spikes(net, steps, (images[0] if varying else images).cuda())
     assert all(torch.equal(there[name].cpu(), rec) for name, rec in spikes.items())
-
-
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-@given(
-    settings=st.lists(test_snntorch_parity.leaky_settings(), min_size=2, max_size=2),
-    seed=st.integers(0, 2**31),
-    conv=st.booleans(),
-)
-def test_equal_to_snntorch(
-    dtype: torch.dtype, settings: list[dict], seed: int, conv: bool
-) -> None:
-    """Full float32: by default PyTorch lets convolutions on a GPU round to 10 bits (TF32)."""
-    import snntorch
-
-    import tutorial_lib
-
-    make, results = test_snntorch_parity.network, test_snntorch_parity.results
-    ours = make(tutorial_lib.Leaky, settings, seed, conv).to("cuda", dtype)
-    peer = make(snntorch.Leaky, settings, seed, conv).to("cuda", dtype)
-    images = torch.rand((18, 1, 6, 6), dtype=dtype, device="cuda")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.backends.cudnn, "allow_tf32", False)
-        found = results(ours, forward_pass, 9, images)
-        expected = results(peer, test_snntorch_parity.peers_pass, 9, images)
-    assert torch.equal(found[0], expected[0])
-    for a, b in zip(found, expected, strict=True):
-        scale = max(1.0, float(b.detach().abs().max()))
-        tolerance = test_snntorch_parity.TOLERANCE[dtype] * scale
-        torch.testing.assert_close(a, b.reshape(a.shape), rtol=0, atol=tolerance)
 
 
 def kernels(steps: int, autocast: bool) -> int:
@@ -116,9 +85,10 @@ def test_membranes_stay_in_float32(schedule: str) -> None:
 @pytest.mark.parametrize("autocast", [None, BF16])
 def test_training_on_a_gpu(autocast: torch.dtype | None) -> None:
     digits = data.load("digits", verbose=False)
-    net = test_fast_training.dense(784, 64, seed=1).cuda()
+    net = dense_net(784, 64, seed=1).cuda()
     order = torch.Generator().manual_seed(1)
     loader = DataLoader(digits.train, batch_size=100, shuffle=True, generator=order)
-    test_fast_training.fit(net, loader, 60, 8, lr=5e-3, autocast=autocast)
+    optimizer = torch.optim.Adam(net.parameters(), lr=5e-3)
+    fit(net, loader, 60, optimizer=optimizer, autocast=autocast)
     test = DataLoader(digits.test, batch_size=100)
     assert training.evaluate(net, test, 8, autocast=autocast).accuracy > 0.85
