@@ -273,7 +273,7 @@ exercises.check("04-always", my_limit)
 # $U$ settles at $(I - 1)/(1 - \beta)$. That is above 1 for $I > 2 - \beta$.
 #
 # ```python
-# limit_solved = 2 - 0.5
+# solved_limit = 2 - 0.5
 # ```
 #
 # </details>
@@ -683,7 +683,7 @@ exercises.check("04-early-stop", my_stop)
 # <details><summary>Solution</summary>
 #
 # ```python
-# def stop_solved(spk_rec, lead):
+# def solved_stop(spk_rec, lead):
 #     best = spk_rec.cumsum(dim=0).topk(2, dim=-1).values
 #     enough = best[..., 0] - best[..., 1] >= lead
 #     steps = torch.where(enough.any(0), enough.int().argmax(0) + 1, len(spk_rec))
@@ -734,10 +734,10 @@ exercises.check("04-first-spike", my_decoder)
 # <details><summary>Solution</summary>
 #
 # ```python
-# def decoder_solved(spk_rec):
-#     fired = spk_rec.any(-1)  # [T, B]
-#     spikes = spk_rec[fired.int().argmax(0), torch.arange(spk_rec.shape[1])]  # of the first step
-#     return torch.where(spikes.sum(-1) == 1, spikes.argmax(-1), -1)
+# def solved_decoder(spk_rec):
+#     fired = (spk_rec > 0).any(-1)  # [T, B]: does anyone fire at this step?
+#     first = spk_rec[fired.int().argmax(0), torch.arange(spk_rec.shape[1])]  # [B, C]
+#     return torch.where(first.sum(-1) == 1, first.argmax(-1), -1)
 # ```
 #
 # </details>
@@ -879,7 +879,7 @@ exercises.check("04-undecided", my_choice)
 # <details><summary>Solution</summary>
 #
 # ```python
-# def choice_solved(spk_rec, mem_rec):
+# def solved_choice(spk_rec, mem_rec):
 #     answers = SF.predict_rate(spk_rec)
 #     return torch.where(answers >= 0, answers, mem_rec.mean(dim=0).argmax(-1))
 # ```
@@ -1061,7 +1061,7 @@ exercises.check("04-which-loss", my_diagnosis)
 # belong to the target, and nobody has asked the others to be silent.
 #
 # ```python
-# diagnosis_solved = {"A": "mse_count_loss", "B": "ce_rate_loss", "C": "ce_max_membrane_loss"}
+# solved_diagnosis = {"A": "mse_count_loss", "B": "ce_rate_loss", "C": "ce_max_membrane_loss"}
 # ```
 #
 # </details>

@@ -1,0 +1,55 @@
+"""Small records of spikes for decoders, in words, and what a decoder returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..diagnose import describe
+from ..exercise import Wrong
+
+__all__ = ["integers", "random_spikes", "said", "spikes"]
+
+
+def spikes(*steps: str) -> Tensor:
+    """A record ``[T, 1, 3]`` from steps such as "010", which neurons fire."""
+    return torch.tensor([[[float(bit) for bit in step]] for step in steps])
+
+
+def random_spikes(share: float, steps: int = 12, images: int = 64) -> Tensor:
+    """The same record ``[T, B, 10]`` at each call."""
+    generator = torch.Generator().manual_seed(0)
+    return (torch.rand(steps, images, 10, generator=generator) < share).float()
+
+
+def said(spk_rec: Tensor) -> str:
+    """A record of one image in words: when each class fires, steps counted from 0."""
+    parts = []
+    for neuron, train in enumerate(spk_rec[:, 0].T):
+        steps = [str(step) for step in train.nonzero().flatten().tolist()]
+        if steps:
+            parts.append(f"class {neuron} fires at step{'s' * (len(steps) > 1)} {', '.join(steps)}")
+    fires = "; ".join(parts) if parts else "nobody fires"
+    return f"{len(spk_rec)} steps, counted from 0, in which {fires}"
+
+
+def integers(value: Any, images: int, what: str) -> list[int]:
+    """Reads one integer for each image.
+
+    Raises:
+        Wrong: it is anything else.
+    """
+    given = (
+        f"For {images} image{'s' if images > 1 else ''} your function gives {describe(value)} as "
+        f"{what}"
+    )
+    if not isinstance(value, Tensor) and hasattr(value, "__len__") and len(value) == images:
+        raise Wrong(f"{given}; expected a tensor. Can `torch.as_tensor` make one of it?")
+    if not isinstance(value, Tensor) or list(value.shape) != [images]:
+        raise Wrong(f"{given}; expected a tensor of shape [{images}]. Over which axes do you "
+                    "count?")
+    if value.is_complex() or not bool((value.double() % 1 == 0).all()):
+        raise Wrong(f"Your {what} are no whole numbers: the first is {value[0].item()!r}.")
+    return [int(number) for number in value]

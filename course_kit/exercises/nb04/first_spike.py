@@ -1,0 +1,121 @@
+"""Who fires first?"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from tutorial_lib import functional as SF
+
+from ..exercise import Exercise, Wrong, edit
+from ._records import integers, random_spikes, said, spikes
+
+exercise = Exercise(__name__,
+    "Decode by the first spike, and tell silence and ties from class 0.",
+    shows="Read a latency code, and handle neurons that never fire.", kind="function")
+
+
+@exercise.stub
+def my_decoder(spk_rec): ...
+
+
+@exercise.reference
+def solved_decoder(spk_rec):
+    fired = (spk_rec > 0).any(-1)  # [T, B]: does anyone fire at this step?
+    first = spk_rec[fired.int().argmax(0), torch.arange(spk_rec.shape[1])]  # [B, C]
+    return torch.where(first.sum(-1) == 1, first.argmax(-1), -1)
+
+
+CASES = (
+    (spikes("000", "000", "000", "010", "100", "100"),
+        "Is it the first spike that decides, or the number of them, or the last?"),
+    (spikes("000", "000", "000", "010"),
+        "Does a silent neuron count as one that fires at the last step?"),
+    (spikes("000", "000", "000", "000"),
+        "Nobody fires: which answer says that nothing was said?"),
+    (spikes("000", "101", "100", "000"), "Two are first at once: which answer says so?"),
+    (random_spikes(0.05), "Is each image decoded for itself?"),
+)
+
+
+@exercise.judge
+def judge(decode: Callable) -> str:
+    for spk_rec, usual in CASES:
+        images = spk_rec.shape[1]
+        answers = integers(decode(spk_rec.clone()), images, "classes")
+        for image, (got, wanted) in enumerate(
+            zip(answers, solved_decoder(spk_rec).tolist(), strict=True)
+        ):
+            if got != wanted:
+                where = said(spk_rec) if images == 1 else f"Image {image} of {images} random ones"
+                raise Wrong(f"{where}. Your answer is {got}; expected {wanted}. "
+                            f"{question(spk_rec[:, image], got, usual)}")
+    return (
+        "Silence and a dead heat are told from class 0. Now compare this code with the count, on "
+        "the same spikes."
+    )
+
+
+def question(spk: Tensor, got: int, usual: str) -> str:
+    """What to ask about an answer to one image, spikes ``[T, C]``."""
+    counts = spk.sum(0)
+    if got == -1 and spk[:-1].any():
+        return "Somebody does fire alone here: how far along the run do you look?"
+    if got < -1:
+        return "Which number should say that there is no answer?"
+    if got >= len(counts):
+        return "Is that a step, where the class is asked for?"
+    if counts.any() and got >= 0 and counts[got] == 0:
+        return "That class never fires: at which step does it, for your code?"
+    return usual
+
+
+@exercise.right("image by image")
+def by_image(spk_rec):
+    answers = []
+    for image in spk_rec.unbind(1):
+        answer = -1
+        for spk in image:
+            who = spk.nonzero().flatten().tolist()
+            if who:
+                answer = who[0] if len(who) == 1 else -1
+                break
+        answers.append(answer)
+    return torch.tensor(answers, dtype=torch.int32)
+
+
+@exercise.right("by weights")
+def by_weights(spk_rec):  # an early spike weighs more than all later ones together
+    weights = torch.arange(len(spk_rec), 0, -1, dtype=torch.float64)[:, None, None]
+    value = (spk_rec.double() * weights).amax(0)
+    best = value.amax(-1, keepdim=True)
+    unique = ((value == best).sum(-1) == 1) & (best.squeeze(-1) > 0)
+    return value.argmax(-1).masked_fill_(~unique, -1)
+
+
+DECIDE = "torch.where(first.sum(-1) == 1, first.argmax(-1), -1)"
+exercise.wrong("count", "The count is the only code.", SF.predict_rate,
+    told="or the number of them")
+exercise.wrong("silence is early", "argmax of no spikes is no step.",
+    lambda spk_rec: spk_rec.argmax(0).argmin(-1), told="That class never fires")
+exercise.wrong("silence is class 0", "No answer is class 0.",
+    edit(DECIDE, "torch.where(first.sum(-1) <= 1, first.argmax(-1), -1)"),
+    told="that nothing was said")
+exercise.wrong("lowest wins", "There are no ties.",
+    edit("first.sum(-1) == 1", "first.sum(-1) > 0"), told="Two are first at once")
+exercise.wrong("latest", "The last spike decides.",
+    edit("fired =", "spk_rec = spk_rec.flip(0)\n    fired ="), told="or the last")
+exercise.wrong("steps", "The step is the answer.",
+    edit(DECIDE, "fired.int().argmax(0)"), told="Is that a step")
+exercise.wrong("first step", "Who matters is there at once.",
+    edit("fired.int().argmax(0)", "0 * fired.int().argmax(0)"), told="how far along the run")
+exercise.wrong("minus two", "Any negative number is no answer.",
+    edit("first.argmax(-1), -1)", "first.argmax(-1), -2)"), told="Which number should say")
+
+
+@exercise.wrong("silence is late", "Silence fires at the last step.",
+    told="fires at the last step")
+def silence_is_late(spk_rec):
+    time = SF.first_spike_time(spk_rec)
+    unique = (time == time.amin(-1, keepdim=True)).sum(-1) == 1
+    return torch.where(unique, time.argmin(-1), -1)

@@ -1,0 +1,114 @@
+"""The handwriting of three losses."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from tutorial_lib import functional as SF
+
+from ..diagnose import describe
+from ..exercise import Exercise, Wrong
+from ..material import LOSSES, mystery_networks
+
+exercise = Exercise(__name__,
+    "Find out from rasters alone which of three networks was trained with which loss.",
+    shows="Recognize what a loss asks of the spikes.", kind="open")
+
+exercise.stub({"A": ..., "B": ..., "C": ...})
+
+solved_diagnosis = exercise.reference(
+    {"A": "mse_count_loss", "B": "ce_rate_loss", "C": "ce_max_membrane_loss"}
+)
+
+
+@exercise.judge
+def judge(answer: Any) -> str:
+    names = named(answer)
+    for letter, (name, spk_rec, targets) in mystery_networks().items():
+        if names[letter] != name:
+            target, others, often, never = rates(spk_rec, targets)
+            raise Wrong(
+                f"You take {letter} for {names[letter]}. In {letter}, the target fires at "
+                f"{target:.0%} of the steps and the others at {others:.0%}; {never:.0%} of the "
+                f"others never fire, and {often:.0%} fire at least every other step. "
+                f"{question(names[letter], target, never)}"
+            )
+    return (
+        "All three are right. A loss leaves its handwriting: full and empty rows, rates as "
+        "ordered, or spikes that nobody has asked for. Use it when you are handed a network "
+        "without its history."
+    )
+
+
+def question(taken_for: str, target: float, never: float) -> str:
+    if taken_for == "mse_count_loss":
+        return "Does that loss not want 80% of the target, and 20% of the others?"
+    if taken_for == "ce_rate_loss":
+        little = ", and ask that little of the target" if target < 0.9 else ""
+        return (
+            "Would that loss, which charges for every wrong spike at every step, leave that many"
+            f"{little}?"
+        )
+    if never > 0.9:
+        return "Why would a loss that never looks at a spike silence nearly all of the others?"
+    return "Why would a loss that never looks at a spike hold the target back?"
+
+
+def named(answer: Any) -> dict[str, str]:
+    if not isinstance(answer, Mapping) or not {"A", "B", "C"} <= answer.keys():
+        keys = f" with the keys {', '.join(map(repr, answer))}" if isinstance(answer, dict) else ""
+        raise Wrong(
+            "A dictionary with the keys 'A', 'B' and 'C' is asked for; you gave "
+            f"{describe(answer)}{keys}."
+        )
+    names = {}
+    for letter in "ABC":
+        value = answer[letter]
+        name = value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
+        name = name.strip("` ").removesuffix("()").removeprefix("SF.")
+        if name not in LOSSES:
+            raise Wrong(f"For {letter} you gave {name!r}; expected one of {', '.join(LOSSES)}.")
+        names[letter] = name
+    if len(set(names.values())) < 3:
+        raise Wrong(
+            f"You gave {', '.join(names.values())}; expected each of the three losses once. What "
+            "is different in the rasters to which you gave the same?"
+        )
+    return names
+
+
+def rates(spk_rec: Tensor, targets: Tensor) -> tuple[float, float, float, float]:
+    """Rates of target and others; shares of the others that fire often, and never."""
+    rate = spk_rec.mean(0)
+    target = F.one_hot(targets, rate.shape[-1]).bool()
+    others = rate[~target]
+    often, never = (others >= 0.5).float().mean(), (others == 0).float().mean()
+    return rate[target].mean().item(), others.mean().item(), often.item(), never.item()
+
+
+RATE, MEMBRANE, COUNT = "ce_rate_loss", "ce_max_membrane_loss", "mse_count_loss"
+
+
+def losses(a: Any, b: Any, c: Any) -> dict[str, Any]:
+    """An answer."""
+    return {"A": a, "B": b, "C": c}
+
+
+exercise.right("as calls", {"C": f"{MEMBRANE}()", "A": f"SF.{COUNT}", "B": RATE})
+exercise.right("the losses themselves",
+    losses(SF.mse_count_loss, SF.ce_rate_loss(), SF.ce_max_membrane_loss))
+
+exercise.wrong("membrane for count", "A loss on membranes makes even rates.",
+    losses(MEMBRANE, RATE, COUNT), told="hold the target back")
+exercise.wrong("rate for count", "ce_rate_loss sets rates.",
+    losses(RATE, COUNT, MEMBRANE), told="ask that little of the target")
+exercise.wrong("rate for membrane", "Only the target's row is looked at.",
+    losses(COUNT, MEMBRANE, RATE), told="silence nearly all of the others")
+exercise.wrong("twice", "Two networks may share a loss.",
+    losses(COUNT, RATE, RATE), told="each of the three losses once")
+exercise.wrong("not among them", "Any loss will do.",
+    losses("ce_count_loss", RATE, MEMBRANE), told="expected one of")
+exercise.wrong("round", "A full row is what the mean square wants.",
+    losses(RATE, MEMBRANE, COUNT), told="ask that little of the target")
