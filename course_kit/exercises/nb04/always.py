@@ -20,8 +20,8 @@ def judge(current: float) -> str:
     if above is None and below is not None:
         return (
             f"At {show(current - 1e-3)} step {below}, counted from 0, is the first without a "
-            f"spike; at {show(current + 1e-3)} all 200 have one. Above this current a neuron is full: its "
-            "count cannot tell strong from stronger."
+            f"spike; at {show(current + 1e-3)} all 200 have one. Above this current a neuron is "
+            "full: its count cannot tell strong from stronger."
         )
     if below is None:
         slips = {
