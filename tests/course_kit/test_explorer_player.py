@@ -222,6 +222,8 @@ def test_tiles_keep_every_neuron_in_its_map(shape: tuple[int, ...], seed: int) -
         for one, place in zip(maps, places, strict=True):
             (top, left), (bottom, right) = place.min(0), place.max(0)
             assert np.array_equal(picture[top : bottom + 1, left : right + 1], one)
+            assert np.isnan(picture[top : bottom + 1, right + 1 : right + 2]).all()  # a gap
+            assert np.isnan(picture[bottom + 1 : bottom + 2, left : right + 1]).all()
 
 
 def test_the_network_is_left_as_it_was(image: Tensor) -> None:
