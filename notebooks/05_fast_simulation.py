@@ -214,9 +214,7 @@ exercises.check("05-hoist-share", my_share)
 # <details><summary>Solution</summary>
 #
 # ```python
-# first = 12 * 24 * 24 * (1 * 5 * 5)
-# second = 64 * 8 * 8 * (12 * 5 * 5)
-# share_solved = 100 * 49 * first / (50 * (first + second + 10 * 1024))
+# solved_share = 100 * 49 * 172_800 / (50 * (172_800 + 1_228_800 + 10_240))
 # ```
 #
 # </details>
@@ -233,7 +231,7 @@ exercises.check("05-hoist-share", my_share)
 #
 # > **Exercise 2: fold and unfold.** Write a function that calls `layer`, which takes a batch `[N, ...]`, exactly once
 # > for all steps of all samples. `x` is `[T, B, ...]`; so is the result, with the shape that the layer makes of the
-# > rest. Gradients have to flow back through it: the ladder times training steps.
+# > rest. The ladder times training steps, so gradients have to flow back: to the layer's weights and to `x`.
 
 
 # %% tags=["exercise"]
@@ -256,7 +254,7 @@ exercises.check("05-fold-time", my_over_time)
 # <details><summary>Solution</summary>
 #
 # ```python
-# def over_time_solved(layer, x):
+# def solved_over_time(layer, x):
 #     return layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 # ```
 #
@@ -399,11 +397,12 @@ exercises.check("05-way-back", my_way_back)
 # <details><summary>Solution</summary>
 #
 # ```python
-# def way_back_solved(mem_rec, grad_spk, beta, threshold, spike_grad):
+# def solved_way_back(mem_rec, grad_spk, beta, threshold, spike_grad):
 #     grad = spike_grad.derivative(mem_rec - threshold) * grad_spk
 #     silent = (mem_rec <= threshold).to(grad.dtype)
 #     for t in reversed(range(len(grad) - 1)):
-#         grad[t] += beta * silent[t] * grad[t + 1]  # who has fired hands nothing back
+#         # after a spike nothing of U[t] is left in U[t+1]
+#         grad[t] += beta * silent[t] * grad[t + 1]
 #     return grad
 # ```
 #
@@ -509,8 +508,9 @@ else:
     raise AssertionError("a state of its own must be refused")
 
 # %% [markdown]
-# > **Exercise 4: ready for layers.** Write the same network such that the library accepts it. For the same weights it
-# > shall send the same spikes. There is more than one thing in the way.
+# > **Exercise 4: ready for layers.** Write the same network, with its four layers in the same order, so that
+# > `forward_pass` accepts it with `schedule="layer"`. With the same weights it should send the same spikes, in this
+# > schedule and step by step. There is more than one thing in the way.
 
 
 # %% tags=["exercise"]
@@ -538,7 +538,7 @@ exercises.check("05-layer-ready", MyReady)
 # <details><summary>Solution</summary>
 #
 # ```python
-# class ReadySolved(nn.Module):
+# class SolvedReady(nn.Module):
 #     def __init__(self):
 #         super().__init__()
 #         self.fc1 = nn.Linear(20, 30)
@@ -547,7 +547,8 @@ exercises.check("05-layer-ready", MyReady)
 #         self.lif2 = snn.Leaky(beta=0.8, init_hidden=True, output=True)
 #
 #     def forward(self, x):
-#         return self.lif2(self.fc2(self.lif1(self.fc1(x.flatten(1)))))
+#         spk1 = self.lif1(self.fc1(x.flatten(1)))
+#         return self.lif2(self.fc2(spk1))
 # ```
 #
 # </details>
@@ -738,8 +739,10 @@ assert cost["layer", 80][1] < 0.7 * cost["step", 80][1]
 # update the weights once at the end. The peak of memory is that of one part.
 #
 # > **Exercise 5: a batch in parts.** Write such an update. `loss_of(images, targets)` runs the network and returns the
-# > *mean* loss of the images that it gets, at most `size` at a time. The weights shall end up where one update
-# > with the whole batch would take them, also where the last part is smaller.
+# > *mean* loss of the images that it gets. Give it each image once, and at most `size` at a time; when a part begins,
+# > autograd should keep nothing of the parts before. The weights should end up where one update with the whole batch
+# > would take them, also where the last part is smaller and where gradients of an update before are still there. The
+# > optimizer makes one step.
 
 
 # %% tags=["exercise"]
@@ -762,10 +765,11 @@ exercises.check("05-micro-batch", my_update)
 # <details><summary>Solution</summary>
 #
 # ```python
-# def update_solved(optimizer, loss_of, images, targets, size):
+# def solved_update(optimizer, loss_of, images, targets, size):
 #     optimizer.zero_grad()
-#     for part, wanted in zip(images.split(size), targets.split(size), strict=True):
-#         loss = loss_of(part, wanted) * len(part) / len(images)
+#     parts = zip(images.split(size), targets.split(size), strict=True)
+#     for part, labels in parts:
+#         loss = loss_of(part, labels) * len(part) / len(images)
 #         loss.backward()
 #     optimizer.step()
 # ```

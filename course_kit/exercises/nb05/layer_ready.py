@@ -1,0 +1,234 @@
+"""A network rewritten so that the library can run it layer by layer."""
+
+import torch
+from torch import Tensor, nn
+
+import tutorial_lib as snn
+from tutorial_lib import simulation
+
+from ..diagnose import describe
+from ..exercise import Exercise, Wrong, edit
+
+exercise = Exercise(__name__,
+    "Rewrite a network, without changing a spike, so that it can be run layer by layer.",
+    shows="Keep states in layers, and wiring in forward().", kind="class")
+
+
+@exercise.stub
+class MyReady(nn.Module):
+    def __init__(self):
+        super().__init__()
+
+    def forward(self, x): ...
+
+
+@exercise.reference
+class SolvedReady(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(20, 30)
+        self.lif1 = snn.Leaky(beta=0.9, init_hidden=True)
+        self.fc2 = nn.Linear(30, 10)
+        self.lif2 = snn.Leaky(beta=0.8, init_hidden=True, output=True)
+
+    def forward(self, x):
+        spk1 = self.lif1(self.fc1(x.flatten(1)))
+        return self.lif2(self.fc2(spk1))
+
+
+class Stubborn(nn.Module):
+    """As given in the notebook."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(20, 30)
+        self.lif1 = snn.Leaky(beta=0.9)
+        self.fc2 = nn.Linear(30, 10)
+        self.lif2 = snn.Leaky(beta=0.8, init_hidden=True, output=True)
+        self.mem1 = self.lif1.init_leaky()
+
+    def forward(self, x):
+        x = x.view(x.shape[0], -1)
+        spk1, self.mem1 = self.lif1(self.fc1(x), self.mem1)
+        return self.lif2(self.fc2(spk1))
+
+
+STEPS = 12
+
+
+@exercise.judge
+def judge(answer: type[nn.Module]) -> str:
+    torch.manual_seed(0)
+    given, net = Stubborn(), answer()
+    if not isinstance(net, nn.Module):
+        raise Wrong(f"{answer.__name__}() is {describe(net)}; expected an nn.Module, a network.")
+    copy_weights(given, net)
+    images = 6 * torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected, _ = simulation.forward_pass(given, STEPS, images, schedule="step")
+        try:
+            by_layer, _ = simulation.forward_pass(net, STEPS, images, schedule="layer")
+        except (TypeError, ValueError, RuntimeError) as refusal:
+            explain(net, images, refusal)
+        stepped, _ = simulation.forward_pass(net, STEPS, images, schedule="step")
+    if stepped.shape != expected.shape:
+        raise Wrong(
+            f"For images {list(images.shape)} a step returns spikes {list(stepped.shape[1:])}; "
+            f"expected {list(expected.shape[1:])}. Does every image still have its own row?"
+        )
+    if not torch.equal(stepped, expected):
+        step = int((stepped != expected).flatten(1).any(1).nonzero()[0])
+        betas = [round(layer.beta.item(), 4) for layer in leaky_layers(net)]
+        question = "What differs from the class given: threshold, reset, or what lies between?"
+        if betas != [0.9, 0.8]:
+            question = f"Its layers of neurons have the beta {betas}, where 0.9 and 0.8 were given."
+        raise Wrong(
+            f"It can be run layer by layer, but it is another network: from step {step} on "
+            f"(counted from 0) it sends other spikes than the one given, {int(stepped.sum())} in "
+            f"{STEPS} steps; expected {int(expected.sum())}. {question}"
+        )
+    if not torch.equal(by_layer, stepped):
+        raise Wrong(
+            "Layer by layer your network sends other spikes than step by step. Does something in "
+            "it depend on how many images come at once?"
+        )
+    return (
+        f"It is accepted, and all {by_layer.numel()} outputs are the same either way. Any network "
+        "that keeps its states in its layers, and wires them in `forward`, can be run this way."
+    )
+
+
+def leaky_layers(net: nn.Module) -> list[snn.Leaky]:
+    return [layer for layer in net.modules() if isinstance(layer, snn.Leaky)]
+
+
+def copy_weights(given: nn.Module, net: nn.Module) -> None:
+    old, new = list(given.parameters()), list(net.parameters())
+    shapes = [[list(p.shape) for p in weights] for weights in (old, new)]
+    if shapes[0] != shapes[1]:
+        raise Wrong(
+            f"Your network has parameters of the shapes {shapes[1]}; expected {shapes[0]}, as "
+            "given. Are fc1 and fc2 still there, in this order?"
+        )
+    with torch.no_grad():
+        for one, other in zip(old, new, strict=True):
+            one.mul_(1.5)
+            other.copy_(one)
+
+
+ITSELF = "Which argument of Leaky lets the layer keep its membrane itself?"
+FLATTEN = "Which method or layer flattens all but the first axis, without asking for its size?"
+# What the refusal has in it, what is said instead of its reason if that is torch's, the question.
+REFUSALS = (
+    ("state of its own", "", ITSELF),
+    ("explicit state", "", ITSELF),
+    ("asks for", "", FLATTEN),
+    ("'len' is not", "its forward() asks for len() of a tensor, which holds many steps here",
+     FLATTEN),
+    ("view", "", FLATTEN),
+    ("reshape", "", FLATTEN),
+    ("cannot be iterated", "its forward() goes through a tensor in a loop", FLATTEN),
+    ("control flow", "an if, while or assert in its forward() depends on the data",
+     "Can forward() do the same with all data?"),
+    ("not installed", "its forward() makes a layer that the network does not hold",
+     "Where does a network make its layers?"),
+    ("last axis", "", "What is the number of the first axis of one image, counted from the left?"),
+    ("batch axis", "", "Which axes may be flattened, when time is folded into the first one?"),
+    ("returns its membrane", "", "Which layer alone needs output=True?"),
+    ("does not return", "", "What does the last layer return, and what does forward() return?"),
+)  # fmt: skip
+
+
+def explain(net: nn.Module, images: Tensor, refusal: Exception) -> None:
+    """Raises Wrong for a network that is refused, or that does not even run step by step."""
+    try:
+        simulation.forward_pass(net, 2, images, schedule="step")
+    except (TypeError, ValueError, RuntimeError) as error:
+        question = "What does each layer of neurons return, and what does forward() make of it?"
+        if "cannot be multiplied" in str(error):
+            question = "Does each image reach fc1 as one row of numbers?"
+        if "times in a step" in str(error):
+            question = "How many membranes does a network with two layers of neurons need?"
+        raise Wrong(
+            f"It does not even run step by step: {str(error).rstrip('.')}. {question}"
+        ) from refusal
+    reason = str(refusal).partition(": ")[2].partition(". Use ")[0] or str(refusal)
+    question = "How can forward() do without?"
+    for words, instead, asked in REFUSALS:
+        if words in reason:
+            reason, question = instead or reason, asked
+            break
+    raise Wrong(f"The library refuses it: {reason}. {question}")
+
+
+@exercise.right("in a row")
+class InARow(nn.Sequential):
+    def __init__(self):
+        super().__init__(
+            nn.Flatten(), nn.Linear(20, 30), snn.Leaky(0.9, init_hidden=True),
+            nn.Linear(30, 10), snn.Leaky(0.8, init_hidden=True, output=True),
+        )  # fmt: skip
+
+
+@exercise.right("in two parts")
+class InTwoParts(SolvedReady):
+    def __init__(self):
+        super().__init__()
+        self.flat = nn.Flatten(start_dim=1)
+
+    def forward(self, x):
+        spk2, mem2 = self.lif2(self.fc2(self.hidden(torch.relu(self.flat(x)))))
+        return spk2, mem2
+
+    def hidden(self, x):
+        return self.lif1(self.fc1(x))  # images are not negative, so a relu changes nothing
+
+
+exercise.right("torch.flatten", edit("x.flatten(1)", "torch.flatten(x, start_dim=1)"))
+
+OWN = "snn.Leaky(beta=0.9, init_hidden=True)"
+HIDDEN = "spk1 = self.lif1(self.fc1(x.flatten(1)))"
+PASSED_IN = "spk1, self.mem1 = self.lif1(self.fc1(x.flatten(1)), self.mem1)"
+
+exercise.wrong("as given", "It runs, so it is ready.", Stubborn, told="uses 'mem1', a tensor")
+exercise.wrong("state on self", "Only the view is in the way.",
+    edit(OWN, "snn.Leaky(beta=0.9)\n        self.mem1 = self.lif1.init_leaky()", HIDDEN, PASSED_IN),
+    told="uses 'mem1', a tensor")
+exercise.wrong("explicit", "A state may start at each call.",
+    edit(OWN, "snn.Leaky(beta=0.9)",
+         HIDDEN, "spk1, _ = self.lif1(self.fc1(x.flatten(1)), self.lif1.init_leaky())"),
+    told="Which argument of Leaky")
+exercise.wrong("view, shape", "A shape is a number.", edit("flatten(1)", "view(x.shape[0], -1)"),
+    told="asks for 'shape' of a tensor, which holds many steps here. Which method or layer")
+exercise.wrong("view, size", "A size is a number.", edit("flatten(1)", "view(x.size(0), -1)"),
+    told="asks for size() of a tensor, which holds many steps here. Which method or layer")
+exercise.wrong("view, len", "A length is a number.", edit("flatten(1)", "view(len(x), -1)"),
+    told="asks for len() of a tensor, which holds many steps here. Which method or layer")
+exercise.wrong("reshape", "Twenty is twenty.", edit("flatten(1)", "reshape(-1, 20)"),
+    told="the operation 'reshape' may mix samples or steps. Which method or layer")
+exercise.wrong("loop", "Each image is flattened by itself.",
+    edit("x.flatten(1)", "torch.stack([image.flatten() for image in x])"),
+    told="goes through a tensor in a loop")
+exercise.wrong("layer made inside", "A layer may be made anywhere.",
+    edit("x.flatten(1)", "nn.Flatten()(x)"), told="Where does a network make its layers")
+exercise.wrong("all flat", "The batch axis is an axis.",
+    edit("flatten(1)", "flatten().view(-1, 20)"), told="Which axes may be flattened")
+exercise.wrong("from the end", "Axes may be counted from the end.",
+    edit("flatten(1)", "flatten(-2)"), told="counts from the last axis")
+exercise.wrong("not flat", "A linear layer takes an image.", edit("x.flatten(1)", "x"),
+    told="one row of numbers")
+exercise.wrong("both return membranes", "output=True belongs to all.",
+    edit("beta=0.9, init_hidden=True", "beta=0.9, init_hidden=True, output=True",
+         "spk1 =", "spk1, _ ="), told="Which layer alone needs")
+exercise.wrong("spikes only", "The spikes are the result.",
+    edit("return self.lif2(self.fc2(spk1))", "return self.lif2(self.fc2(spk1))[0]"),
+    told="What does each layer of neurons return")
+exercise.wrong("one for both", "One neuron serves two layers.",
+    edit("snn.Leaky(beta=0.8, init_hidden=True, output=True)", "self.lif1"),
+    told="How many membranes does")
+exercise.wrong("no output", "Spikes are all we need.", edit(", output=True", ""),
+    told="What does each layer of neurons")
+exercise.wrong("other decay", "Betas are alike.", edit("beta=0.8", "beta=0.9"),
+    told="have the beta [0.9, 0.9]")
+exercise.wrong("other reset", "Resets are alike.",
+    edit("beta=0.8", 'beta=0.8, reset_mechanism="zero"'), told="What differs from the class given")
