@@ -120,7 +120,7 @@ ITSELF = "Which argument of Leaky lets the layer keep its membrane itself?"
 FLATTEN = "Which method or layer flattens all but the first axis, without asking for its size?"
 # What the refusal has in it, what is said instead of its reason if that is torch's, the question.
 REFUSALS = (
-    ("state of its own", "", ITSELF),
+    ("no layer returned", "", ITSELF),
     ("explicit state", "", ITSELF),
     ("asks for", "", FLATTEN),
     ("'len' is not", "its forward() asks for len() of a tensor, which holds many steps here",
