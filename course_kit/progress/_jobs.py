@@ -138,9 +138,11 @@ def _listen(
     Returns:
         The check at which the process was lost, if any, and what to say of it.
     """
-    slow = (
-        f"Stopped after {seconds:g} seconds. Does a loop never end? For code that only takes long, "
-        "give --seconds."
+    longer = "For code that only takes long, give --seconds."
+    computed = f"Stopped after {seconds:g} seconds. Does a loop never end? {longer}"
+    waited = (
+        f"Stopped after {PATIENCE * seconds:g} seconds, in which it waited or the machine was "
+        f"busy. Does it wait for something that never comes? {longer}"
     )
     fault = "Could not be run: the process for the checks did not start."
     current, started = None, False
@@ -149,7 +151,7 @@ def _listen(
         try:
             message = messages.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            fault = slow if started else fault
+            fault = waited if started else fault
             break
         if message is None:
             break
@@ -163,7 +165,7 @@ def _listen(
             current = None
             deadline = time.monotonic() + STARTING
         elif message.get("killed_by") == getattr(signal, "SIGXCPU", None):
-            fault = slow
+            fault = computed
     if started and left and current is None:  # lost between two checks
         current = left[0]
     return current, fault

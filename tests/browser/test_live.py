@@ -175,11 +175,12 @@ def test_the_player_plays_and_pauses(all_of_them: Page) -> None:
         "e => +e.getAttribute('aria-valuenow') >= 2", arg=slider.element_handle(), timeout=30_000
     )
     button.press("Enter")
-    all_of_them.wait_for_timeout(1000)
-    stopped = slider.get_attribute("aria-valuenow")
+    seen = [slider.get_attribute("aria-valuenow")]
+    while len(seen) < 8 and seen[-1:] != seen[-2:-1]:  # what is on its way on a busy machine comes
+        all_of_them.wait_for_timeout(1500)
+        seen.append(slider.get_attribute("aria-valuenow"))
+    assert seen[-1] == seen[-2] != slider.get_attribute("aria-valuemax"), seen
     assert shown(cell) != before
-    all_of_them.wait_for_timeout(1500)
-    assert slider.get_attribute("aria-valuenow") == stopped
 
 
 def test_the_canvas_answers_to_mouse_and_keys(all_of_them: Page) -> None:
