@@ -225,7 +225,7 @@ class Leaky(nn.Module):
             remedy = "Start again from mem = lif.init_leaky() for a batch of another shape."
             at_rest = state.shape in ((), (1,))
         if at_rest:
-            return state.to(cur.device).expand(cur.shape)
+            return state.to(cur.device).reshape(()).expand(cur.shape)
         if state.shape != cur.shape:
             raise ValueError(
                 f"The current has the shape {list(cur.shape)}, the membrane still has "
@@ -236,7 +236,7 @@ class Leaky(nn.Module):
                 f"The current is on {cur.device}, the membrane on {state.device}. {remedy} "
                 "Move net and data with .to(device) before that."
             )
-        return state if cur.ndim else state.reshape(())  # a [1] would make the result one of [1]
+        return state
 
     def extra_repr(self) -> str:
         parts = [f"beta={values(self.beta)}", f"threshold={values(self.threshold)}"]
