@@ -17,15 +17,21 @@
 #
 # **You will**
 #
-# - read the shorthand 12C5-MP2-64C5-MP2-1024FC10 and derive every shape and parameter from it;
+# - derive every shape and parameter from the shorthand 12C5-MP2-64C5-MP2-1024FC10;
 # - write the network twice, as a class with explicit states and as `nn.Sequential`, and prove the two equal;
-# - see two ways in which such a network loses its memory, or keeps too much of it;
+# - see such a network lose its memory, and keep too much of it;
 # - measure how often each layer fires before any training, and what that leaves for the gradient.
+#
+# The network is that of [tutorial 6](https://snntorch.readthedocs.io/en/latest/tutorials/tutorial_6.html) of snnTorch, which trains it to read
+# handwritten digits.
 #
 # **You need** the neuron of [notebook 00](00_spiking_neuron.ipynb), the surrogate gradient of
 # [notebook 01](01_surrogate_gradients.ipynb), and `nn.Conv2d` from PyTorch.
 #
-# **Time**: about 60 minutes to read and try, one minute to run.
+# **Time**: about an hour to read and try, about a minute to run.
+#
+# > **Note.** Folded cells hold the code of figures, and checks of the numbers in the text. After you change a value above,
+# > such a check may stop with an `AssertionError`. That is no fault of yours: go on below it.
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title In Colab this cell installs the course's library; elsewhere it does nothing
@@ -39,6 +45,8 @@ if "COLAB_RELEASE_TAG" in os.environ and importlib.util.find_spec("tutorial_lib"
     subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", address])
 
 # %%
+import copy
+
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
@@ -53,81 +61,75 @@ from tutorial_lib import plotting as splt
 # %% [markdown]
 # ## The data
 #
-# `data.load` looks for MNIST: in a folder that you name, in its cache, on the web. Without a network it takes
-# the small set of handwritten digits that scikit-learn carries. It prints which one it took, and why.
+# `data.load` looks for the handwritten digits of MNIST on this machine and on the web. Without a network it takes the small
+# set that scikit-learn carries. `data.loaders` cuts them into batches: you train on the first part, choose on the second,
+# and report on the third, once.
 
 # %%
 digits = data.load()
 loaders = data.loaders(digits, batch_size=128)
 torch.manual_seed(0)  # the order of the batches follows the seed
 images, targets = next(iter(loaders.train))
+print("batch", list(images.shape), "from", images.min(), "to", images.max())
 
-# %% [markdown]
-# A batch has the shape `[B, 1, 28, 28]`: 128 images, one gray channel, 28 by 28 pixels between 0 and 1.
-# There are three sets. You train on the first, choose on the second, and report on the third, once.
-
-# %%
-print("batch  ", list(images.shape), "from", images.min().item(), "to", images.max().item())
-print("samples", {name: len(getattr(digits, name)) for name in ("train", "val", "test")})
-assert images.shape == (128, 1, 28, 28)
-assert images.min() >= 0 and images.max() <= 1
-
-# %%
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of the figure
 fig, axes = plt.subplots(1, 10, figsize=(9, 1.4), layout="constrained")
-for ax, image, target in zip(axes, images, targets, strict=False):
+for ax, image, target in zip(axes, images, targets):
     ax.imshow(image[0], cmap="gray", vmin=0, vmax=1)
     ax.set_title(int(target), fontsize=11)
     ax.set_axis_off()
 splt.show("Handwritten digits from the training set in a row, with their labels above them.")
 
 # %% [markdown]
-# These are still images. The network wants something at each of its 50 time steps.
-# The plainest answer is to inject the same image as a current at every step.
-# That is **constant-current encoding**; [notebook 00](00_spiking_neuron.ipynb) compared it with rate and
-# latency codes. No spikes go in. The first layer of neurons makes them.
-
-# %% [markdown]
+# A batch is `[B, 1, 28, 28]`: 128 images, one gray channel, pixels from 0 to 1. The network gets the same image as a
+# current at each of its 50 time steps, the **constant-current encoding** of notebook 00. No spikes go in; the first layer
+# of neurons makes them.
+#
 # ## The architecture
 #
-# The shorthand reads from left to right:
+# From left to right: **12C5**, a convolution with 12 filters of 5 by 5 pixels; **MP2**, max-pooling over 2 by 2 pixels;
+# the same again with 64 filters; **1024FC10**, a fully connected layer from 1,024 inputs to 10 outputs. Leaky neurons follow
+# each pooling and the last layer.
 #
-# - **12C5**: a convolution with 12 filters of 5 by 5 pixels;
-# - **MP2**: max-pooling over 2 by 2 pixels;
-# - **64C5**, **MP2**: the same again with 64 filters;
-# - **1024FC10**: a fully connected layer from 1,024 inputs to 10 outputs.
-#
-# A layer of leaky neurons follows each pooling, and one follows the fully connected layer.
-#
-# > **Predict.** A 5 by 5 filter slides over a 28 by 28 image without padding. What is left? Go on to
-# > the end: why 1,024?
+# > **Predict.** A 5 by 5 filter slides over a 28 by 28 image without padding. What size is left? Go on to the end: why
+# > 1,024?
 
 # %%
-layers = [nn.Conv2d(1, 12, 5), nn.MaxPool2d(2), nn.Conv2d(12, 64, 5), nn.MaxPool2d(2)]
+layers = [nn.Conv2d(1, 12, 5), nn.MaxPool2d(2)]
+layers += [nn.Conv2d(12, 64, 5), nn.MaxPool2d(2)]
 layers += [nn.Flatten(), nn.Linear(1024, 10)]
 x = images[:1]
 for layer in layers:
     x = layer(x)
     weights = sum(p.numel() for p in layer.parameters())
-    print(f"{layer.__class__.__name__:<10} {str(list(x.shape[1:])):<14} {weights:>7,} parameters")
+    name, shape = layer.__class__.__name__, str(list(x.shape[1:]))
+    print(f"{name:<10} {shape:<14} {weights:>7,} parameters")
 
 # %% [markdown]
-# Each convolution takes off 4 pixels, each pooling halves: $28 \to 24 \to 12 \to 8 \to 4$.
-# The last maps are 4 by 4, and there are 64 of them: $64 \cdot 4 \cdot 4 = 1024$.
+# <details><summary>Answer</summary>
 #
-# The parameters add up as follows. A filter has one weight per pixel and input channel, and one bias.
-
-# %%
-conv1 = 12 * (1 * 5 * 5 + 1)
-conv2 = 64 * (12 * 5 * 5 + 1)
-fc1 = 10 * (64 * 4 * 4 + 1)
-print(f"{conv1:,} + {conv2:,} + {fc1:,} = {conv1 + conv2 + fc1:,}")
-assert (conv1, conv2, fc1) == (312, 19_264, 10_250)
-total = sum(p.numel() for layer in layers for p in layer.parameters())
-assert conv1 + conv2 + fc1 == total == 29_826
-
-# %% [markdown]
+# Each convolution takes off 4 pixels, each pooling halves: $28 \to 24 \to 12 \to 8 \to 4$. The last maps are 4 by 4, and
+# there are 64 of them: $64 \cdot 4 \cdot 4 = 1024$.
+#
+# </details>
+#
+# The parameters: a filter has one weight per pixel and input channel, and one bias. That gives
+# $12\,(1 \cdot 5 \cdot 5 + 1) = 312$, then $64\,(12 \cdot 5 \cdot 5 + 1) = 19{,}264$, and $10\,(1024 + 1) = 10{,}250$: in all
+# 29,826. The first convolution has one in a hundred of them, but its filters visit $24 \cdot 24$ places: an eighth of all
+# multiplications. It sees the same image at every step, so 49 of its 50 results are repeats, the price of a simple program.
+#
 # > **Exercise 1: another size.** A smaller network for the same images is 6C3-MP2-16C3-MP2-?FC10. How many
 # > parameters does it have, biases included?
+
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+assert images.shape == (128, 1, 28, 28) and images.min() >= 0 and images.max() <= 1
+sizes = [sum(p.numel() for p in layers[n].parameters()) for n in (0, 2, 5)]
+assert sizes == [12 * 26, 64 * 301, 10 * 1025] == [312, 19_264, 10_250] and sum(sizes) == 29_826
+assert 0.64 < sizes[1] / 29_826 < 0.66 and 0.01 < sizes[0] / 29_826 < 0.011
+macs = [24 * 24 * 12 * 25, 8 * 8 * 64 * 12 * 25, 1024 * 10]
+assert 0.12 < macs[0] / sum(macs) < 0.125
 
 # %% tags=["exercise"]
 # Yours to edit: a number in place of the three dots.
@@ -153,24 +155,10 @@ exercises.check("02-parameters", my_parameters)
 #
 # </details>
 #
-# Where does the work go? Count the multiplications of one time step: weights of a filter times the
-# positions that it visits.
-
-# %%
-macs = {"conv1": 24 * 24 * 12 * 25, "conv2": 8 * 8 * 64 * 12 * 25, "fc1": 1024 * 10}
-for name, count in macs.items():
-    print(f"{name}: {count:>9,} ({count / sum(macs.values()):.0%})")
-assert 0.12 < macs["conv1"] / sum(macs.values()) < 0.13
-
-# %% [markdown]
-# The first convolution sees the same image at every step, so 49 of its 50 results are repeats: nearly
-# an eighth of all multiplications. It is the price of a program that is simple to read. Keep it in mind.
-
-# %% [markdown]
 # ## The network as a class
 #
-# The class holds the layers. The settings are those of tutorial 6: decay $\beta = 0.5$, threshold
-# $\theta = 1$, a fast sigmoid of slope 25 on the backward pass, 50 time steps.
+# The settings are those of tutorial 6: decay $\beta = 0.5$, threshold $\theta = 1$, and
+# `fast_sigmoid` with slope $k = 25$ as the surrogate on the backward pass.
 
 # %%
 beta, num_steps = 0.5, 50
@@ -187,12 +175,10 @@ class Layers(nn.Module):
         self.fc1 = nn.Linear(64 * 4 * 4, 10)
         self.lif3 = snn.Leaky(beta=beta, spike_grad=spike_grad)
 
-
 # %% [markdown]
-# One time step takes the membranes in and gives the new ones back: **explicit state**.
-# Pooling acts on the *currents*, before the neurons fire. Pooled spikes would only say whether any of four
-# neurons fired; pooled currents keep how strongly the best of them is driven.
-
+# One time step takes the membranes in and gives the new ones back: **explicit state**. Pooling acts on the *currents*,
+# before the neurons fire. Pooled spikes would only say whether any of four neurons fired; pooled currents say how
+# strongly.
 
 # %%
 class OneStep(Layers):
@@ -201,57 +187,62 @@ class OneStep(Layers):
         spk1, mem1 = self.lif1(cur1, mem1)
         cur2 = F.max_pool2d(self.conv2(spk1), 2)
         spk2, mem2 = self.lif2(cur2, mem2)
-        cur3 = self.fc1(spk2.flatten(1))
+        cur3 = self.fc1(spk2.flatten(1))  # all but the batch axis
         spk3, mem3 = self.lif3(cur3, mem3)
         return spk3, mem1, mem2, mem3
 
-
 # %% [markdown]
-# `spk2.flatten(1)` keeps the batch axis and flattens the rest, whatever the batch size.
-# A fixed size, as in `spk2.view(128, -1)`, breaks on the last batch of an epoch, which is smaller.
-#
 # ### Spot the fault
 #
-# Now the loop over time. Tutorial 6 writes its class as below, and the loop stands outside: at each of 50 steps, the
-# program calls `spk, mem = net(images)`. Something is wrong with it.
-
+# Now the loop over time. Tutorial 6 prints its class as below. Further down, it calls `spk, mem = net(data)` in a loop of
+# 50 steps, on another network; put this class in its place. Something is wrong with it.
 
 # %%
 class Published(OneStep):
     def forward(self, x):
-        mem1 = self.lif1.init_leaky()
+        mem1 = self.lif1.init_leaky()  # a membrane at rest
         mem2 = self.lif2.init_leaky()
         mem3 = self.lif3.init_leaky()
         spk3, mem1, mem2, mem3 = self.step(x, mem1, mem2, mem3)
         return spk3, mem3
 
-
 # %% [markdown]
 # > **Predict.** Call it five times with the same images. How does the output membrane change from call to call?
+#
+# (Larger weights, so that there is more to see.)
 
 # %%
+def louder(net, gain=5.0):
+    """Multiplies weights and biases, in place; returns the network."""
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(gain)
+    return net
+
+
 torch.manual_seed(0)
-net = Published()
+net = louder(Published())
 with torch.no_grad():
-    calls = torch.stack([net(images)[1] for _ in range(5)])
-print("largest change between two calls:", (calls[1:] - calls[:-1]).abs().max().item())
-assert torch.equal(calls[0], calls[4])
+    calls = torch.stack([net(images)[1] for _ in range(5)])  # [5, B, 10]
+print("largest change:", calls.diff(dim=0).abs().max().item())
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
 # It does not change at all. Fifty steps are one step, fifty times.
+#
+# </details>
 
 # %%
 exercises.predict("02-spot-memory")
 
 # %% [markdown]
-# The class is printed in tutorial 6, but never trained there: the `nn.Sequential` version is, and that one
-# keeps its states.
+# Tutorial 6 prints the class but never trains it. It trains an `nn.Sequential`, which keeps its states: see below.
 #
 # ### A class with memory
 #
-# The remedy is to put the loop *inside* `forward`, between the start of the states and the end of the run.
-# The class then returns the whole record, `[T, B, 10]`, with time first.
-
+# Put the loop *inside* `forward`, after the start of the states. The class then returns the whole record, `[T, B, 10]`,
+# with time first.
 
 # %%
 class ConvSNN(OneStep):
@@ -259,40 +250,48 @@ class ConvSNN(OneStep):
         mem1 = self.lif1.init_leaky()
         mem2 = self.lif2.init_leaky()
         mem3 = self.lif3.init_leaky()
-        spk_rec, mem_rec = [], []
+        record = []
         for _ in range(num_steps):
             spk3, mem1, mem2, mem3 = self.step(x, mem1, mem2, mem3)
-            spk_rec.append(spk3)
-            mem_rec.append(mem3)
+            record.append((spk3, mem3))
+        spk_rec, mem_rec = zip(*record)
         return torch.stack(spk_rec), torch.stack(mem_rec)
-
 
 # %%
 torch.manual_seed(0)
-net = ConvSNN()
+net = louder(ConvSNN())
 with torch.no_grad():
     spk_rec, mem_rec = net(images, num_steps)
-assert torch.equal(mem_rec[0], calls[0]) and not torch.equal(mem_rec[1], mem_rec[0])
 
-neuron = mem_rec[-1, 0].argmax()  # the most driven output neuron for the first image
-fig, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
-ax.plot(range(5), calls[:, 0, neuron], **splt.style.curve(1), label="without memory (5 calls)")
-ax.plot(range(10), mem_rec[:10, 0, neuron], **splt.style.curve(0), label="with memory")
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of the figure
+fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
+output = calls[0, 0].argmax()  # the most driven output neuron for the first image
+look = [splt.style.curve(i) for i in range(2)]
+ax.plot(range(5), calls[:, 0, output], **look[1], label="without memory, 5 calls")
+ax.plot(range(20), mem_rec[:20, 0, output], **look[0], label="with memory, 20 steps")
+splt.style.level(ax, 1.0, "threshold")
+ax.set_xticks(range(0, 20, 5))
 splt.style.dress(ax, "Time step", splt.style.MEMBRANE)
-ax.legend()
-splt.show("Without memory the membrane is a flat line; with memory it starts there and then moves.")
+fig.legend(loc="outside upper center", ncols=2)
+splt.show("The membrane of one output neuron for one image, without memory and with it.")
 
 # %% [markdown]
-# Both start at the same value. Only the second class, `ConvSNN`, remembers it: its membrane moves on from there.
+# Both start at the same value. Only `ConvSNN` remembers it and moves on from there.
 #
-# > **Take-away.** A state must be started once per sample, not once per step. Where the loop over time
-# > stands decides which of the two you have written.
+# > **Take-away.** A state must be started once per sample, not once per step. Where the loop over time stands decides
+# > which of the two you have written.
 #
 # > **Exercise 2: memory by hand.** There is another remedy. Leave the loop outside, and let the *caller* keep the
 # > state. A call is one step: `spk, state = net(x, state)` returns the spikes of `lif2` and the new state, one value of
 # > any kind. `net(x)` starts from rest, for a batch of any size. Two runs must not disturb each other, and the gradient
 # > has to reach back through all steps. Write `forward`; leave the layers as they are.
 
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+assert torch.equal(calls[0], calls[4]) and torch.equal(mem_rec[0], calls[0])
+assert not torch.equal(mem_rec[1], mem_rec[0]) and spk_rec.sum() > 0
+assert len({tuple(row) for row in spk_rec.sum(0).tolist()}) > 100  # it depends on the image
 
 # %% tags=["exercise"]
 class MyNet(nn.Module):
@@ -304,9 +303,8 @@ class MyNet(nn.Module):
         self.lif2 = snn.Leaky(beta=0.9)
 
     def forward(self, x, state=None):
-        # Yours to edit: one step. Return the spikes of lif2, and what the next call needs.
+        # Yours to edit: one step. Return the spikes and the new state.
         ...
-
 
 # %%
 exercises.check("02-memory", MyNet)
@@ -332,35 +330,30 @@ exercises.check("02-memory", MyNet)
 # ```
 #
 # </details>
-
-# %% [markdown]
+#
 # ## The network as `nn.Sequential`
 #
-# Six lines of bookkeeping go to the states. With `init_hidden=True`, a layer keeps its membrane to itself
-# and passes only spikes on, so it fits between other layers.
-# `output=True` makes the last layer return its membrane as well.
+# Much of the class is bookkeeping for the states. With `init_hidden=True`, a layer keeps its membrane inside and passes
+# only spikes on, so it fits between other layers. `output=True` makes the last layer return its membrane as well.
 
 # %%
+def hidden(**settings):
+    return snn.Leaky(beta, spike_grad=spike_grad, init_hidden=True, **settings)
+
+
 seq = nn.Sequential(
-    nn.Conv2d(1, 12, 5),
-    nn.MaxPool2d(2),
-    snn.Leaky(beta=beta, spike_grad=spike_grad, init_hidden=True),
-    nn.Conv2d(12, 64, 5),
-    nn.MaxPool2d(2),
-    snn.Leaky(beta=beta, spike_grad=spike_grad, init_hidden=True),
-    nn.Flatten(),
-    nn.Linear(64 * 4 * 4, 10),
-    snn.Leaky(beta=beta, spike_grad=spike_grad, init_hidden=True, output=True),
+    nn.Conv2d(1, 12, 5), nn.MaxPool2d(2), hidden(),
+    nn.Conv2d(12, 64, 5), nn.MaxPool2d(2), hidden(),
+    nn.Flatten(), nn.Linear(64 * 4 * 4, 10), hidden(output=True),
 )
 
 # %% [markdown]
-# A call is one time step: `spk, mem = seq(images)`. So the loop stands outside again. This time that is
-# fine, since the layers remember. But now *you* must say when a new run begins: `utils.reset(seq)`.
-
+# A call is one time step again: `spk, mem = seq(images)`. With the loop outside, *you* must say when a new run begins.
+# `utils.reset` puts every hidden membrane back to rest.
 
 # %%
 def forward_pass(net, num_steps, data):
-    utils.reset(net)  # every hidden membrane back to its start
+    utils.reset(net)
     spk_rec, mem_rec = [], []
     for _ in range(num_steps):
         spk, mem = net(data)
@@ -368,211 +361,233 @@ def forward_pass(net, num_steps, data):
         mem_rec.append(mem)
     return torch.stack(spk_rec), torch.stack(mem_rec)
 
-
 # %% [markdown]
-# Are the two networks the same? Copy the weights over and compare everything: spikes, membranes, and the
-# gradient of each weight. To have some spikes to compare, make the weights five times larger first.
+# Are the two networks the same? Copy the weights, and compare the spikes and the gradient of each parameter.
 
 # %%
 with torch.no_grad():
-    for ours, theirs in zip(seq.parameters(), net.parameters(), strict=True):
-        ours.copy_(theirs.mul_(5))
+    for p, given in zip(seq.parameters(), net.parameters()):
+        p.copy_(given)
 
 spk_class, mem_class = net(images[:16], 20)
 spk_seq, mem_seq = forward_pass(seq, 20, images[:16])
-print("output spikes:", int(spk_class.sum()), "and", int(spk_seq.sum()))
-assert spk_class.sum() > 0
-assert torch.equal(spk_class, spk_seq) and torch.equal(mem_class, mem_seq)
-
-# %%
-mem_class.sum().backward()
-mem_seq.sum().backward()
-for (name, ours), theirs in zip(net.named_parameters(), seq.parameters(), strict=True):
-    print(f"{name:<13} gradient norm {ours.grad.norm():.3e}")
-    assert ours.grad.norm() > 0
-    torch.testing.assert_close(ours.grad, theirs.grad)
+print("spikes:", int(spk_class.sum()), "and", int(spk_seq.sum()))
+for model, mem in ((net, mem_class), (seq, mem_seq)):
+    model.zero_grad()
+    mem.sum().backward()
+for (name, p), q in zip(net.named_parameters(), seq.parameters()):
+    print(f"{name:<12} {p.grad.norm():.3e} and {q.grad.norm():.3e}")
 
 # %% [markdown]
-# They are one network, written in two ways. Choose the class when data flows in unusual ways or when you
-# want to see every state. Choose `nn.Sequential` when layer simply follows layer.
+# They are one network, written in two ways. The library has the function as `simulation.forward_pass`, and the network as
+# `networks.conv_net`.
 #
-# The library has the function above as `simulation.forward_pass` (it checks its input, too), and the
-# network as `networks.conv_net`. The next notebooks use them.
-
-# %%
-spk_lib, mem_lib = simulation.forward_pass(seq, 20, images[:16])
-assert torch.equal(spk_lib, spk_seq) and torch.equal(mem_lib, mem_seq)
-
-# %% [markdown]
 # ## What happens without `reset`
 #
-# > **Predict.** You run the same images twice through `seq`, and leave `utils.reset` out the second time.
-# > Do you get the same membranes?
+# > **Predict.** Run the same images through `seq` twice, 50 steps each, without a reset in between. The second run starts
+# > from other membranes, and a membrane keeps $\beta$, one half, of a difference per step. How far apart are the runs
+# > after 10 steps, and after 50? And in `never`, whose threshold is too high for any neuron to fire?
+
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+assert spk_class.sum() > 0
+assert torch.equal(spk_class, spk_seq) and torch.equal(mem_class, mem_seq)
+for own, other in zip(net.parameters(), seq.parameters(), strict=True):
+    assert own.grad.norm() > 0
+    torch.testing.assert_close(own.grad, other.grad)
+assert torch.equal(simulation.forward_pass(seq, 20, images[:16])[0], spk_seq)
 
 # %%
-with torch.no_grad():
-    utils.reset(seq)
-    first = torch.stack([seq(images)[1] for _ in range(5)])
-    again = torch.stack([seq(images)[1] for _ in range(5)])  # reset forgotten
-    utils.reset(seq)
-    proper = torch.stack([seq(images)[1] for _ in range(5)])
-print("without reset, the first step differs by up to", (first[0] - again[0]).abs().max().item())
-assert torch.equal(first, proper) and not torch.equal(first, again)
+def twice(net):
+    """Membranes and spikes of two runs without a reset, [2, 50, B, 10]."""
+    utils.reset(net)
+    with torch.no_grad():
+        spk, mem = zip(*[net(images[:32]) for _ in range(100)])
+    shape = (2, 50, 32, 10)
+    return torch.stack(mem).view(shape), torch.stack(spk).view(shape)
+
+
+never = copy.deepcopy(seq)
+for layer in (never[2], never[5], never[8]):
+    layer.threshold.fill_(1000.0)
+
+# %%
+apart = {}
+for name, model in (("seq", seq), ("never", never)):
+    mem, spk = twice(model)
+    apart[name] = (mem[0] - mem[1]).abs().mean((1, 2))  # at each step
+    counts = spk.sum(1)
+    differ = (counts[0] != counts[1]).float().mean()
+    print(f"{name}: {differ:.0%} of the spike counts differ")
+
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of the figure
+fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
+for number, (name, values) in enumerate(apart.items()):
+    ax.plot(values, **splt.style.curve(number), label=name)
+ax.set(yscale="log", ylim=(1e-7, 20))
+splt.style.dress(ax, "Time step", "Mean difference\n(threshold units)")
+ax.legend(loc="center right")
+splt.show("How far the output membranes of the two runs are apart at each step, in two networks.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. The second run starts from the membranes that the first one left behind. In training, each batch would
-# carry traces of the batch before it: of *other images*. Nothing crashes, the results are just wrong. (The trace
-# fades by $\beta$ per step. But the first steps are off, here by several thresholds, as the weights are large.)
+# Without spikes, the difference halves at each step: one thousandth is left after 10. With spikes it does not fade: after
+# 50 steps the runs are still about one threshold apart. Each neuron fires in a rhythm, and where it started shifts the
+# *phase* of that rhythm. Nothing pulls the phase back. About half of the spike counts change, though few by more than 3.
 #
 # </details>
 #
-# Two other symptoms do stop you. The first is a batch of another size:
-
-# %%
-try:
-    seq(images[:7])
-except ValueError as error:
-    print(error)
-else:
-    raise AssertionError("a batch of another size must be refused")
-
-# %% [markdown]
-# The second comes from backpropagation through time. The old membranes still hang on the graph of the old
-# batch, and that graph is gone after its `backward()`.
+# In an evaluation, the traces left behind are those of *other images*, and nothing tells you. A batch of another size
+# does tell you. So does training: the old membranes still hang on the graph of the old batch, which is gone after its
+# `backward()`.
 
 # %%
 utils.reset(seq)
 seq(images[:4])[1].sum().backward()
-try:
-    seq(images[:4])[1].sum().backward()  # reset forgotten
-except RuntimeError as error:
-    print(str(error).split(" (")[0])
-else:
-    raise AssertionError("the second backward must fail")
+for batch in (images[:7], images[:4]):
+    try:
+        seq(batch)[1].sum().backward()  # reset forgotten
+    except (ValueError, RuntimeError) as error:
+        print(f"{type(error).__name__}: {error}\n")
 
 # %% [markdown]
-# > **Take-away.** "Trying to backward through the graph a second time" in a spiking network nearly always
-# > means: a state was not reset between two batches.
-
-# %% [markdown]
+# > **Take-away.** PyTorch's own words for the second are "Trying to backward through the graph a second time". In a spiking
+# > network that nearly always means: a state was not reset between two batches.
+#
 # ## How often does each layer fire?
 #
-# Before you train a network, look at its spikes. Take a fresh one, with PyTorch's default weights.
+# Before you train a network, look at its spikes. PyTorch draws each weight and bias between $-1/\sqrt n$ and
+# $1/\sqrt n$, where $n$ is the number of inputs of a neuron: 25, 300, and 1,024 in the three layers. That is within
+# $\pm 0.2$, $\pm 0.058$, and $\pm 0.031$. And a constant current fires a neuron only above
+# $(1-\beta)\,\theta = 0.5$, the rheobase of notebook 00.
+
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+assert 0.7 < apart["seq"].min() and apart["seq"].max() < 1.5
+fades = apart["never"] / apart["never"][0]
+assert torch.allclose(fades[:11], 0.5 ** torch.arange(11), rtol=0.01)
+gaps = twice(seq)[1].sum(1).diff(dim=0).abs()
+assert 0.4 < (gaps > 0).float().mean() < 0.7 and (gaps <= 3).float().mean() > 0.9
+assert (counts == 0).all()  # of never, the last of the two
+for index, bound in ((0, 0.2), (3, 0.058), (7, 0.031)):
+    torch.manual_seed(0)
+    largest = networks.conv_net()[index].weight.abs().max()
+    assert abs(largest / bound - 1) < 0.02
+for wrong in (lambda: seq(images[:7]), lambda: seq(images[:4])[1].sum().backward()):
+    try:
+        wrong()
+    except (ValueError, RuntimeError):
+        continue
+    raise AssertionError("this must be refused")
 
 # %%
 exercises.predict("02-silent")
 
-# %%
-torch.manual_seed(0)
-fresh = networks.conv_net(beta=beta, spike_grad=spike_grad)
-spikes = simulation.record_spikes(fresh, num_steps, images)
-layers = ("layer 1, 12x12x12", "layer 2,   64x4x4", "output,        10")
-for title, (name, record) in zip(layers, spikes.items(), strict=True):
-    rate = record.mean().item()
-    print(f"{title} (net[{name}]): {int(record.sum()):>6} spikes, rate {rate:.2%}")
-
 # %% [markdown]
-# The first layer fires at well under a tenth of its possible rate, the second hardly or never, the output not
-# at all. Each layer needs spikes from the layer below to reach its threshold, and there are fewer at every stage.
-#
-# Was this one unlucky draw? Ask five seeds.
+# `simulation.record_spikes` runs a network and keeps the spikes of every layer. Five draws of the weights:
 
 # %%
-rates = []
+rates = torch.zeros(5, 3)
 for seed in range(5):
     torch.manual_seed(seed)
     fresh = networks.conv_net(beta=beta, spike_grad=spike_grad)
     record = simulation.record_spikes(fresh, num_steps, images)
-    rates.append([spikes.mean().item() for spikes in record.values()])
-rates = torch.tensor(rates)
-assert (rates[:, 0] > 0.001).all() and (rates[:, 0] < 0.1).all()
-assert (rates[:, 1] < 2e-4).all() and (rates[:, 2] == 0).all()
-
-# %%
-fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
-for seed, row in enumerate(rates):
-    ax.plot(range(3), row, **splt.style.curve(seed), label=f"seed {seed}")
-ax.set_yscale("symlog", linthresh=1e-6)
-ax.set_ylim(-2e-7, 1)
-ax.set_xticks(range(3), ["layer 1", "layer 2", "output"])
-splt.style.dress(ax, ylabel="Spikes per neuron and step")
-ax.legend(ncols=2)
-splt.show("The spike rate falls from layer to layer for every seed, to silence at the output.")
+    rates[seed] = torch.tensor([spk.mean() for spk in record.values()])
+    print(f"seed {seed}:", [f"{rate:.4%}" for rate in rates[seed].tolist()])
 
 # %% [markdown]
-# The output layer is silent for every seed. What does an untrained, silent network score?
+# Each layer needs spikes from the layer below to reach its threshold, and there are fewer at every stage.
+#
+# > **Predict.** What accuracy does such a silent network have? `accuracy_rate` takes the class with the most spikes as the
+# > answer; in a tie, the lowest of the tied classes. `decision_rate` is the share of images for which one class has more
+# > spikes than any other.
 
 # %%
 torch.manual_seed(0)
 fresh = networks.conv_net(beta=beta, spike_grad=spike_grad)
 spk_rec, mem_rec = simulation.forward_pass(fresh, num_steps, images)
-accuracy, decided = SF.accuracy_rate(spk_rec, targets), SF.decision_rate(spk_rec)
-zeros = (targets == 0).float().mean().item()
-print(f"accuracy {accuracy:.1%}, zeros among the labels {zeros:.1%}, decided {decided:.0%}")
-assert decided == 0 and abs(accuracy - zeros) < 1e-6
+accuracy = SF.accuracy_rate(spk_rec, targets)
+decided = SF.decision_rate(spk_rec)
+print(f"accuracy {accuracy:.1%}, decided {decided:.0%}")
+print(f"zeros among the labels {(targets == 0).float().mean():.1%}")
 
 # %% [markdown]
-# The accuracy looks like guessing, but nothing was guessed. With no spikes, all ten counts are tied at zero,
-# and the first of the tied classes wins: class 0. The "accuracy" is the share of zeros in the batch.
-# (`accuracy_rate` breaks ties as snnTorch does. `predict_rate`, from notebook 01, answers -1 instead.)
-# That is why this course prints the **decision rate** beside every accuracy: the share of images for which one class
-# has more spikes than any other.
+# <details><summary>Answer</summary>
+#
+# The share of zeros in the batch: all ten counts are tied, and the tie goes to class 0. It looks like guessing, but no
+# image is decided. That is why this course prints the decision rate beside an accuracy.
+#
+# </details>
 #
 # ### Silent, but not dead
 #
-# How close is the output to firing, and what reaches the weights?
+# What reaches the weights? `SF.ce_rate_loss` compares the spikes with the labels; the next notebook takes it apart.
+#
+# > **Predict.** The output and layer 2 are silent, layer 1 fires a little. `fast_sigmoid`'s surrogate derivative is
+# > $1/(1 + 25\,|U - \theta|)^2$. Which of the six weights and biases get no gradient at all, and which the largest?
+
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+assert (rates[:, 0] > 0.001).all() and (rates[:, 0] < 0.05).all()
+assert (rates[:, 1] < 2e-4).all() and (rates[:, 2] == 0).all()
+assert decided == 0 and abs(accuracy - (targets == 0).float().mean()) < 1e-6
 
 # %%
+fresh.zero_grad()
+spk_rec, mem_rec = simulation.forward_pass(fresh, num_steps, images)
 loss = SF.ce_rate_loss()(spk_rec, targets)
 loss.backward()
-print(f"highest output membrane {mem_rec.max().item():.3f} of 1, loss {loss.item():.4f}")
-for name, p in fresh.named_parameters():
-    print(f"{name:<9} gradient norm {p.grad.norm().item():.1e}")
-
-# %%
-norms = {name: p.grad.norm().item() for name, p in fresh.named_parameters()}
-assert mem_rec.max() < 0.2
-assert abs(loss.item() - torch.tensor(10.0).log().item()) < 1e-5
-assert norms["7.weight"] == 0 and norms["7.bias"] > 0
-assert 0 < norms["0.weight"] < 1e-6
+norms = {name: p.grad.norm() for name, p in fresh.named_parameters()}
+for name, norm in norms.items():
+    print(f"{name:<9} gradient norm {norm:.1e}")
+for n, name in ((2, "layer 1"), (5, "layer 2"), (8, "output")):
+    slopes = spike_grad.derivative(fresh[n].mem - 1)  # at the last step
+    print(f"{name:<8} mean surrogate derivative {slopes.mean():.4f}")
 
 # %% [markdown]
-# Read the list from below.
+# <details><summary>Answer</summary>
 #
-# - `7.bias` learns. The output neurons are silent, but the surrogate's tail still reaches them.
-# - `7.weight` gets a gradient of exactly zero. The gradient of a weight is the error times the *input spike*,
-#   and layer 2 sent no spike at all. (With another seed, it may send a handful.)
-# - `0.weight`, the first layer, gets something, but next to nothing. On its way down the error passes three
-#   surrogates. A neuron that sits a whole threshold below firing passes on only
-#   $1/(1+25)^2 = 1/676$ of it, and three such factors multiply.
+# 0, 3 and 7 are the positions of the layers in the network. Read from below:
 #
-# So the network is **silent**, yet not **dead**: the derivative is small, not zero.
-# [Notebook 01](01_surrogate_gradients.ipynb) drew this line; here it decides whether training starts at all.
-
-# %%
-factor = surrogate.fast_sigmoid(slope=25).derivative(torch.tensor(-1.0)).item()
-print(f"one layer: 1/{1 / factor:.0f}, three layers: {factor**3:.1e}")
-assert abs(1 / factor - 676) < 0.1
-
-# %% [markdown]
+# - `7.bias` gets the most. Its neurons are silent, but the surrogate derivative is nowhere zero: a whole threshold
+#   below firing it is $1/26^2 = 1/676$.
+# - `7.weight` gets exactly nothing. The gradient of a weight is the error times the *input spike*, and layer 2 sent none.
+# - `3.bias` gets several hundred times less than `7.bias`: the error has passed layer 2, where most neurons are
+#   nearly a whole threshold away.
+# - From `3.weight` to `0.weight`, it is ten times less. Layer 1 fires, so some of its neurons are near the threshold: the
+#   mean derivative there is more than twice that of layer 2.
+#
+# </details>
+#
+# So the network is **silent**, yet not **dead**: the gradient is tiny, not zero. Notebook 01 drew this line.
+#
 # ### What would make it speak?
 #
 # Lower thresholds would, for one. The weights stay as they are:
 
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+assert norms["7.weight"] == 0 and max(norms.values()) == norms["7.bias"]
+assert 300 < norms["7.bias"] / norms["3.bias"] < 1000
+assert 5 < norms["3.weight"] / norms["0.weight"] < 20 and norms["0.weight"] > 0
+assert abs(1 / spike_grad.derivative(torch.tensor(-1.0)).item() - 676) < 0.1
+means = [spike_grad.derivative(fresh[n].mem - 1).mean() for n in (2, 5)]
+assert means[0] > 2 * means[1] and means[1] < 1.5 / 676
+assert abs(loss.item() - torch.tensor(10.0).log().item()) < 1e-5
+
 # %%
 for threshold in (1.0, 0.5, 0.2):
     torch.manual_seed(0)
-    lower = networks.conv_net(beta=beta, spike_grad=spike_grad, threshold=threshold)
+    lower = networks.conv_net(beta, spike_grad, threshold=threshold)
     record = simulation.record_spikes(lower, num_steps, images)
-    shares = [f"{spikes.mean().item():.1%}" for spikes in record.values()]
+    shares = [f"{spk.mean().item():.1%}" for spk in record.values()]
     print(f"threshold {threshold:.1f}:", shares)
-assert record[list(record)[-1]].sum() > 0
 
 # %% [markdown]
-# At a threshold of 0.2, all three layers fire. So nothing is wrong with the wiring:
-# PyTorch's default weights were made for networks without thresholds, and here they are too small.
+# So nothing is wrong with the wiring. PyTorch's weights were made for networks without thresholds; here they are too
+# small.
 #
 # > **Exercise 3: weights for thresholds.** Keep the threshold at 1 and multiply all weights and biases instead, by one
 # > number. Which number gives, in every layer, exactly the spikes of a threshold of 0.25?
@@ -593,15 +608,37 @@ exercises.check("02-factor", my_factor)
 #
 # <details><summary>Solution</summary>
 #
-# Divide the update by $\theta$: with $V = U/\theta$ it is $V[t] = \beta V[t-1] + I[t]/\theta - R[t]$, and the spike
-# comes where $V > 1$. So the current of each layer grows by $1/\theta$. What a layer passes on is a spike, 0 or 1, so
-# the factors of two layers do not multiply.
+# With $V = U/\theta$ the update is $V[t] = \beta V[t-1] + I[t]/\theta - R[t]$, and a spike comes where $V > 1$. So each
+# current grows by $1/\theta$. What a layer passes on is a spike, 0 or 1, so the factors of two layers do not multiply.
 #
 # ```python
 # factor_solved = 1 / 0.25
 # ```
 #
 # </details>
+#
+# The same spikes: do they also learn alike? Here is the norm of the gradient of each layer's weights, for the lower
+# threshold, for the larger weights, and for the larger weights with a slope $k$ smaller by the same factor.
+
+# %%
+def gradients(gain, threshold, slope=25):
+    torch.manual_seed(0)
+    spike_grad = surrogate.fast_sigmoid(slope)
+    net = networks.conv_net(beta, spike_grad, threshold=threshold)
+    spk_rec, _ = simulation.forward_pass(louder(net, gain), num_steps, images)
+    SF.ce_rate_loss()(spk_rec, targets).backward()
+    return [round(net[n].weight.grad.norm().item(), 4) for n in (0, 3, 7)]
+
+
+factor = exercises.accepted("02-factor", my_factor)
+settings = (1, 0.25), (factor, 1), (factor, 1, 25 / factor)
+found = [gradients(*setting) for setting in settings]
+print(*found, sep="\n")
+
+# %% [markdown]
+# No: the surrogate goes by the distance from the threshold, and all distances have grown by the factor. With the smaller
+# slope, the last layer learns as before. Each layer below gets a gradient that is larger by the factor once more, as it
+# comes down through larger weights.
 #
 # > **Exercise 4: wake it up.** Write `my_wake(net)`. It changes the weights and biases of a fresh network, without
 # > looking at any image, so that all three layers fire *before* any training. Change them in place, or return the
@@ -612,12 +649,16 @@ exercises.check("02-factor", my_factor)
 # > - the output depends on the image: at least 10 of the 30 rows of ten counts are different;
 # > - for at least 30 % of the digits, one class has more spikes than any other.
 
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+low, large, scaled = torch.tensor(found)
+assert (large < 0.9 * low).all()
+assert torch.allclose(scaled / low, torch.tensor([16.0, 4.0, 1.0]), rtol=0.05)  # rounded
 
 # %% tags=["exercise"]
 def my_wake(net):
     # Yours to edit. The layers with weights are net[0], net[3] and net[7].
     ...
-
 
 # %%
 exercises.check("02-wake", my_wake)
@@ -625,14 +666,14 @@ exercises.check("02-wake", my_wake)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Under `torch.no_grad()`, each parameter `p` of `net.parameters()` can be changed with `p.mul_(...)`. Too much is as
-# bad as too little: when several outputs fire at every step, none is ahead.
+# Change each `p` of `net.parameters()` with `p.mul_(...)` under `torch.no_grad()`. Too much is as bad as too little: when
+# several outputs fire at every step, none is ahead.
 #
 # </details>
 #
 # <details><summary>Solution</summary>
 #
-# The factor of the exercise before does it. So does `nn.init.kaiming_normal_`, doubled, or a larger bias.
+# The factor of the exercise before does it. So does `nn.init.kaiming_normal_` on the weights, or a larger bias.
 #
 # ```python
 # def solved_wake(net):
@@ -643,42 +684,52 @@ exercises.check("02-wake", my_wake)
 #
 # </details>
 #
-# See it on the digits of this notebook:
+# On the digits of this notebook:
 
 # %%
 wake = exercises.accepted("02-wake", my_wake)
 torch.manual_seed(0)
 loud = networks.conv_net(beta=beta, spike_grad=spike_grad)
 loud = wake(loud) or loud
-spikes = simulation.record_spikes(loud, num_steps, images).values()
-print([f"{record.mean().item():.1%}" for record in spikes])
+record = simulation.record_spikes(loud, num_steps, images)
+print([f"{spk.mean().item():.1%}" for spk in record.values()])
 
 # %% [markdown]
 # > **Try it.** Raise `beta` to 0.9 in place of the weights. A constant current $I$ can lift a membrane up to
-# > $I/(1-\beta)$: it is doubled at $\beta = 0.5$, and multiplied by ten at 0.9. Which layers speak now?
+# > $I/(1-\beta)$: that is twice $I$ at $\beta = 0.5$, and ten times $I$ at 0.9. Which layers speak now?
 #
 # <details><summary>Answer</summary>
 #
-# Layers 1 and 2 do, at a few percent. The output hardly does: what reaches it is still little, and the longer memory
-# can only add up what comes.
+# Layers 1 and 2 do, at a few percent. The output hardly does: what reaches it is still little, and a longer memory can
+# only add up what comes.
 #
 # </details>
 #
-# The other way is to train the network out of its silence. The loss is $\ln 10 = 2.303$, the value for ten equal
-# scores, and the gradients are as small as you have seen. Tutorial 6 starts from here, and it does learn.
-# [The next notebook](03_training.ipynb) asks how that can be.
+# The other way is to train the network out of its silence. Its loss is $\ln 10 = 2.303$, the value for ten equal scores,
+# its gradients are tiny. Tutorial 6 starts from here, and it does learn.
+
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+def speaks(beta):
+    torch.manual_seed(0)
+    longer = networks.conv_net(beta, spike_grad)
+    shares = [spk.mean() for spk in simulation.record_spikes(longer, num_steps, images).values()]
+    return 0.01 < min(shares[:2]) and max(shares[:2]) < 0.08 and shares[2] < 0.005
+
+
+assert speaks(0.9) and not speaks(0.5)
 
 # %% [markdown]
 # ## Summary
 #
-# - 12C5-MP2-64C5-MP2-1024FC10 has 29,826 parameters; nearly two thirds of them sit in the second convolution.
+# - 12C5-MP2-64C5-MP2-1024FC10 has 29,826 parameters; nearly two thirds of them are in the second convolution.
 # - A class with explicit states and an `nn.Sequential` with hidden ones are the same network, to the last bit.
-# - A state is started once per sample: not at every step (no memory), and not never (memories of other images).
-# - At its start, the network's output is silent on every seed; its accuracy is the share of zeros.
-# - Silence is no death sentence: the surrogate leaves a gradient, but a tiny one.
+# - A state is started once per sample: not at every step (no memory), and not never (memories of other images, which
+#   do not fade while neurons fire).
+# - Before training, the output was silent with each seed we tried; the accuracy is then the share of zeros.
+# - Silence is not death: the surrogate leaves a tiny gradient.
 #
-# **What comes next.** [Training](03_training.ipynb): which loss, which accuracy, and how the network
-# finds its voice.
+# **What comes next.** [Training](03_training.ipynb): which loss, which accuracy, and how a silent network learns.
 #
 # **Further reading.** [Eshraghian et al. 2023](https://doi.org/10.1109/JPROC.2023.3308088), the paper
 # behind snnTorch; [LeCun et al. 1998](https://doi.org/10.1109/5.726791), the paper behind MNIST.
