@@ -50,8 +50,8 @@ GATED = "does your term ask for a spike? The surrogate derivative needs none."
 @exercise.judge
 def judge(answer: Callable) -> str:
     one = {
-        2 * g(0.56): "where is x[t], the input that w multiplies?",
-        2 * g(0.56) * 0.56: "what is the derivative of w x[t] by w?",
+        2 * g(0.56): "where is X[t], the input that w multiplies?",
+        2 * g(0.56) * 0.56: "what is the derivative of w X[t] by w?",
         2 * g(1.56) * 0.8: "does U go into g, or the overdrive U - theta?",
         2 * 0.8: "where is g[t], the surrogate derivative at this step?",
         2 * g(0) * 0.8: "is your g that of the old membrane? g[t] is taken at the new membrane.",
@@ -184,9 +184,9 @@ TERM = "error_t * slope_at(mem - theta)"
 exercise.right("plain numbers at the start", edit("torch.zeros((), dtype=torch.float64)", "0.0"))
 
 exercise.wrong("no input", "w acts on U directly.", edit("dmem_dw + x_t", "dmem_dw + 1"),
-    told="Where is x[t]")
-exercise.wrong("times w", "x[t] comes with its weight.",
-    edit("dmem_dw + x_t", "dmem_dw + w * x_t"), told="derivative of w x[t] by w")
+    told="Where is X[t]")
+exercise.wrong("times w", "X[t] comes with its weight.",
+    edit("dmem_dw + x_t", "dmem_dw + w * x_t"), told="derivative of w X[t] by w")
 exercise.wrong("no g", "The spike passes the error on as it is.", edit(TERM, "error_t"),
     told="Where is g[t]")
 exercise.wrong("old g", "g[t] belongs to U[t-1].",
