@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.plotting import style
 
-__all__ = ["lines", "seeds", "staircase"]
+__all__ = ["lines", "loss_curve", "seeds"]
 
 
 def lines(
@@ -48,7 +48,7 @@ def lines(
     if level:
         style.level(ax, level[1], level[0])
         across = ax.get_yaxis_transform()
-        style.note(ax, 1, level[1], level[0], ha="right", va="bottom", transform=across)
+        style.note(ax, 0.01, level[1], level[0], va="bottom", transform=across)
     if log:
         ax.set_yscale("log")
     style.dress(ax, xlabel, ylabel)
@@ -56,7 +56,7 @@ def lines(
     return ax
 
 
-def staircase(weights: Any, losses: Any, slopes: Any = None, valley: Any = None) -> Axes:
+def loss_curve(weights: Any, losses: Any, slopes: Any = None, valley: Any = None) -> Axes:
     """Draws a loss against one weight and, if given, slopes as short lines on it.
 
     Args:
@@ -105,7 +105,7 @@ def seeds(scores: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str) -> n
     methods = list(next(iter(scores.values())))
     if any(list(group) != methods for group in scores.values()):
         raise ValueError(f"Each group needs the same methods, in the same order: {methods}.")
-    axes = style.own_axes(9, 0.36 * len(methods) + 1.4, 1, len(scores), sharey=True)[0]
+    axes = style.own_axes(9, 0.36 * len(methods) + 1.4, 1, len(scores), sharex=True, sharey=True)[0]
     for ax, (group, rows) in zip(axes, scores.items(), strict=True):
         for row, (name, values) in enumerate(rows.items()):
             results = np.asarray(values, dtype=float)

@@ -17,7 +17,7 @@
 #
 # **You will**
 #
-# - watch a spiking network fail to learn, and find out why its gradient is exactly zero;
+# - see what autograd makes of a spike, and what happens with its true derivative;
 # - write a surrogate gradient, and describe any surrogate by peak, area and reach;
 # - tell a *dead* neuron from a *silent* one;
 # - derive backpropagation through time for one neuron;
@@ -63,7 +63,7 @@ from tutorial_lib.plotting import style
 torch.set_num_threads(1)  # networks this small run fastest on one thread
 
 # %% [markdown]
-# ## A task, and a network that cannot learn it
+# ## A task, and a network
 #
 # The task is small, so that you can try many things: is a point of the square inside the disc?
 
@@ -184,9 +184,9 @@ for name, spikes in simulation.record_spikes(net, num_steps, points).items():
 
 # %%
 net = disc_net(true_derivative)
-dead_losses = fit(net)
+true_losses = fit(net)
 largest = max(p.grad.abs().max().item() for p in net.parameters())
-print("first and last loss:", dead_losses[0], dead_losses[-1])
+print("first and last loss:", true_losses[0], true_losses[-1])
 print("largest gradient:", largest)
 
 # %% [markdown]
@@ -199,7 +199,7 @@ print("largest gradient:", largest)
 #
 # > **Take-away.** With the true derivative, a spiking network does not learn badly. It does not learn at all.
 #
-# ### The loss is a staircase
+# ### A look at the loss
 #
 # Is the zero a mistake? Look at the loss itself. Take one neuron with one weight $w$, driven by the constant current
 # $I = w$ for 20 steps. It should fire 5 times, so with $N$ spikes the loss is $(N - 5)^2$.
@@ -207,7 +207,7 @@ print("largest gradient:", largest)
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert all(spikes.sum() > 0 for spikes in simulation.record_spikes(net, num_steps, points).values())
-assert len(set(dead_losses)) == 1 and largest == 0
+assert len(set(true_losses)) == 1 and largest == 0
 assert all(map(torch.equal, net.parameters(), disc_net(true_derivative).parameters()))
 
 # %%
@@ -222,15 +222,15 @@ def count_spikes(w, spike_grad):
 
 weights = torch.linspace(0, 0.7, 701, dtype=torch.float64)
 counts = count_spikes(weights, true_derivative)
-stairs = (counts - 5) ** 2
+one_loss = (counts - 5) ** 2
 
 # %% [markdown]
-# > **Predict.** `stairs` holds the loss for 701 weights from 0 to 0.7. What does its graph look like?
+# > **Predict.** `one_loss` holds the loss for 701 weights from 0 to 0.7. What does its graph look like?
 
 # %%
-figures.staircase(weights, stairs)
+figures.loss_curve(weights, one_loss)
 splt.show("The loss of one neuron against its weight.")
-same = (stairs.diff() == 0).double().mean()
+same = (one_loss.diff() == 0).double().mean()
 print(f"{same:.1%} of neighboring weights have exactly the same loss")
 
 # %% [markdown]
@@ -275,9 +275,9 @@ print(f"{same:.1%} of neighboring weights have exactly the same loss")
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert counts.unique().numel() == 12 and same > 0.97
-valley_starts = int(stairs.argmin())
-assert (stairs[: valley_starts + 1].diff() <= 0).all()
-assert (stairs[valley_starts:].diff() >= 0).all()
+valley_starts = int(one_loss.argmin())
+assert (one_loss[: valley_starts + 1].diff() <= 0).all()
+assert (one_loss[valley_starts:].diff() >= 0).all()
 
 # %% tags=["exercise"]
 class MyFastSigmoid(torch.autograd.Function):
@@ -363,7 +363,7 @@ assert not torch.autograd.gradcheck(
 # %%
 net = disc_net(lambda x: FastSigmoid.apply(x, 5.0))
 losses = fit(net)
-curves = {"true derivative": dead_losses, "your fast sigmoid": losses}
+curves = {"true derivative": true_losses, "your fast sigmoid": losses}
 figures.lines(curves, "Update", "Loss")
 splt.show("The loss in training, by two backward passes.")
 
@@ -395,7 +395,7 @@ print(f"accuracy on 1,000 new points: {accuracy(net):.1%}")
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-assert losses[0] == dead_losses[0] and losses[-1] < 0.2 and accuracy(net) > 0.85
+assert losses[0] == true_losses[0] and losses[-1] < 0.2 and accuracy(net) > 0.85
 
 # %%
 mem = torch.tensor([0.0, 1.0])  # at rest, at threshold
@@ -429,8 +429,8 @@ def loss_gradient(weights, spike_grad):
 
 
 leans = loss_gradient(weights, surrogate.fast_sigmoid(slope=5))
-figures.staircase(weights, stairs, leans)
-splt.show("Short lines on the staircase: the surrogate gradient.")
+figures.loss_curve(weights, one_loss, leans)
+splt.show("The loss, and short lines: the surrogate gradient.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -451,7 +451,7 @@ assert (leans[counts == 5] == 0).all() and len(range(20, 701, 47)) == 15
 # %%
 hill = torch.cat([leans[:1] * 0, torch.cumulative_trapezoid(leans, weights)])
 hill = hill - hill.min()
-figures.staircase(weights, stairs, leans, valley=hill)
+figures.loss_curve(weights, one_loss, leans, valley=hill)
 splt.show("The staircase, and dotted the curve that the short lines belong to.")
 
 # %% [markdown]
@@ -471,7 +471,7 @@ splt.show("The staircase, and dotted the curve that the short lines belong to.")
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert (hill[counts == 5] < 1e-9).all() and (hill[counts != 5] > 0).all()
-assert hill[0] > 1.5 * stairs[0] and hill[-1] > 1.5 * stairs[-1]
+assert hill[0] > 1.5 * one_loss[0] and hill[-1] > 1.5 * one_loss[-1]
 
 
 def along(w1, w2):
@@ -615,9 +615,10 @@ for spike_grad in gallery.values():
           f"{reach(spike_grad):6.2f}  {low:.1e}")
 
 # %%
-axes = splt.surrogate_curves(gallery, torch.linspace(-1.5, 1.5, 601))
-axes[0].set_ylim(-0.6, 1.3)
-axes[1].set(yscale="log", ylim=(1e-4, 10))
+four_names = "fast_sigmoid", "fast_sigmoid_normalized", "atan", "triangular"
+drawn = {name: gallery[name] for name in four_names}
+axes = splt.surrogate_curves(drawn, torch.linspace(-1.5, 1.5, 601))
+axes[1].set(yscale="log", ylim=(1e-4, 20))
 splt.show("Left the primitives; right the surrogate derivatives.")
 
 # %% [markdown]

@@ -32,17 +32,17 @@ def test_lines_that_nobody_can_tell_apart_are_refused(count: int) -> None:
         figures.lines({f"curve {n}": [1, 2] for n in range(count)}, "x", "y")
 
 
-def test_short_lines_stand_on_the_staircase_and_lean() -> None:
+def test_short_lines_stand_on_the_loss_and_lean() -> None:
     w = np.linspace(0, 0.7, 701)
     losses, leans = np.floor(10 * w), 100 * (w - 0.3)
-    ax = figures.staircase(w, losses, leans, valley=50 * (w - 0.3) ** 2)
+    ax = figures.loss_curve(w, losses, leans, valley=50 * (w - 0.3) ** 2)
     short = [line.get_xydata() for line in ax.lines if len(line.get_xydata()) == 2]
     assert len(short) == 15
     for (x0, y0), (x1, y1) in short:
         i = round((x0 + x1) / 2 * 1000)
         assert (y0 + y1) / 2 == pytest.approx(losses[i])
         assert (y1 - y0) / (x1 - x0) == pytest.approx(leans[i])
-    assert len(figures.staircase(w, losses).lines) == 1
+    assert len(figures.loss_curve(w, losses).lines) == 1
 
 
 def test_seeds_have_one_dot_each_and_their_mean() -> None:
@@ -52,6 +52,7 @@ def test_seeds_have_one_dot_each_and_their_mean() -> None:
     assert held == {"a": [10, 20, 60], "a, mean": [30], "b": [1], "b, mean": [1]}
     assert [label.get_text() for label in left.get_yticklabels()] == ["a", "b"]
     assert right.get_title() == "awake" and left.yaxis_inverted()
+    assert left.get_xlim() == right.get_xlim()
 
 
 def test_groups_of_other_methods_are_refused() -> None:
