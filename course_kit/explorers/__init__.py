@@ -22,6 +22,7 @@ from .gradient import gradient
 from .losses import losses
 from .neuron import neuron
 from .player import spike_player
+from .rates import rates
 from .surrogates import surrogates
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "gradient",
     "losses",
     "neuron",
+    "rates",
     "spike_player",
     "surrogates",
 ]

@@ -27,6 +27,7 @@ image, label = data.load().test[0]"""
 CELLS = {
     "surrogates": "explorers.surrogates()",
     "neuron": "explorers.neuron()",
+    "rates": "explorers.rates()",
     "gradient": "explorers.gradient()",
     "losses": "explorers.losses()",
     "spike_player": "explorers.spike_player(net, image[None], 10, target=label)",

@@ -30,6 +30,7 @@ def every() -> dict[str, Explorer]:
     net, image = lively(), material.printed_digits()[0][3:4]
     made = {
         "neuron": explorers.neuron(), "surrogates": explorers.surrogates(),
+        "rates": explorers.rates(),
         "gradient": explorers.gradient(), "losses": explorers.losses(),
         "player": explorers.spike_player(net, image, 12), "digit": explorers.draw_digit(net, 12),
     }  # fmt: skip
@@ -37,7 +38,7 @@ def every() -> dict[str, Explorer]:
     return made
 
 
-NAMES = ("neuron", "surrogates", "gradient", "losses", "player", "digit")
+NAMES = ("rates", "neuron", "surrogates", "gradient", "losses", "player", "digit")
 
 
 @pytest.mark.parametrize("name", NAMES)
