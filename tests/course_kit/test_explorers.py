@@ -224,6 +224,20 @@ def test_a_text_with_a_white_rim_stays_text() -> None:
         assert letters == {False}  # no outline of a letter
 
 
+def test_coordinates_are_right_to_a_hundredth_of_a_point() -> None:
+    x, y = (0.1234, 2.3456), (1.1111, 2.7183)
+
+    def draw(fig: Figure, result: Any) -> None:
+        ax = fig.add_axes((0, 0, 1, 1))
+        ax.set(xlim=(0, 3), ylim=(0, 3))  # 216 points for 3
+        ax.plot(x, y, gid="curve")
+
+    drawn = _svg.draw(power_explorer(draw=draw), None)
+    path = re.search(r'id="curve"><path d="([^"]*)"', drawn)[1]
+    found = [float(number) for number in re.findall(r"-?[\d.]+", path)]
+    assert found == pytest.approx([72 * x[0], 216 - 72 * y[0], 72 * x[1], 216 - 72 * y[1]], abs=0.006)
+
+
 groups = st.recursive(
     st.text("ab", max_size=2),
     lambda inner: st.lists(inner, max_size=3).map(
