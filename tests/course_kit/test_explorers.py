@@ -235,7 +235,8 @@ def test_coordinates_are_right_to_a_hundredth_of_a_point() -> None:
     drawn = _svg.draw(power_explorer(draw=draw), None)
     path = re.search(r'id="curve"><path d="([^"]*)"', drawn)[1]
     found = [float(number) for number in re.findall(r"-?[\d.]+", path)]
-    assert found == pytest.approx([72 * x[0], 216 - 72 * y[0], 72 * x[1], 216 - 72 * y[1]], abs=0.006)
+    wanted = [72 * x[0], 216 - 72 * y[0], 72 * x[1], 216 - 72 * y[1]]
+    assert found == pytest.approx(wanted, abs=0.006)
 
 
 groups = st.recursive(
