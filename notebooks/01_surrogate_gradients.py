@@ -623,8 +623,8 @@ splt.show("Left the primitives; right the surrogate derivatives.")
 
 # %% [markdown]
 # Left: those of area 1 rise from 0 to 1, as a smoothed spike should; the fast sigmoid of tutorial 6 rises from $-1/k$ to
-# $1/k$, by 0.08 in all. Right: the tails differ by far more than the peaks. Only the triangle and the boxcar are exactly
-# zero somewhere, so only they can make a neuron dead.
+# $1/k$, by 0.08 in all. Right: the tails differ by far more than the peaks. The triangle and the boxcar end: beyond, a
+# neuron is dead. (In single precision, the tails of `sigmoid` and `gaussian` round to 0 too, some thresholds further down.)
 #
 # Beyond its reach a surrogate is weak, but not always zero: the silent neuron above was 0.56 below threshold, beyond the
 # reach 0.36 of `fast_sigmoid(25)`, and woke all the same.
@@ -659,6 +659,9 @@ ends = fast.primitive(torch.tensor([-1e6, 1e6], dtype=torch.float64))
 assert torch.allclose(ends, torch.tensor([-1, 1], dtype=torch.float64) / 25, atol=1e-5)
 zeros = {name for name, g in gallery.items() if g.derivative(torch.tensor(-1.2)) == 0}
 assert zeros == {"triangular", "boxcar"}
+deep = torch.tensor(-10.0)
+lost = {n for n, g in gallery.items() if g.derivative(deep) == 0 < g.derivative(deep.double())}
+assert lost == {"sigmoid", "gaussian"}
 
 # %% tags=["exercise"]
 def my_factor(k):
