@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.plotting import style
 
-__all__ = ["lines", "loss_curve", "seeds"]
+__all__ = ["lines", "loss_curve", "seeds", "shares"]
 
 
 def lines(
@@ -123,3 +123,34 @@ def seeds(scores: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str) -> n
         style.dress(ax, xlabel)
     axes[0].invert_yaxis()
     return axes
+
+
+def shares(groups: Mapping[str, Any], edges: Sequence[float], xlabel: str) -> np.ndarray:
+    """Draws a histogram for each group, one above the other, on the same scales.
+
+    Args:
+        groups: from names to values ``[N]``, which may differ in number.
+        edges: the limits of the bins, ascending.
+        xlabel: what the values are, with unit.
+
+    Returns:
+        The axes of a new figure, one per group; the bars are shares of the group in percent.
+
+    Raises:
+        ValueError: a group is empty, or has values outside the bins.
+    """
+    for name, values in groups.items():
+        numbers = np.asarray(values, dtype=float)
+        if not numbers.size or numbers.min() < edges[0] or numbers.max() > edges[-1]:
+            got = f"{numbers.min():g} to {numbers.max():g}" if numbers.size else "none"
+            raise ValueError(f"{name}: expected values from {edges[0]} to {edges[-1]}, got {got}.")
+    axes = style.own_axes(8, 1.7 * len(groups) + 0.8, len(groups), 1, sharex=True, sharey=True)
+    for index, (ax, (name, values)) in enumerate(zip(axes[:, 0], groups.items(), strict=True)):
+        heights, _ = np.histogram(np.asarray(values, dtype=float), edges)
+        ax.bar(
+            edges[:-1], 100 * heights / heights.sum(), np.diff(edges), align="edge",
+            color=style.CURVES[index], edgecolor="white",
+        )  # fmt: skip
+        ax.set_title(f"{heights.sum()} {name}", loc="left", fontsize=style.LABEL_SIZE)
+        style.dress(ax, xlabel if index == len(groups) - 1 else "", "Share (%)")
+    return axes[:, 0]

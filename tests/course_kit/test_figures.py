@@ -58,3 +58,18 @@ def test_seeds_have_one_dot_each_and_their_mean() -> None:
 def test_groups_of_other_methods_are_refused() -> None:
     with pytest.raises(ValueError, match=r"same methods, in the same order: \['a'\]"):
         figures.seeds({"one": {"a": [1]}, "two": {"b": [1]}}, "Accuracy (%)")
+
+
+def test_shares_are_percentages_of_each_group_on_the_same_scales() -> None:
+    groups = {"right": torch.tensor([1, 1, 2, 9]), "wrong": [5, 5]}
+    upper, lower = figures.shares(groups, range(1, 11), "Steps")
+    assert [bar.get_height() for bar in upper.patches] == [50, 25, 0, 0, 0, 0, 0, 0, 25]
+    assert [bar.get_x() for bar in lower.patches if bar.get_height()] == [5]
+    assert (upper.get_title("left"), lower.get_title("left")) == ("4 right", "2 wrong")
+    assert upper.get_ylim() == lower.get_ylim() and lower.get_xlabel() == "Steps"
+
+
+@pytest.mark.parametrize("values", [[], [0, 3], [3, 11]])
+def test_values_that_no_bar_would_show_are_refused(values: list[int]) -> None:
+    with pytest.raises(ValueError, match="all: expected values from 1 to 10, got"):
+        figures.shares({"all": values}, range(1, 11), "Steps")

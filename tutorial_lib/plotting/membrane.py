@@ -64,7 +64,7 @@ def trace(
         raise TypeError(f"label must be a name for the legend or None, got {label!r}.")
     if ax is None:
         ax = style.own_axes(7, 3)[0, 0]
-    _draw(ax, membrane, spikes, limit, label, spk_height, kwargs, notes=True)
+    _draw(ax, membrane, spikes, limit, label, spk_height, kwargs, notes=_row(spikes))
     style.dress(ax, style.TIME, style.MEMBRANE if limit in (None, 1) else style.MEMBRANE_PLAIN)
     style.whole_numbers(ax.xaxis)
     return ax
@@ -133,7 +133,7 @@ def traces(
     for i, ax in enumerate(axes):
         _draw(
             ax, values[:, i], None if spikes is None else spikes[:, i], limit, None, spk_height, {},
-            notes=i == min(columns, count) - 1,
+            notes=_row(spikes) if i == min(columns, count) - 1 else None,
         )  # fmt: skip
         style.dress(ax)
         style.whole_numbers(ax.xaxis, ticks=5)
@@ -212,6 +212,11 @@ def _grid(dim: tuple[int, int] | None, shape: tuple[int, ...]) -> tuple[int, int
     return rows, columns
 
 
+def _row(spk: np.ndarray | None) -> str:
+    """Name the row of spikes, of one panel or of all."""
+    return "spikes" if spk is None or spk.any() else "no spikes"
+
+
 def _draw(
     ax: Axes,
     mem: np.ndarray,
@@ -221,9 +226,9 @@ def _draw(
     spk_height: float,
     kwargs: dict[str, Any],
     *,
-    notes: bool,
+    notes: str | None,
 ) -> None:
-    """Add a curve, its threshold and its row of spikes; with ``notes``, name them at the right."""
+    """Add a curve, its threshold and its row of spikes; ``notes`` names this row, at the right."""
     options = {**style.curve(len(_lines(ax, "trace"))), **kwargs}
     if len(mem) > 40 and "marker" not in kwargs:
         options["marker"] = "none"
@@ -241,8 +246,7 @@ def _draw(
             transform=ax.get_xaxis_transform(), gid="spikes",
         )  # fmt: skip
         if notes:
-            text = "spikes" if spk.any() else "no spikes"
-            style.note(ax, x, 0, text, transform=ax.transAxes, ha=side, va="center", gid="spikes")
+            style.note(ax, x, 0, notes, transform=ax.transAxes, ha=side, va="center", gid="spikes")
     _arrange(ax, spk_height)
 
 
