@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from tutorial_lib import plotting as splt
 from tutorial_lib.plotting import style
 
-__all__ = ["lines", "loss_curve", "seeds", "shares"]
+__all__ = ["lines", "loss_curve", "rasters", "seeds", "shares"]
 
 
 def lines(
@@ -154,3 +155,45 @@ def shares(groups: Mapping[str, Any], edges: Sequence[float], xlabel: str) -> np
         ax.set_title(f"{heights.sum()} {name}", loc="left", fontsize=style.LABEL_SIZE)
         style.dress(ax, xlabel if index == len(groups) - 1 else "", "Share (%)")
     return axes[:, 0]
+
+
+def rasters(moments: Mapping[str, Mapping[str, Any]], most: int = 50) -> np.ndarray:
+    """Draws spikes as a grid of rasters: one column per moment, one row per layer.
+
+    Args:
+        moments: from moments to layers to spikes ``[T, ...]``; the same layers at each moment.
+        most: rows of a raster. Of a larger layer, only neurons that fire at some moment are
+            drawn: this many, evenly spread, in their order.
+
+    Returns:
+        The axes of a new figure, ``[layers, moments]``.
+
+    Raises:
+        ValueError: the moments differ in their layers, or ``most`` is below 1.
+    """
+    layers = list(next(iter(moments.values())))
+    if any(list(spikes) != layers for spikes in moments.values()):
+        raise ValueError(f"Each moment needs the same layers, in the same order: {layers}.")
+    if most < 1:
+        raise ValueError(f"most is {most}; expected 1 or more rows per raster.")
+    shape = len(layers), len(moments)
+    axes = style.own_axes(9, 1.6 * len(layers) + 0.8, *shape, sharex=True, sharey="row")
+    for row, layer in zip(axes, layers, strict=True):
+        records = [np.asarray(spikes[layer]) for spikes in moments.values()]
+        records = [spikes.reshape(len(spikes), -1) for spikes in records]
+        size = records[0].shape[1]
+        drawn = np.arange(size)
+        if size > most:
+            firing = np.flatnonzero(sum(spikes.any(axis=0) for spikes in records))
+            firing = firing if len(firing) else drawn
+            count = min(most, len(firing))
+            drawn = firing[np.linspace(0, len(firing) - 1, count).round().astype(int)]
+        for ax, spikes in zip(row, records, strict=True):
+            splt.raster(spikes[:, drawn], ax=ax, s=10)
+            ax.set(xlabel="", ylabel="")
+        text = f"{layer}\n{len(drawn)} of {size:,}"
+        row[0].set_ylabel(text, fontsize=style.LABEL_SIZE)
+    for column, moment in zip(axes.T, moments, strict=True):
+        column[0].set_title(moment, fontsize=style.LABEL_SIZE)
+        style.dress(column[-1], style.TIME)
+    return axes

@@ -73,3 +73,29 @@ def test_shares_are_percentages_of_each_group_on_the_same_scales() -> None:
 def test_values_that_no_bar_would_show_are_refused(values: list[int]) -> None:
     with pytest.raises(ValueError, match="all: expected values from 1 to 10, got"):
         figures.shares({"all": values}, range(1, 11), "Steps")
+
+
+def test_rasters_hold_the_neurons_that_fire_at_some_moment() -> None:
+    early, late = torch.zeros(2, 5, 2, 3, 20)  # 120 neurons
+    early[0, 0, 0, 3] = late[1, 0, 0, 3] = late[2, 0, 0, 4] = late[4, 1, 2, 19] = 1
+    records = {"early": {"wide": early, "out": torch.eye(5)}}
+    records["late"] = {"wide": late, "out": torch.eye(5)}
+
+    def held(axes: np.ndarray, row: int, column: int) -> list:
+        return axes[row, column].collections[0].get_offsets().tolist()
+
+    axes = figures.rasters(records)  # the neurons 3, 4 and 119
+    assert held(axes, 0, 0) == [[0, 0]] and held(axes, 0, 1) == [[1, 0], [2, 1], [4, 2]]
+    assert held(axes, 1, 0) == held(axes, 1, 1) == [[n, n] for n in range(5)]
+    assert [ax.get_title() for ax in axes[0]] == ["early", "late"]
+    labels = [ax.get_ylabel().replace("\n", " ") for ax in axes[:, 0]]
+    assert labels == ["wide 3 of 120", "out 5 of 5"]
+    assert held(figures.rasters(records, most=2), 0, 1) == [[1, 0], [4, 1]]  # 3 and 119
+
+
+def test_rasters_of_other_layers_are_refused() -> None:
+    moments = {"early": {"layer 1": torch.eye(5)}, "late": {"output": torch.eye(5)}}
+    with pytest.raises(ValueError, match=r"same layers, in the same order: \['layer 1'\]"):
+        figures.rasters(moments)
+    with pytest.raises(ValueError, match="most is 0; expected 1 or more"):
+        figures.rasters({"early": {"layer 1": torch.eye(5)}}, most=0)
