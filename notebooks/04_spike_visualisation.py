@@ -484,7 +484,7 @@ figures.shares(steps_of, range(1, num_steps + 2), "Steps to the decision")
 splt.show("How many steps the decisions need, for right and for wrong answers.")
 
 # %% [markdown]
-# Right answers stand after a handful of steps. Wrong ones take longer on average, but many fall just as early: a network
+# Most right answers stand after a handful of steps. Wrong ones take longer on average, but many fall just as early: a network
 # that errs need not hesitate.
 #
 # ### One late decision, step by step
@@ -1011,7 +1011,7 @@ exercises.check("04-which-loss", my_diagnosis)
 #
 # <details><summary>Solution</summary>
 #
-# In A the target's row has gaps and many others have marks: rates made to order. In B and C the target's row is full. In
+# In A the target's row has gaps and many others have marks: rates in between, as ordered. In B and C the target's row is full. In
 # B all other rows are empty for most images, as each wrong spike costs; a rival is left here and there, such as the 5
 # beside the 3. In C wrong neurons fire for every image, and for most a rival at every step: the target's highest membrane
 # must exceed theirs, and nobody has asked them to be silent.
@@ -1074,8 +1074,8 @@ for name in ("between 4 and 9", "a cross, no digit", "nothing"):
 #
 # <details><summary>Answer</summary>
 #
-# That depends on your hand. Watch the counts rather than the answer: often two classes are nearly level before it
-# changes, so a stroke of little meaning to you can decide.
+# That depends on your hand. Watch the counts rather than the answer: they tell whether the stroke decides by one spike or
+# by many.
 #
 # </details>
 
