@@ -26,7 +26,8 @@
 #
 # **You need** [notebook 02](02_convolutional_snn.ipynb): the network, `forward_pass`, and why it starts silent.
 #
-# **Time**: about an hour to read and try, up to four minutes to run.
+# **Time**: about an hour to read and try. On one core, three to four minutes to run with MNIST, two with the small digits
+# that stand in for it.
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title In Colab this cell installs the course's library; elsewhere it does nothing
