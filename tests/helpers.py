@@ -135,7 +135,7 @@ def saved(path: Path) -> dict[str, Any]:
 
 
 def assert_same_weights(one: Path, other: Path, atol: float = 0.0) -> None:
-    """Two checkpoints of the training command hold the same network, and one that has learnt."""
+    """Two checkpoints of the training command hold the same network, and one that has learned."""
     a, b = saved(one)["net"], saved(other)["net"]
     assert a.keys() == b.keys() == networks.conv_net().state_dict().keys()
     for name, value in a.items():

@@ -8,6 +8,8 @@ import numbers
 import torch
 from torch import Tensor
 
+LARGEST_COUNT = 2**31 - 1
+
 
 def positive(name: str, value: float) -> float:
     """Return ``value`` as a float if it is a finite number above zero.
@@ -22,7 +24,7 @@ def positive(name: str, value: float) -> float:
     return number
 
 
-def at_least_one(name: str, value: int, at_most: int = 2**31 - 1) -> int:
+def at_least_one(name: str, value: int, at_most: int = LARGEST_COUNT) -> int:
     """Return ``value`` as an int if it is an integer from 1 to ``at_most``.
 
     Raises:
@@ -60,7 +62,8 @@ def fraction(name: str, value: float) -> float:
     """Return ``value`` as a float if it lies in [0, 1].
 
     Raises:
-        ValueError: outside [0, 1] or NaN. TypeError: for anything that is not a number.
+        ValueError: outside [0, 1] or NaN.
+        TypeError: for anything that is not a number.
     """
     number = _number(name, value)
     if not 0 <= number <= 1:
@@ -72,7 +75,8 @@ def finite(name: str, value: float) -> float:
     """Return ``value`` as a float if it is a finite number.
 
     Raises:
-        ValueError: for infinite or NaN values. TypeError: for anything that is not a number.
+        ValueError: for infinite or NaN values.
+        TypeError: for anything that is not a number.
     """
     number = _number(name, value)
     if not math.isfinite(number):
@@ -119,6 +123,13 @@ def _number(name: str, value: float) -> float:
 def has_values(tensor: Tensor) -> bool:
     """Say whether a tensor is dense and not on the device "meta", where there are no values."""
     return not tensor.is_meta and tensor.layout == torch.strided
+
+
+def being_recorded(tensor: Tensor) -> bool:
+    """Say whether a program is compiled or a CUDA graph recorded, so that no values are there."""
+    if torch.compiler.is_compiling():
+        return True
+    return tensor.is_cuda and torch.cuda.is_current_stream_capturing()
 
 
 def record(name: str, rec: Tensor) -> Tensor:

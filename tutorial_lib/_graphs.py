@@ -15,7 +15,7 @@ from torch import Tensor
 _NODES = 50  # how far to look for a node that keeps tensors: a layer or two
 
 
-def check(mem: Tensor) -> None:
+def guard_backward(mem: Tensor) -> None:
     """Let ``backward()`` raise our error where it would go through a freed graph of ``mem``."""
     if torch.compiler.is_compiling() or not (torch.is_grad_enabled() and mem.requires_grad):
         return
@@ -23,7 +23,7 @@ def check(mem: Tensor) -> None:
         mem.register_hook(_explain)
 
 
-def follow(new: Tensor, mem: Tensor) -> None:
+def watch_backward(new: Tensor, mem: Tensor) -> None:
     """Let ``new``, computed from ``mem``, know when a ``backward()`` reached its graph's start."""
     if torch.compiler.is_compiling() or not new.requires_grad:
         return
@@ -38,9 +38,9 @@ def follow(new: Tensor, mem: Tensor) -> None:
 def _explain(_grad: Tensor) -> None:
     raise RuntimeError(
         "This backward() would go a second time through time steps whose graph is freed: the "
-        "membrane still hangs on the run before. Call utils.reset(net) before each run (or start "
-        "from mem = lif.init_leaky()); to go on from the last membrane, cut its graph with "
-        "utils.detach(net) (or mem = mem.detach())."
+        "membrane still carries the graph of the previous run. Call utils.reset(net) before each "
+        "run (or start from mem = lif.init_leaky()); to go on from the last membrane, cut its "
+        "graph with utils.detach(net) (or mem = mem.detach())."
     )
 
 

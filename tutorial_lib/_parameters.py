@@ -7,12 +7,15 @@ import math
 import torch
 from torch import Tensor
 
+from . import _checks
+
 
 def parameter(name: str, value: float | Tensor) -> Tensor:
     """Return a floating-point copy of a number or tensor.
 
     Raises:
-        TypeError: if it is neither. ValueError: if it is empty, contains NaN or is out of range.
+        TypeError: if it is neither.
+        ValueError: if it is empty, contains NaN or is out of range.
     """
     try:
         tensor = torch.as_tensor(value).detach().clone()
@@ -36,13 +39,8 @@ def parameter(name: str, value: float | Tensor) -> Tensor:
 
 
 def out_of_range(name: str, value: Tensor) -> str | None:
-    """What is wrong with a parameter in use; of ``beta`` only NaN, as it is clamped on use.
-
-    While a program is compiled or a CUDA graph recorded there are no numbers to look at.
-    """
-    if torch.compiler.is_compiling() or value.is_meta:
-        return None
-    if value.is_cuda and torch.cuda.is_current_stream_capturing():
+    """What is wrong with a parameter in use; of ``beta`` only NaN, as it is clamped on use."""
+    if value.is_meta or _checks.being_recorded(value):
         return None
     value = value.detach()
     low, high = [value.item()] * 2 if value.numel() == 1 else [v.item() for v in value.aminmax()]

@@ -15,7 +15,7 @@ from .neurons import Leaky
 __all__ = ["called_once", "check_data", "check_membranes", "checked", "no_pair"]
 
 MOST_STEPS = 10**6
-_CONVOLUTIONS = {nn.Conv1d: "L", nn.Conv2d: "H, W", nn.Conv3d: "D, H, W"}
+_CONVOLUTIONS = {nn.Conv1d: ("L",), nn.Conv2d: ("H", "W"), nn.Conv3d: ("D", "H", "W")}
 _PASSED = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
@@ -55,6 +55,7 @@ def _check_run(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool)
             f"Time-varying data must have the shape [T, B, ...] with T = num_steps = {num_steps}, "
             f"got {list(data.shape)}. Constant images [B, ...] go without time_varying=True."
         )
+    # Only here is the first layer registered surely the first called: see _misfit.
     if type(net) is nn.Sequential and (reason := _misfit(net, num_steps, data, time_varying)):
         raise ValueError(reason)
 
@@ -69,7 +70,7 @@ def check_data(data: Tensor) -> None:
         )
     if data.is_meta:
         raise ValueError('data is on the device "meta", which holds shapes and no values.')
-    if not _recording(data) and not bool(torch.isfinite(data).all()):
+    if not _checks.being_recorded(data) and not bool(torch.isfinite(data).all()):
         raise ValueError(
             "data contains NaN or infinity: clean it first, for instance with torch.nan_to_num."
         )
@@ -97,7 +98,7 @@ def _misfit_of_layer(
 ) -> str | None:
     shape = list(step.shape)
     weight = getattr(layer, "weight", None)
-    axes = _CONVOLUTIONS.get(type(layer))
+    axes = _CONVOLUTIONS.get(type(layer), ())
     if not isinstance(weight, Tensor) or not (axes or type(layer) is nn.Linear):
         return None
     if weight.device != step.device:
@@ -107,7 +108,7 @@ def _misfit_of_layer(
     if len(dtypes) > 1 and not cast:
         return f"{said}{weight.dtype}, got {step.dtype}. Convert with data.to({weight.dtype})."
     inputs = layer.in_channels if axes else layer.in_features
-    rank = 2 + len(axes.split(", ")) if axes else 2
+    rank = 2 + len(axes)
 
     def fits(shape: list[int]) -> bool:
         return len(shape) == rank and shape[1] == inputs if axes else shape[-1] == inputs
@@ -116,7 +117,7 @@ def _misfit_of_layer(
     timed = num_steps is not None and len(shape) > rank and fits(shape[1:])
     if fits(shape) and not (timed and shape[0] == num_steps):
         return None
-    said = f"{said}[B, {inputs}{f', {axes}' * bool(axes)}], got {shape}. "
+    said = f"{said}[{', '.join(['B', str(inputs), *axes])}], got {shape}. "
     if timed:
         said += "Is the first axis time, [T, B, ...]? Then pass time_varying=True."
         return said if axes else f"{said} If not, make each position a sample: data.flatten(0, 1)."
@@ -162,7 +163,9 @@ def check_membranes(net: nn.Module, mem_rec: Tensor) -> None:
     layers = [(n, m) for n, m in net.named_modules() if isinstance(m, Leaky) and m.init_hidden]
     last = [("of the output", mem_rec[-1])]
     last = [(f"of layer {name!r}", layer.mem) for name, layer in layers] + last
-    if _recording(mem_rec) or all(bool(torch.isfinite(mem.sum())) for _, mem in last):
+    if _checks.being_recorded(mem_rec):
+        return
+    if all(bool(torch.isfinite(mem.sum())) for _, mem in last):
         return
     for where, mem in last:
         if not bool(torch.isfinite(mem).all()):
@@ -174,9 +177,3 @@ def check_membranes(net: nn.Module, mem_rec: Tensor) -> None:
                 else "Are weights or data so large that currents overflow? Scale them down."
             )
             raise ValueError(f"The membranes {where} contain NaN or infinity. {cause}")
-
-
-def _recording(x: Tensor) -> bool:
-    """Whether a program or a CUDA graph is recorded: there are no values to look at yet."""
-    capturing = x.is_cuda and torch.cuda.is_current_stream_capturing()
-    return capturing or torch.compiler.is_compiling()

@@ -1,4 +1,7 @@
-"""Names of snnTorch 1.0.0 that this library lacks, each with what to write instead."""
+"""How this library meets snnTorch 1.0.0.
+
+Names it lacks, arguments taken at their default only, entries of state dicts.
+"""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def install() -> None:
     """Make every later ``import torchvision`` in this process work. A second call does nothing.
 
     A CUDA wheel of torchvision beside a CPU-only torch fails at import with "operator
-    torchvision::nms does not exist", because its compiled operators cannot be loaded. Data sets
+    torchvision::nms does not exist", because its compiled operators cannot be loaded. Datasets
     and transforms do not use them. An import hook is the simplest remedy that also helps a learner
     who writes ``from torchvision import datasets`` in a notebook: a function alone would only help
     those who call it first. The hook costs nothing until torchvision is imported. It tries the

@@ -36,7 +36,7 @@ def rate_encode(
         ValueError: for images that are empty or leave [0, 1], a ``num_steps`` below 1, or a
             generator on another device.
     """
-    _check_probabilities(images, generator)
+    _check_probabilities("images", images, generator)
     _checks.at_least_one("num_steps", num_steps)
     return torch.bernoulli(images.detach().expand(num_steps, *images.shape), generator=generator)
 
@@ -55,7 +55,7 @@ def rate_conv(data: Tensor, generator: torch.Generator | None = None) -> Tensor:
     Raises:
         TypeError, ValueError: as :func:`rate_encode`.
     """
-    _check_probabilities(data, generator)
+    _check_probabilities("data", data, generator)
     return torch.bernoulli(data.detach(), generator=generator)
 
 
@@ -75,7 +75,8 @@ def latency_encode(images: Tensor, num_steps: int, threshold: float = 0.01) -> T
     Args:
         images: brightness in [0, 1], shape ``[B, ...]``, floating point.
         num_steps: number of time steps T, 1 or more.
-        threshold: brightness in [0, 1] below which a pixel never spikes. With 0 even black spikes.
+        threshold: brightness in [0, 1] below which a pixel never spikes. With 0 even black
+            pixels spike.
 
     Returns:
         Spikes 0 or 1, shape ``[T, B, ...]``, dtype and device of ``images``.
@@ -86,8 +87,8 @@ def latency_encode(images: Tensor, num_steps: int, threshold: float = 0.01) -> T
         ValueError: for images that are empty or leave [0, 1], a ``num_steps`` below 1, or a
             threshold outside [0, 1].
     """
-    _check_kind(images)
-    _check_range(images)
+    _check_kind("images", images)
+    _check_range("images", images)
     _checks.at_least_one("num_steps", num_steps)
     threshold = _checks.fraction("threshold", threshold)
     images = images.detach()
@@ -97,44 +98,43 @@ def latency_encode(images: Tensor, num_steps: int, threshold: float = 0.01) -> T
     return spikes.scatter_(0, step.unsqueeze(0), fires.unsqueeze(0))
 
 
-def _check_probabilities(images: Tensor, generator: torch.Generator | None) -> None:
-    _check_kind(images)
+def _check_probabilities(name: str, values: Tensor, generator: torch.Generator | None) -> None:
+    _check_kind(name, values)
     if generator is not None and not isinstance(generator, torch.Generator):
         raise TypeError(
             f"generator must be a torch.Generator or None, got {generator!r}. "
             "torch.Generator().manual_seed(0) makes one."
         )
-    if generator is not None and generator.device.type != images.device.type:
+    if generator is not None and generator.device.type != values.device.type:
         raise ValueError(
-            f"generator is on {generator.device}, the images are on {images.device}. Make one with "
-            f"torch.Generator(device={images.device.type!r})."
+            f"generator is on {generator.device}, {name} on {values.device}. Make one with "
+            f"torch.Generator(device={values.device.type!r})."
         )
-    _check_range(images)
+    _check_range(name, values)
 
 
-def _check_kind(images: Tensor) -> None:
-    if not isinstance(images, Tensor) or not images.is_floating_point():
-        given = images.dtype if isinstance(images, Tensor) else type(images).__name__
+def _check_kind(name: str, values: Tensor) -> None:
+    if not isinstance(values, Tensor) or not values.is_floating_point():
+        given = values.dtype if isinstance(values, Tensor) else type(values).__name__
         raise TypeError(
-            f"images must be a floating-point tensor in [0, 1], got {given}. Bytes become one with "
-            "images.float() / 255."
+            f"{name} must be a floating-point tensor in [0, 1], got {given}. Bytes become one with "
+            f"{name}.float() / 255."
         )
-    if images.layout != torch.strided:
-        raise TypeError(f"images must be dense, got {images.layout}: give images.to_dense().")
-    if images.ndim == 0 or images.numel() == 0:
+    if values.layout != torch.strided:
+        raise TypeError(f"{name} must be dense, got {values.layout}: give {name}.to_dense().")
+    if values.ndim == 0 or values.numel() == 0:
         raise ValueError(
-            "images must have the shape [B, ...] with at least one entry, got "
-            f"{list(images.shape)}."
+            f"{name} must have at least one axis and one entry, got the shape {list(values.shape)}."
         )
 
 
-def _check_range(images: Tensor) -> None:
-    if images.is_meta:
-        raise TypeError("images must have values, got a tensor on the device 'meta'.")
-    low, high = images.min().item(), images.max().item()
+def _check_range(name: str, values: Tensor) -> None:
+    if values.is_meta:
+        raise TypeError(f"{name} must have values, got a tensor on the device 'meta'.")
+    low, high = values.min().item(), values.max().item()
     if not (low >= 0 and high <= 1):  # NaN fails this, too
         raise ValueError(
-            f"images must lie in [0, 1], got values from {low:.4g} to {high:.4g}. Scale them "
+            f"{name} must lie in [0, 1], got values from {low:.4g} to {high:.4g}. Scale them "
             "first: undo a Normalize, or divide bytes by 255."
         )
 

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from . import surrogate
+from . import _checks, surrogate
 
 __all__ = ["ResetMechanism", "SpikeFunction", "lif_step", "membrane_dtype", "membrane_update"]
 
@@ -27,7 +27,7 @@ def lif_step(
 ) -> tuple[Tensor, Tensor]:
     r"""One time step of the leaky integrate-and-fire neuron. Pure: nothing is stored.
 
-    With overdrive spikes :math:`R[t] = \Theta(U[t-1] - \theta)` from the step before,
+    With the reset :math:`R[t] = \Theta(U[t-1] - \theta)`, the spikes of the step before,
 
     .. math::
 
@@ -57,7 +57,7 @@ def lif_step(
         ValueError: for an unknown ``reset_mechanism``.
         TypeError: if ``spike_grad`` returns no tensor of the shape of its argument.
     """
-    check_reset_mechanism(reset_mechanism)
+    _checks.choice("reset_mechanism", reset_mechanism, get_args(ResetMechanism))
     spike_grad = surrogate.atan() if spike_grad is None else spike_grad
     beta = beta.clamp(0, 1) if isinstance(beta, Tensor) else min(max(beta, 0.0), 1.0)
     reset = None
@@ -77,14 +77,6 @@ def _fire(spike_grad: SpikeFunction, overdrive: Tensor) -> Tensor:
         f"spike_grad must return the spikes, a tensor of the shape {list(overdrive.shape)} of the "
         f"overdrive, got {got} from {spike_grad!r}. Does the function end in return?"
     )
-
-
-def check_reset_mechanism(reset_mechanism: str) -> None:
-    """Raise a ValueError for an unknown name of a reset."""
-    if reset_mechanism not in get_args(ResetMechanism):
-        raise ValueError(
-            f"reset_mechanism must be one of {get_args(ResetMechanism)}, got {reset_mechanism!r}."
-        )
 
 
 def membrane_update(

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from . import _checks, _graphs, _snntorch, surrogate
 from ._parameters import align, out_of_range, parameter, values
-from .lif import (
-    ResetMechanism,
-    SpikeFunction,
-    check_reset_mechanism,
-    lif_step,
-    membrane_dtype,
-    membrane_update,
-)
+from .lif import ResetMechanism, SpikeFunction, lif_step, membrane_dtype
 
-__all__ = ["Leaky", "ResetMechanism", "align", "lif_step", "membrane_dtype", "membrane_update"]
+__all__ = ["Leaky", "ResetMechanism", "SpikeFunction", "lif_step"]
 
 
 class Leaky(nn.Module):
@@ -68,7 +62,7 @@ class Leaky(nn.Module):
         TypeError: if ``spike_grad`` cannot be called, or a flag is not True or False.
     """
 
-    mem: Tensor | None
+    mem: Tensor | None  # None only in and after nn.DataParallel
     graded_spikes_factor = 1.0  # snnTorch's; for state dicts, and at this value only
 
     def __init__(
@@ -91,7 +85,7 @@ class Leaky(nn.Module):
         detach_reset: bool = True,
     ) -> None:
         beta, threshold = parameter("beta", beta), parameter("threshold", threshold)
-        check_reset_mechanism(reset_mechanism)
+        _checks.choice("reset_mechanism", reset_mechanism, get_args(ResetMechanism))
         if spike_grad is not None and not callable(spike_grad):
             raise TypeError(
                 f"spike_grad must be a function such as surrogate.fast_sigmoid(slope=25), "
@@ -124,15 +118,16 @@ class Leaky(nn.Module):
     def init_leaky(self) -> Tensor:
         """Return the initial membrane: a zero that takes the shape of the first current.
 
-        The hidden state, if there is one, is set to it as well.
-
-        Raises:
-            ValueError: if learning took ``threshold`` to 0 or below, or either parameter to NaN.
+        The hidden state, if there is one, is set to it as well. Raises as :meth:`reset_mem` does.
         """
         return self.reset_mem()
 
     def reset_mem(self) -> Tensor:
-        """Forget the membrane potential; return the initial one, as :meth:`init_leaky` does."""
+        """Forget the membrane potential; return the initial one, as :meth:`init_leaky` does.
+
+        Raises:
+            ValueError: if learning took ``threshold`` to 0 or below, or either parameter to NaN.
+        """
         for name in ("beta", "threshold"):
             if problem := out_of_range(name, getattr(self, name)):
                 raise ValueError(
@@ -178,7 +173,7 @@ class Leaky(nn.Module):
                 "Convert it with torch.as_tensor(cur, dtype=torch.float32)."
             )
         state = self._state(input_, mem)
-        _graphs.check(state)
+        _graphs.guard_backward(state)  # only for a better error from a second backward()
         spk, new = lif_step(
             input_.to(membrane_dtype(input_, self.beta)),
             state,
@@ -188,7 +183,7 @@ class Leaky(nn.Module):
             self.reset_mechanism,
             self.detach_reset,
         )
-        _graphs.follow(new, state)
+        _graphs.watch_backward(new, state)
         spk = spk.to(input_.dtype)
         if not self.init_hidden:
             return spk, new
@@ -311,6 +306,8 @@ class Leaky(nn.Module):
             "pass a network on, torch.export.export(step, (cur, mem)) or torch.jit.trace."
         )
 
+    # Names that snnTorch has: on the class, Missing below raises the error; on an instance, Python
+    # then calls __getattr__, and nn.Module's would raise another one.
     def __getattr__(self, name: str) -> Tensor | nn.Module:
         if name in _snntorch.INSTEAD["Leaky"]:
             raise _snntorch.missing("Leaky", name, "Leaky")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -36,7 +36,7 @@ def forward_pass(
     The schedule "step" calls the network once per step. "layer" runs each layer over all steps
     before the next one: faster, in less memory, with the same spikes, and with the same membranes
     and gradients up to rounding. (One exception: where two inputs of a max-pooling are equal but
-    for rounding, the gradient may go to the one in one schedule, to the other in the other.)
+    for rounding, the two schedules may send the gradient to different ones of them.)
 
     Args:
         net: a network whose call is one time step and returns ``(spk, mem)``, such as an
@@ -69,16 +69,18 @@ def forward_pass(
         if plan is not None:
             spk_rec, mem_rec = plan.run(num_steps, data)  # [T, B, C] each
         else:
-            spk_rec, mem_rec = _step_by_step(net, data if time_varying else [data] * num_steps)
+            spk_rec, mem_rec = _step_by_step(net, num_steps, data, time_varying)
     check_membranes(net, mem_rec)
     return spk_rec, mem_rec
 
 
-def _step_by_step(net: nn.Module, frames: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def _step_by_step(
+    net: nn.Module, num_steps: int, data: Tensor, time_varying: bool
+) -> tuple[Tensor, Tensor]:
     """The plain loop, which the layer-by-layer schedule must equal."""
     spk_rec, mem_rec = [], []
-    for step, data in enumerate(frames):  # [B, ...]
-        spk, mem = net(data) if step > 0 else _first_step(net, data)  # [B, C] each
+    for step, frame in enumerate(data if time_varying else [data] * num_steps):  # [B, ...]
+        spk, mem = net(frame) if step > 0 else _first_step(net, frame)  # [B, C] each
         spk_rec.append(spk)
         mem_rec.append(mem)
     return torch.stack(spk_rec), torch.stack(mem_rec)  # [T, B, C] each
@@ -114,7 +116,6 @@ class Simulation(nn.Module):
         return forward_pass(self.net, self.num_steps, data, **options)
 
 
-@torch.no_grad()
 def record_spikes(
     net: nn.Module,
     num_steps: int,
@@ -138,14 +139,16 @@ def record_spikes(
         TypeError, ValueError: as :func:`forward_pass`; ValueError if ``net`` has no Leaky layer, or
             does not call each of them once per step.
     """
-    with checked(net, num_steps, data, time_varying):
+    with torch.no_grad(), checked(net, num_steps, data, time_varying):
         layers = {name: layer for name, layer in net.named_modules() if isinstance(layer, Leaky)}
         if not layers:
             raise ValueError(
                 f"{type(net).__name__} has no Leaky layer to record. Did you pass the whole "
                 "network?"
             )
+        fast.warn_of_slow_bf16(data)
         plan = fast.plan(net, schedule, time_varying)
+        utils.reset(net)
         spikes: dict[str, list[Tensor]] = {name: [] for name in layers}
         try:
             if plan is not None and plan.layers.keys() == layers.keys():
@@ -156,10 +159,11 @@ def record_spikes(
             def keep(name: str, _layer: nn.Module, _given: tuple, out: Any) -> None:
                 spikes[name].append(out[0] if isinstance(out, tuple) else out)
 
-            with _removed(
+            with _registered(
                 layer.register_forward_hook(partial(keep, name)) for name, layer in layers.items()
             ):
-                forward_pass(net, num_steps, data, schedule="step", time_varying=time_varying)
+                _, mem_rec = _step_by_step(net, num_steps, data, time_varying)
+            check_membranes(net, mem_rec)
         finally:
             utils.reset(net)
     for name, steps in spikes.items():
@@ -177,9 +181,10 @@ def _first_step(net: nn.Module, data: Tensor) -> tuple[Tensor, Tensor]:
             raise called_once(name)
         called.add(layer)
 
-    compiled = torch.compiler.is_compiling() or hasattr(net, "_orig_mod")  # hooks would be as well
+    # Of a compiled network, its hooks would be compiled too.
+    compiled = torch.compiler.is_compiling() or hasattr(net, "_orig_mod")
     layers = {} if compiled else {n: m for n, m in net.named_modules() if isinstance(m, Leaky)}
-    with _removed(
+    with _registered(
         layer.register_forward_pre_hook(partial(once, name))
         for name, layer in layers.items()
         if layer.init_hidden
@@ -194,7 +199,7 @@ def _first_step(net: nn.Module, data: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @contextmanager
-def _removed(hooks: Iterable[RemovableHandle]) -> Iterator[None]:
+def _registered(hooks: Iterable[RemovableHandle]) -> Iterator[None]:
     """Register hooks, and remove them afterwards."""
     handles = list(hooks)
     try:

@@ -10,7 +10,8 @@ Every surrogate is a small callable of the overdrive :math:`x = U - U_\mathrm{th
 derivative at :math:`x = 0`; ``area`` is its integral over all :math:`x`. Two surrogates with the
 same area push as hard in total; two with the same peak push as hard at threshold.
 
-The objects hold numbers only: they compare by value, print as they are written, and can be pickled.
+Those in :data:`SURROGATES` hold numbers only: they compare by value, print as they are written, and
+can be pickled.
 
 :data:`SURROGATES` lists them by name. Tests, the surrogate explorer, the gallery of notebook 01 and
 the book read it, so one more surrogate is one more class here, under ``@_listed``.
@@ -130,7 +131,7 @@ class Surrogate:
 
 
 SURROGATES: dict[str, type[Surrogate]] = {}
-"""The surrogates of this module that have a name, in the order in which they stand here."""
+"""The surrogates that need no function from you, by name, in the order in which they stand here."""
 
 _Kind = TypeVar("_Kind", bound=type[Surrogate])
 
@@ -351,7 +352,8 @@ class gaussian(Surrogate):
     .. math:: \frac{d\tilde S}{dx} = \frac{1}{\sigma\sqrt{2\pi}}\,e^{-x^2 / 2\sigma^2}, \qquad
               \tilde S(x) = \Phi(x/\sigma)
 
-    Peak :math:`1/(\sigma\sqrt{2\pi})`, area 1; its tails vanish faster than any other's here.
+    Peak :math:`1/(\sigma\sqrt{2\pi})`, area 1; its tails vanish faster than those of any
+    surrogate here that is nowhere zero.
 
     Source: Yin, Corradi & Bohte (2021), Nature Machine Intelligence 3, 905-913.
 

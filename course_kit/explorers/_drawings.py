@@ -1,4 +1,4 @@
-"""Ink on a canvas, drawn as strokes, and how it becomes an image like those of a data set."""
+"""Ink on a canvas, drawn as strokes, and how it becomes an image like those of a dataset."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def strokes(lines: Sequence[Sequence[tuple[float, float]]], width: float) -> np.
 
 
 def preprocess(ink: np.ndarray, source: Source) -> Tensor:
-    """Turn ink into an image like those of the data set that the network was trained on.
+    """Turn ink into an image like those of the dataset that the network was trained on.
 
     Args:
         ink: bool ``[H, W]``, True where there is ink.
@@ -67,7 +67,7 @@ def preprocess(ink: np.ndarray, source: Source) -> Tensor:
 
 
 def check_source(source: Source) -> None:
-    """Raise ``ValueError`` unless ``source`` is the name of a data set."""
+    """Raise ``ValueError`` unless ``source`` is the name of a dataset."""
     if source not in get_args(Source):
         raise ValueError(
             f'source must be "mnist" or "digits", the data that the network was trained on, got '

@@ -90,7 +90,7 @@ class DrawDigit(Explorer):
 def draw_digit(net: nn.Module, num_steps: int, source: Source = "mnist") -> DrawDigit:
     """Draw a digit with mouse, finger or keys, and see how a network classifies it.
 
-    The drawing is scaled and centered as the images of the data set were, then injected as a
+    The drawing is scaled and centered as the images of the dataset were, then injected as a
     constant current. Where no kernel runs, and where anywidget is not installed, one chooses from
     drawings made before: ten digits, one between two of them, one that is none, and no ink.
 

@@ -1,4 +1,4 @@
-"""What is drawn becomes an image as the data set's, and the answer shown is the network's."""
+"""What is drawn becomes an image as the dataset's, and the answer shown is the network's."""
 
 from __future__ import annotations
 

@@ -203,13 +203,13 @@ def test_what_does_not_fit_changes_nothing(
         assert torch.equal(state["exp_avg"], moment)
 
 
-def test_learnt_settings_are_loaded_and_a_coarser_precision_is_no_other_setting(
+def test_learned_settings_are_loaded_and_a_coarser_precision_is_no_other_setting(
     tmp_path: Path,
 ) -> None:
     net = small_net(learn_beta=True)
     net[1].beta.data.fill_(0.3)
     twin = small_net(learn_beta=True)
-    load_checkpoint(save_checkpoint(tmp_path / "learnt.pt", net), twin)
+    load_checkpoint(save_checkpoint(tmp_path / "learned.pt", net), twin)
     assert twin[1].beta.item() == pytest.approx(0.3)
     path = save_checkpoint(tmp_path / "single.pt", small_net())
     for dtype in (torch.float64, torch.bfloat16):

@@ -226,7 +226,7 @@ def test_load_refuses(
         (data.loaders, {"batch_size": True}, TypeError, "batch_size must be an integer, got True"),
         (data.loaders, {"digits": numbered(3)}, TypeError, "data.load.. returns, got TensorDat"),
         (data.subset, {"n": 0}, ValueError, "n must be at least 1, got 0"),
-        (data.subset, {"n": 11}, ValueError, "at most the 10 samples of the data set, got 11"),
+        (data.subset, {"n": 11}, ValueError, "at most the 10 samples of the dataset, got 11"),
         (data.subset, {"n": 2.0}, TypeError, "n must be an integer, got 2.0"),
         (data.subset, {"seed": "a"}, TypeError, "seed must be an integer, got 'a'"),
         (data.subset, {"dataset": [1, 2]}, TypeError, "must be a TensorDataset .* got list"),

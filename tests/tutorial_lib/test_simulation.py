@@ -184,6 +184,23 @@ def test_each_layer_is_called_once_per_step() -> None:
 # ---------------------------------------------------------------- errors
 
 
+@schedules
+@pytest.mark.parametrize("run", [forward_pass, record_spikes])
+def test_a_threshold_out_of_range_is_reported_before_any_work(
+    run: object, schedule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, work = small_net(), []
+    linear = nn.functional.linear
+    monkeypatch.setattr(nn.functional, "linear", lambda *x: work.append(1) or linear(*x))
+    net[2].threshold.fill_(-1)
+    with pytest.raises(ValueError, match="Layer '2': threshold must be finite and above 0"):
+        run(net, 5, batch(4), schedule=schedule)
+    assert not work
+    net[2].threshold.fill_(1)
+    run(net, 5, batch(4), schedule=schedule)
+    assert work
+
+
 @pytest.mark.parametrize("run", [forward_pass, record_spikes])
 def test_bad_input(run: object) -> None:
     net, data = small_net(), batch(4)

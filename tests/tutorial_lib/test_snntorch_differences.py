@@ -254,7 +254,7 @@ def _() -> None:
 def _() -> None:
     data = torch.tensor([[-1.0, 2.0]])
     assert snntorch.spikegen.rate_conv(data).tolist() == [[0, 1]]
-    with pytest.raises(ValueError, match=r"lie in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"data must lie in \[0, 1\]"):
         encoding.rate_conv(data)
 
 

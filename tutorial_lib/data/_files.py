@@ -27,7 +27,7 @@ CONTENT_MD5 = {
 
 
 class DataError(RuntimeError):
-    """MNIST cannot be had. ``brief`` is the reason in a few words, without a path."""
+    """MNIST is not available. ``brief`` is the reason in a few words, without a path."""
 
     def __init__(self, message: str, brief: str) -> None:
         super().__init__(message)

@@ -68,9 +68,8 @@ def load(
     folder that the environment variable TUTORIAL_LIB_DATA names, else in your cache folder. It
     downloads what is missing, and never falls back. ``"digits"`` takes the 1,797 digits that come
     with scikit-learn: no files, no network. ``"auto"`` does what the environment variable
-    TUTORIAL_LIB_SOURCE says; if that is not set, it takes MNIST where it can be had, else the
-    digits.
-    Files on disk are verified before use, and no existing file is changed or deleted.
+    TUTORIAL_LIB_SOURCE says; if that is not set, it takes MNIST where it is available, else the
+    digits. Files on disk are verified before use, and no existing file is changed or deleted.
 
     Args:
         source: "auto", "mnist" or "digits".

@@ -39,7 +39,7 @@ def loaders(digits: Digits, batch_size: int = 128) -> Loaders:
     if not isinstance(digits, Digits):
         raise TypeError(
             f"digits must be the Digits that data.load() returns, got {type(digits).__name__}. "
-            "For a single data set use torch.utils.data.DataLoader."
+            "For a single dataset use torch.utils.data.DataLoader."
         )
     batch_size = _checks.at_least_one("batch_size", batch_size)
 

@@ -31,7 +31,7 @@ def subset(dataset: TensorDataset, n: int, seed: int = 0) -> TensorDataset:
     n = _checks.at_least_one("n", n)
     if n > len(dataset):
         raise ValueError(
-            f"n must be at most the {len(dataset):,} samples of the data set, got {n:,}."
+            f"n must be at most the {len(dataset):,} samples of the dataset, got {n:,}."
         )
     chosen, _ = split(len(dataset), [n], seed)
     return TensorDataset(*(tensor[chosen] for tensor in dataset.tensors))

@@ -3,7 +3,8 @@
 :func:`plan` is its door: :func:`tutorial_lib.simulation.forward_pass` asks it how a network can be
 run. Behind it, ``operations`` takes a network apart (a reader's own class with ``tracing``),
 ``layerwise`` runs the parts, ``lif`` the neurons (on a GPU with ``triton_kernels``), and
-``pooling`` the max-pooling.
+``pooling`` the max-pooling. Beside it stand ``cuda_graph``, which replays a whole run on a GPU,
+``processor``, which says where bfloat16 is slow, and ``allocator``, which keeps freed memory.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ __all__ = ["CudaGraph"]
 
 
 class CudaGraph:
-    """A network's run over time whose work a GPU does at one call, forward and backward.
+    """A network's run over time that a GPU replays at one call, forward and backward.
 
-    A large GPU is done with a small network before Python has asked for the next operation. The
+    A large GPU finishes an operation of a small network before Python has called the next one. The
     first call records all operations (:func:`torch.cuda.make_graphed_callables`); the calls after
     it replay them. Each call is one :func:`~tutorial_lib.simulation.forward_pass`, with the same
     results and gradients.
@@ -29,8 +29,8 @@ class CudaGraph:
     What differs from the first call runs as :func:`~tutorial_lib.simulation.forward_pass` does: a
     batch of another shape or type, other modules in training mode, another autocast, other
     parameters, buffers or settings of the neurons, no gradient wanted. So does everything on a CPU,
-    and a network with hooks. What Python itself does in a ``forward()`` it does in the recording
-    alone, so other changes of the network are not seen: make a new one after them.
+    and a network with hooks. Python code in a ``forward()`` runs in the recording only, so other
+    changes of the network go unnoticed: make a new CudaGraph after them.
 
     Args:
         simulation: a :class:`~tutorial_lib.simulation.Simulation`.
@@ -101,7 +101,7 @@ class CudaGraph:
         autocast = torch.autocast("cuda", dtype, enabled, cache_enabled=False)
         # The graph holds their addresses only. Its warm-up must not count, in a running mean say.
         self.buffers = list(self.simulation.buffers())
-        with _kept(self.buffers), _recording(), autocast:
+        with _kept(self.buffers), _measuring(), autocast:
             self.graph = torch.cuda.make_graphed_callables(
                 run, (data.clone(), *inputs), allow_unused_input=True
             )
@@ -122,7 +122,7 @@ def _can_record(data: Tensor) -> bool:
 
 
 @contextmanager
-def _recording() -> Iterator[None]:
+def _measuring() -> Iterator[None]:
     """Let cuDNN measure which of its algorithms is fastest, as the shapes will not change.
 
     A warning is left out that PyTorch's own recording causes, about streams of its warm-up.

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, fx, nn
 
+from .. import _checks
 from ..neurons import Leaky
 from .lif import block_sizes, lif_sequence
 from .operations import check_sequential, operations
@@ -23,10 +24,11 @@ __all__ = ["Plan", "Schedule", "plan"]
 Schedule = Literal["auto", "step", "layer"]
 
 # Frames (samples times steps) at a time on a CPU, measured on the course's network: more of them
-# are hardly faster and take more memory, of which half precision needs less. Of frames larger than
-# this network's, fewer in proportion. With fewer samples than the least, the work on each step
-# would be small against the cost of calling for it.
-FRAMES, AUTOCAST_FRAMES, PIXELS, LEAST_SAMPLES = 4800, 6400, 28 * 28, 12
+# are hardly faster and take more memory.
+FRAMES = 4800
+AUTOCAST_FRAMES = 6400  # half precision needs less memory
+PIXELS = 28 * 28  # of a frame; of larger frames, fewer in proportion
+LEAST_SAMPLES = 12  # with fewer, a step's work is small against the cost of calling for it
 # Numbers that a stage's widest input may have in one block on a CPU. What the stage makes of them,
 # a few times as much, stays in the cache until the next operation reads it. Time comes in blocks
 # of this size too, which pass from layer to layer as they are and are never joined to one record.
@@ -46,8 +48,7 @@ def plan(net: nn.Module, schedule: Schedule, time_varying: bool) -> Plan | None:
         NotLayerwise: a ValueError with the reason, if the schedule is "layer" and impossible.
         ValueError, TypeError: for an unknown schedule, and what is wrong in every schedule.
     """
-    if schedule not in get_args(Schedule):
-        raise ValueError(f"schedule must be one of {get_args(Schedule)}, got {schedule!r}.")
+    _checks.choice("schedule", schedule, get_args(Schedule))
     check_sequential(net)
     if schedule == "step":
         return None
@@ -61,7 +62,8 @@ def plan(net: nn.Module, schedule: Schedule, time_varying: bool) -> Plan | None:
 
 @dataclass
 class _Stage:
-    """Operations that run together: one layer of neurons, or stateless ones of the same kind."""
+    """Operations that run together: one layer of neurons, or stateless ones
+    that all depend on time, or all do not."""
 
     nodes: list[fx.Node]
     over_time: bool  # whether the results change from step to step
@@ -95,7 +97,8 @@ class Plan:
             neurons = isinstance(node.meta["module"], Leaky)
             if neurons or over_time.intersection(node.all_input_nodes):
                 over_time.add(node)
-            changes, before = node in over_time, self.stages[-1] if self.stages else None
+            changes = node in over_time
+            before = self.stages[-1] if self.stages else None
             if neurons or before is None or before.neurons or before.over_time != changes:
                 self.stages.append(_Stage([], changes, []))
             self.stages[-1].nodes.append(node)

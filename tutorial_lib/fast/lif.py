@@ -1,9 +1,22 @@
 r"""All time steps of a layer of neurons in one autograd function.
 
 :func:`~tutorial_lib.lif.membrane_update` is the update; here it runs over all steps, without a
-graph.
-The backward pass is the recursion that backpropagation through time takes, written out. What is
-kept between the two is the membrane alone.
+graph. The backward pass is the recursion that backpropagation through time takes, from the last
+step down,
+
+.. math::
+
+    \frac{dL}{dU[t]} = s_t \frac{dL}{dS[t]} + \text{(direct } \tfrac{dL}{dU[t]}\text{)}
+                       + J_t \frac{dL}{dU[t+1]}, \qquad
+    J_t = \begin{cases}
+        \beta & \text{none} \\
+        \beta - \theta s_t & \text{subtract} \\
+        \beta\,(1 - R[t+1] - U[t]\, s_t) & \text{zero}
+    \end{cases}
+
+with the surrogate derivative :math:`s_t` at :math:`U[t] - \theta`; with ``detach_reset``,
+:math:`J_t` is without its terms in :math:`s_t`. What is kept between the two passes is the membrane
+alone.
 """
 
 from __future__ import annotations
@@ -15,8 +28,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._parameters import align
 from ..lif import ResetMechanism, membrane_dtype, membrane_update
-from ..neurons import Leaky, align
+from ..neurons import Leaky
 
 __all__ = ["block_sizes", "lif_sequence"]
 
@@ -133,19 +147,20 @@ class _LifSequence(torch.autograd.Function):
             grad_spk, grad_mem = grad_spks[number], grad_mems[number]
             mem = mems[number][steps]
             # grad[t] becomes dL/dU[t]: what arrives at t, plus what comes back from t + 1.
-            surrogate = spike_grad.derivative(mem - threshold)
+            surrogate_derivative = spike_grad.derivative(mem - threshold)
             grad = torch.empty_like(mem)  # laid out as mem is
             if grad_spk is None:
                 grad.zero_()
             else:
-                torch.mul(surrogate, grad_spk[steps], out=grad)
+                torch.mul(surrogate_derivative, grad_spk[steps], out=grad)
             if want_threshold:
                 grad_threshold -= _sum_to(grad, threshold)
             if grad_mem is not None:
                 grad += grad_mem[steps]
             _backward_steps(
-                grad, later, mem, surrogate, beta, threshold, reset_mechanism, detach_reset
-            )
+                grad, later, mem, surrogate_derivative,
+                beta, threshold, reset_mechanism, detach_reset,
+            )  # fmt: skip
             later = grad[0]
             if want_beta or want_threshold:
                 before = _shifted(mems, number, steps)
@@ -243,7 +258,7 @@ def _backward_steps(  # noqa: PLR0913
     grad: Tensor,
     later: Tensor | None,
     mem: Tensor,
-    surrogate: Tensor,
+    surrogate_derivative: Tensor,
     beta: Tensor,
     threshold: Tensor,
     reset_mechanism: ResetMechanism,
@@ -254,10 +269,13 @@ def _backward_steps(  # noqa: PLR0913
     ``later`` is the gradient of the step after the last one, None at the end of the run.
     """
     if later is None and (kernels := _kernels(mem)):
-        kernels.backward_steps(grad, mem, surrogate, beta, threshold, reset_mechanism, detach_reset)
+        kernels.backward_steps(
+            grad, mem, surrogate_derivative, beta, threshold, reset_mechanism, detach_reset
+        )
         return
     settings = (_scalar(beta), _scalar(threshold), reset_mechanism, detach_reset)
-    for now, *state in zip(*(reversed(x.unbind(0)) for x in (grad, mem, surrogate)), strict=True):
+    records = (grad, mem, surrogate_derivative)
+    for now, *state in zip(*(reversed(x.unbind(0)) for x in records), strict=True):
         if later is not None:
             _backward_step(now, later, *state, *settings)
         later = now
@@ -278,7 +296,7 @@ def _backward_step(  # noqa: PLR0913
     grad: Tensor,
     later: Tensor,
     mem: Tensor,
-    surrogate: Tensor,
+    surrogate_derivative: Tensor,
     beta: Tensor | float,
     threshold: Tensor | float,
     reset_mechanism: ResetMechanism,
@@ -288,14 +306,14 @@ def _backward_step(  # noqa: PLR0913
     if reset_mechanism == "zero":
         kept = later * (mem <= threshold)
         if not detach_reset:
-            kept -= later * mem * surrogate
+            kept -= later * mem * surrogate_derivative
         later = kept
     if isinstance(beta, float):
         grad.add_(later, alpha=beta)
     else:
         grad.addcmul_(later, beta)
     if reset_mechanism == "subtract" and not detach_reset:
-        grad -= later * surrogate * threshold
+        grad -= later * surrogate_derivative * threshold
 
 
 def _record(like: Tensor, rows: int, dtype: torch.dtype) -> Tensor:

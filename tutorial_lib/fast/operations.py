@@ -31,6 +31,7 @@ _STATELESS = (
     nn.LayerNorm, nn.GroupNorm, nn.ZeroPad2d, nn.Upsample, nn.PixelShuffle,
 )  # fmt: skip
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+# Stateless in evaluation mode only.
 _EVALUATING = (*_DROPOUTS, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _KNOWN = {*_STATELESS, *_EVALUATING, nn.Flatten}
 _FUNCTIONS = {
@@ -51,8 +52,8 @@ _SHAPE = {getattr, "size", "dim", "numel", len}
 def operations(net: nn.Module, trace: bool) -> fx.Graph:
     """Return what one call of ``net`` does, as operations in their order.
 
-    ``node.meta`` of each says which "module" it calls, if any, and what computes it ("run"). What
-    the last one, of the kind "output", takes is the output layer.
+    In ``node.meta`` of each, "module" is the module that it calls, or None, and "run" the function
+    that computes it. The last one, of the kind "output", has the output layer as its argument.
 
     Args:
         net: the network, its call one time step.
@@ -143,7 +144,7 @@ def _chain(net: nn.Module) -> fx.Graph | None:
 
 
 def _output_layer(graph: fx.Graph) -> fx.Node:
-    """The layer of neurons whose ``(spk, mem)`` the network returns."""
+    """Find the neurons whose (spk, mem) the network returns; make them the graph's only output."""
     end = next(node for node in graph.nodes if node.op == "output")
     (result,) = end.args
     if isinstance(result, tuple) and len(result) == 2:
@@ -232,7 +233,8 @@ def _module_obstacle(name: str, module: nn.Module) -> str | None:
 
 
 def _in_place_obstacle(node: fx.Node) -> str | None:
-    (source,), kind = node.all_input_nodes, type(node.meta["module"] or nn.ReLU())
+    (source,) = node.all_input_nodes
+    kind = type(node.meta["module"] or nn.ReLU())  # F.relu is the one function of this kind
     alias = source.target in _ALIASES or type(source.meta["module"]) in _ALIASES
     if kind is nn.ReLU and source.op != "placeholder" and len(source.users) == 1 and not alias:
         return None

@@ -47,7 +47,7 @@ def forward_steps(
 def backward_steps(
     grad: Tensor,
     mem: Tensor,
-    surrogate: Tensor,
+    surrogate_derivative: Tensor,
     beta: Tensor,
     threshold: Tensor,
     reset_mechanism: str,
@@ -56,7 +56,7 @@ def backward_steps(
     """Turn ``grad`` ``[T, ...]``, laid out as ``mem``, into each membrane's gradient, in place."""
     size = mem[0].numel()
     _backward[(triton.cdiv(size, BLOCK),)](
-        grad, mem, _laid_out(surrogate, mem[0], constant=False),
+        grad, mem, _laid_out(surrogate_derivative, mem[0], constant=False),
         _per_neuron(beta, mem[0]), _per_neuron(threshold, mem[0]),
         size, len(mem), (len(mem) - 1) * size,
         MECHANISM=MECHANISMS[reset_mechanism], DETACHED=detach_reset,
@@ -131,12 +131,12 @@ def _backward(
         if MECHANISM == 1:
             through = later * (1 - (mem > threshold).to(dtype))
             if not DETACHED:
-                surrogate = tl.load(surrogate_ptr + at, mask=inside, other=0)
-                through = through - later * mem * surrogate
+                surrogate_derivative = tl.load(surrogate_ptr + at, mask=inside, other=0)
+                through = through - later * mem * surrogate_derivative
         through = through * beta
         if MECHANISM == 0 and not DETACHED:
-            surrogate = tl.load(surrogate_ptr + at, mask=inside, other=0)
-            through = through - later * surrogate * threshold
+            surrogate_derivative = tl.load(surrogate_ptr + at, mask=inside, other=0)
+            through = through - later * surrogate_derivative * threshold
         later = tl.load(grad_ptr + at, mask=inside, other=0) + through
         tl.store(grad_ptr + at, later, mask=inside)
         grad_ptr -= size

@@ -44,7 +44,7 @@ class Loss:
         Args:
             spk_out: record of the output, ``[T, B, C]``: spikes, or for a loss on membranes their
                 potentials. The name is snnTorch's.
-            targets: class indices, ``[B]``.
+            targets: class indices, ``[B]``, unless an argument of the loss says otherwise.
 
         Raises:
             TypeError, ValueError: for a malformed record, or targets that do not fit it.

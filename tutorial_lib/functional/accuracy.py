@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .. import _checks
-from .population import per_class, population_classes
+from .population import checked_num_classes, per_class
 from .temporal import first_spike_time
 
 __all__ = ["accuracy_rate", "accuracy_temporal", "decision_rate", "decision_step", "predict_rate"]
@@ -109,8 +109,9 @@ def decision_step(
 ) -> Tensor:
     r"""Step from which the winner is ahead of every other class until the end.
 
-    With the counts :math:`N_i[t]` up to step t and the winner w of :func:`predict_rate`, the first
-    t from which :math:`N_w > \max_{i \neq w} N_i` at every step. Known only in hindsight.
+    With the counts :math:`N_i[t]` up to step t and the winner w of :func:`predict_rate`, this
+    is the first t from which :math:`N_w > \max_{i \neq w} N_i` holds until the end. It is known
+    only in hindsight.
 
     Args:
         spk_rec, population_code, num_classes: as for :func:`predict_rate`.
@@ -135,8 +136,8 @@ def decision_step(
 def _per_class(
     name: str, rec: Tensor, population_code: bool, num_classes: int | None
 ) -> Tensor:
-    num_classes = population_classes(population_code, num_classes)
-    return per_class(_checks.spikes(name, rec), population_code, num_classes)
+    num_classes = checked_num_classes(population_code, num_classes)
+    return per_class(_checks.spikes(name, rec), num_classes)
 
 
 def _share(hits: Tensor) -> np.float64:

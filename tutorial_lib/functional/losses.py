@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import _checks
 from ._loss import Loss, Reduction, full_precision
-from .population import per_class, population_classes
+from .population import checked_num_classes, per_class
 
 __all__ = [
     "ce_count_loss",
@@ -26,6 +26,8 @@ __all__ = [
 
 class _SpikeLoss(Loss):
     """A loss on spikes, with one output neuron per class or several.
+
+    Unlike in the temporal losses, it is not checked that the record holds spikes.
 
     Args:
         population_code: several neurons per class, whose spikes are summed.
@@ -41,11 +43,11 @@ class _SpikeLoss(Loss):
         weight: Tensor | None = None,
     ) -> None:
         super().__init__(reduction, weight)
-        self.num_classes = population_classes(population_code, num_classes)
+        self.num_classes = checked_num_classes(population_code, num_classes)
         self.population_code = population_code
 
     def _per_class(self, rec: Tensor) -> Tensor:
-        return full_precision(per_class(rec, self.population_code, self.num_classes))
+        return full_precision(per_class(rec, self.num_classes))
 
 
 class ce_rate_loss(_SpikeLoss):

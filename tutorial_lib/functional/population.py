@@ -37,15 +37,15 @@ def population_spikes(spk_rec: Tensor, num_classes: int) -> Tensor:
     return spk_rec.reshape(steps, batch, num_classes, neurons // num_classes).sum(-1)
 
 
-def per_class(spk_rec: Tensor, population_code: bool, num_classes: int | None) -> Tensor:
-    """The record itself, or with ``population_code`` the spikes of each class's population."""
-    if not population_code:
+def per_class(spk_rec: Tensor, num_classes: int | None) -> Tensor:
+    """The spikes of each class's population; the record itself where ``num_classes`` is None."""
+    if num_classes is None:
         return spk_rec
     return population_spikes(full_precision(spk_rec), num_classes)
 
 
-def population_classes(population_code: bool, num_classes: int | None) -> int | None:
-    """Check that ``num_classes`` is given where a population code needs it."""
+def checked_num_classes(population_code: bool, num_classes: int | None) -> int | None:
+    """``num_classes``, which a population code needs; None without a population code."""
     _checks.flag("population_code", population_code)
     if num_classes is None or num_classes is False:  # False: snnTorch's default
         if population_code:

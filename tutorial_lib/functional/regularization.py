@@ -21,13 +21,16 @@ class l1_rate_sparsity:
         Lambda: the factor :math:`\lambda`, 0 or more.
 
     Raises:
-        ValueError: if ``Lambda`` is negative or not finite. TypeError: if it is no number.
+        ValueError: if ``Lambda`` is negative or not finite.
+        TypeError: if it is no number.
     """
 
     def __init__(self, Lambda: float = 1e-5) -> None:
         self.Lambda = _checks.finite("Lambda", Lambda)
         if self.Lambda < 0:
-            raise ValueError(f"Lambda must be 0 or more, got {Lambda!r}: below, spikes pay off.")
+            raise ValueError(
+                f"Lambda must be 0 or more, got {Lambda!r}: a negative one would reward spikes."
+            )
 
     def __call__(self, spk_out: Tensor) -> Tensor:
         """Return the penalty, a single number, of spikes ``[T, B, C]``.

@@ -66,7 +66,8 @@ def first_spike_time(spk_rec: Tensor) -> Tensor:
 
 class _TemporalLoss(Loss):
     def __call__(self, spk_rec: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of spikes ``[T, B, C]``, 0 or 1, and targets: class indices ``[B]``.
+        """Return the loss of spikes ``[T, B, C]``, 0 or 1, and targets: class indices
+        ``[B]``, unless an argument of the loss says otherwise.
 
         Raises:
             TypeError, ValueError: for a malformed record, or targets that do not fit it.
@@ -115,8 +116,9 @@ class mse_temporal_loss(_TemporalLoss):
     Source: Eshraghian et al. (2023), Proc. IEEE 111(9), "mean square latency".
 
     Args:
-        target_is_time: targets are wanted times in steps, ``[B, C]`` (or ``[F, B, C]`` with
-            ``multi_spike``), instead of class indices ``[B]``. Negative times count from the end.
+        target_is_time: targets are wanted times in steps, ``[B, C]`` (``[C]`` for all samples
+            alike, ``[F, B, C]`` with ``multi_spike``), instead of class indices ``[B]``. Negative
+            times count from the end.
         on_target: wanted time of the target class; with ``multi_spike`` a sequence of F times.
         off_target: wanted time of the other classes; -1 is the last step. (snnTorch 1.0.0 clamps
             its default of -1 to 0, so that every class is wanted at the first step.)
@@ -181,14 +183,14 @@ class mse_temporal_loss(_TemporalLoss):
             )
         times = _SpikeTimes.apply(spikes, len(wanted))
         distance = times - wanted.to(times)
-        # Forward zero, backward the gradient of a distance of zero: nothing.
-        distance = torch.where(distance.abs() < self.tolerance, distance * 0, distance)
+        # Below the tolerance: no distance, no gradient.
+        distance = distance.masked_fill(distance.abs() < self.tolerance, 0)
         values = (distance / steps).square()
         return (values if self.multi_spike else values[0]), targets
 
     def _times(self, targets: Tensor, batch: int, classes: int) -> Tensor:
         times = _real("targets", targets)
-        if times.ndim == 1:
+        if times.ndim == 1:  # [C], for all samples alike
             times = times.expand(batch, -1)
         if times.ndim == 2:
             times = times.unsqueeze(0)

@@ -110,10 +110,8 @@ def traces(
                 f"spk must have the shape of data, {list(values.shape)}, got {list(spikes.shape)}."
             )
     rows, columns = _grid(dim, values.shape)
-    if titles is None:
-        titles = [f"neuron {i}" for i in range(count)]
-    else:
-        _inputs.sequence("titles", titles, count)
+    titles = [f"neuron {i}" for i in range(count)] if titles is None else titles
+    _inputs.sequence("titles", titles, count)
     if isinstance(titles, str) or len(titles) != count:
         raise ValueError(f"titles must be a list of {count} titles, got {len(titles)}: {titles!r}.")
     limit = _threshold(threshold)

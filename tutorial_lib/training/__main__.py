@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> training.History:
         SystemExit: for arguments that do not parse or do not fit (argparse's way).
         OSError: if a file cannot be read or written, or exists and is not what is resumed.
         ValueError: if the checkpoint to resume is damaged, or has other settings than asked for.
-        tutorial_lib.data.DataError: if the data cannot be had.
+        tutorial_lib.data.DataError: if the data is not available.
     """
     args = _arguments.parse(argv)
     _arguments.check_files(args)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,7 @@ def _one_file(one: Path, other: Path) -> bool:
     return len(set(spelled)) == 1 or _files.same_file(one, other)
 
 
-def _positive(kind: type) -> type:
+def _positive(kind: type[float]) -> Callable[[str], float]:
     def convert(text: str) -> float:
         value = kind(text)
         if not 0 < value < float("inf"):

@@ -56,7 +56,7 @@ def save_checkpoint(
         ValueError: if a weight is NaN or infinite, or the optimizer is another network's.
         TypeError: for an argument of the wrong type.
     """
-    device_of(net)
+    device_of(net)  # raises for what is no network, or on the device "meta"
     _checks.flag("overwrite", overwrite)
     path = _files.check_path("path", path)
     if path.exists() and not overwrite:
@@ -84,7 +84,7 @@ def load_checkpoint(
 ) -> History | None:
     """Load what :func:`save_checkpoint` wrote into ``net`` (and ``optimizer``), in place.
 
-    All or nothing: an error leaves both as they were. What is not learnt belongs to the network
+    All or nothing: an error leaves both as they were. What is not learned belongs to the network
     and must be as in the checkpoint: ``beta``, ``threshold``, the reset rule. The optimizer's
     settings are part of its state, as always in torch: to go on with another learning rate, set
     ``optimizer.param_groups[0]["lr"]`` afterwards.
@@ -187,7 +187,7 @@ def _check_kind(path: str | Path, ours: dict[str, Any], saved: dict[str, Any] | 
 
 
 def _check_settings(path: str | Path, net: nn.Module, saved: Mapping[str, Any]) -> None:
-    """Raise ValueError if neurons have another beta or threshold, which nobody learnt."""
+    """Raise ValueError if neurons have another beta or threshold, which nobody learned."""
     for name, layer in net.named_modules():
         buffers = dict(layer.named_buffers(recurse=False)) if isinstance(layer, Leaky) else {}
         for setting, own in buffers.items():

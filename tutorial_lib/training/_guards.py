@@ -1,4 +1,4 @@
-"""What training and evaluation refuse: objects of the wrong kind, and numbers that are none."""
+"""What training and evaluation refuse: wrong objects, and numbers that are NaN or infinite."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_loader(name: str, loader: Batches) -> None:
     if isinstance(loader, Tensor) or not isinstance(loader, Iterable):
         raise TypeError(
             f"{name} must yield batches (data, targets), got {type(loader).__name__}. "
-            "A data set becomes one with torch.utils.data.DataLoader(dataset, batch_size=128)."
+            "A dataset becomes one with torch.utils.data.DataLoader(dataset, batch_size=128)."
         )
 
 
@@ -72,7 +72,7 @@ def check_optimizer(net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 
 
 def check_trainable(net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Raise if an update could not change anything, or not by a number."""
+    """Raise if an update could not change anything, or if the learning rate is not usable."""
     check_optimizer(net, optimizer)
     if not any(p.requires_grad for group in optimizer.param_groups for p in group["params"]):
         raise ValueError(
@@ -122,11 +122,11 @@ def unpacked(
     return data.to(device), targets.to(device)
 
 
-def check_weights(net: nn.Module, when: str) -> None:
+def check_weights(net: nn.Module, context: str) -> None:
     """Raise ValueError if a parameter of ``net`` is NaN or infinite."""
     if (name := _first_not_finite(net.named_parameters())) is not None:
         raise ValueError(
-            f"The parameter {name!r} is not finite (NaN or infinite) {when}. Load the last good "
+            f"The parameter {name!r} is not finite (NaN or infinite) {context}. Load the last good "
             "checkpoint or build the network anew, then try a smaller learning rate."
         )
 

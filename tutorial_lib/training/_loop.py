@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import repeat
 from typing import Any
 
 import torch
@@ -63,7 +62,8 @@ def train(
         loss_fn: a loss of ``(spk_rec, targets)``.
         num_steps: number of time steps T.
         num_iterations: number of weight updates, at least 1.
-        eval_loader: validation batches. Not the test set: what steers you, the network has seen.
+        eval_loader: validation batches. Not the test set: data you tune on no longer
+            counts as unseen.
         eval_every: iterations between two evaluations.
         history: a history to continue; a new one is returned otherwise.
         time_varying: whether the data of a batch has a time axis in front, ``[T, B, ...]`` with T
@@ -73,7 +73,8 @@ def train(
         autocast: ``torch.bfloat16`` for mixed precision; membranes and weights stay in float32.
         simulate: what runs the network over time; ``forward_pass(net, num_steps, data)`` by
             default. For instance a :class:`~tutorial_lib.simulation.Simulation` wrapped in
-            DistributedDataParallel.
+            DistributedDataParallel. Training only: evaluations always use ``forward_pass``. It must
+            run the same ``num_steps`` and ``time_varying``.
         progress: show a progress bar.
 
     Returns:
@@ -132,7 +133,7 @@ def train(
         for iteration in range(start + 1, stop + 1):
             data, targets = unpacked(next(batches), device, num_steps, time_varying)
             optimizer.zero_grad()
-            loss = hits = 0.0
+            loss = accuracy = 0.0
             size = micro_batch or len(targets)
             for part, labels in zip(data.split(size, axis), targets.split(size), strict=True):
                 share = len(labels) / len(targets)
@@ -142,13 +143,13 @@ def train(
                 check_loss_value(part_loss)
                 (part_loss * share).backward()
                 loss += part_loss.item() * share
-                hits += float(SF.accuracy_rate(spk_rec, labels)) * share
+                accuracy += float(SF.accuracy_rate(spk_rec, labels)) * share
             check_gradients(net, loss, iteration)
             optimizer.step()
             check_weights(net, f"after iteration {iteration}")
             history.iterations.append(iteration)
             history.loss.append(loss)
-            history.accuracy.append(hits)
+            history.accuracy.append(accuracy)
             if iteration % eval_every == 0 or iteration == stop:
                 run_evaluation(iteration)
             bar.set_postfix(_summary(history), refresh=False)
@@ -157,7 +158,7 @@ def train(
 
 
 def _endless(loader: Batches) -> Iterator[tuple[Tensor, Tensor]]:
-    for _ in repeat(None):
+    while True:
         empty = True
         for batch in loader:
             empty = False

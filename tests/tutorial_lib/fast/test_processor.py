@@ -11,7 +11,7 @@ import torch
 
 from tutorial_lib.fast import has_bf16_units, processor
 from tutorial_lib.networks import conv_net
-from tutorial_lib.simulation import forward_pass
+from tutorial_lib.simulation import forward_pass, record_spikes
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -25,9 +25,11 @@ def test_units_for_bfloat16_are_those_of_the_list() -> None:
     assert has_bf16_units() == bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
+@pytest.mark.parametrize("schedule", ["layer", "step"])
+@pytest.mark.parametrize("run", [forward_pass, record_spikes])
 @pytest.mark.parametrize("units", [False, True])
 def test_mixed_precision_without_units_is_warned_of(
-    units: bool, monkeypatch: pytest.MonkeyPatch
+    units: bool, run: object, schedule: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processor, "has_bf16_units", lambda: units)
     net, data = conv_net(), torch.rand(2, 1, 28, 28)
@@ -35,7 +37,7 @@ def test_mixed_precision_without_units_is_warned_of(
         with warnings.catch_warnings(record=True) as caught, torch.no_grad():
             warnings.simplefilter("always")
             with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-                forward_pass(net, 2, data)
-        said = [str(w.message) for w in caught if "no units for bfloat16" in str(w.message)]
+                run(net, 2, data, schedule=schedule)
+        said = [w for w in caught if "no units for bfloat16" in str(w.message)]
         assert len(said) == (enabled and not units)
-        assert all("float32" in message for message in said)
+        assert all("float32" in str(w.message) and w.filename == __file__ for w in said)
