@@ -51,7 +51,8 @@ def spike_count(
 
     Raises:
         ValueError: for another shape, a wrong number of labels, NaN, values other than 0 and 1, or
-            an option out of range. TypeError: for anything that holds no numbers.
+            an option out of range.
+        TypeError: for anything that holds no numbers.
     """
     values = _inputs.record("data", data, "[T, C]", "pick one sample, spk_rec[:, 0]")
     _inputs.binary("data", values)

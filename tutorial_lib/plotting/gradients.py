@@ -36,7 +36,8 @@ def surrogate_curves(
 
     Raises:
         ValueError: if there is no surrogate, ``x`` is not rising, a curve is not finite or changes
-            the shape, or a primitive is missing. TypeError: for a wrong type.
+            the shape, or a primitive is missing.
+        TypeError: for a wrong type.
     """
     if not isinstance(surrogates, Mapping):
         raise TypeError(

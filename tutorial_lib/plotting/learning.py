@@ -39,7 +39,8 @@ def training_curves(
 
     Raises:
         ValueError: for unequal lengths, another rank, NaN, accuracies outside [0, 1], or too few
-            axes. TypeError: for anything that holds no numbers.
+            axes.
+        TypeError: for anything that holds no numbers.
     """
     x_loss, y_loss = _pair("loss_iterations", loss_iterations, "loss", loss)
     if floors is not None and not isinstance(floors, Mapping):
@@ -124,7 +125,8 @@ def confusion_matrix(
 
     Raises:
         ValueError: for another rank, unequal lengths, classes out of range or no integers, or a
-            wrong number of labels. TypeError: for anything that holds no numbers.
+            wrong number of labels.
+        TypeError: for anything that holds no numbers.
     """
     _checks.at_least_one("num_classes", num_classes, MAX_CLASSES)
     truth = _classes("targets", targets, 0, num_classes)

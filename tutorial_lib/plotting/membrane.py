@@ -48,7 +48,8 @@ def trace(
 
     Raises:
         ValueError: for another shape, unequal lengths, NaN, spikes other than 0 and 1, or a
-            ``spk_height`` outside (0, 0.3]. TypeError: for anything that holds no numbers.
+            ``spk_height`` outside (0, 0.3].
+        TypeError: for anything that holds no numbers.
     """
     membrane = _single("mem", mem)
     spikes = None if spk is None else _inputs.binary("spk", _single("spk", spk))
@@ -96,7 +97,8 @@ def traces(
 
     Raises:
         ValueError: for another shape, too small a grid, a wrong number of titles, NaN, or spikes
-            other than 0 and 1. TypeError: for anything that holds no numbers.
+            other than 0 and 1.
+        TypeError: for anything that holds no numbers.
     """
     values = _inputs.record("data", data, "[T, N]", "pick one sample, mem_rec[:, 0]")
     count = values.shape[1]
