@@ -201,11 +201,12 @@ def random_networks(draw: st.DrawFn) -> nn.Sequential:
         return [nn.Sequential(*extra)] if draw(st.booleans()) else extra
 
     if draw(st.booleans()):
-        layers = [nn.Flatten(), nn.Linear(36, 5), *between(5), neurons(5), nn.Linear(5, 3)]
+        layers = [nn.Flatten(), nn.Linear(36, 5), *between(5), neurons(5), *between(5)]
+        layers += [nn.Linear(5, 3)]
     else:
         pool = draw(st.sampled_from([nn.MaxPool2d(2), nn.AvgPool2d(2)]))
         first = nn.Sequential(nn.Conv2d(1, 4, 3), *between(4), pool)
-        layers = [first, neurons(4), nn.Flatten(), nn.Linear(16, 3)]
+        layers = [first, neurons(4), *between(4), nn.Flatten(), nn.Linear(16, 3)]
     net = nn.Sequential(*layers, neurons(3, output=True))
     for parameter in net.parameters():
         if parameter.ndim > 1:
