@@ -21,21 +21,21 @@ exercise = Exercise(
 
 
 @exercise.stub
-def my_gradient(w, inputs, error, slope_at, detach_reset, beta=0.9, theta=1.0): ...
+def my_gradient(w, inputs, error, derivative_at, detach_reset, beta=0.9, theta=1.0): ...
 
 
 @exercise.reference
-def solved_gradient(w, inputs, error, slope_at, detach_reset, beta=0.9, theta=1.0):
+def solved_gradient(w, inputs, error, derivative_at, detach_reset, beta=0.9, theta=1.0):
     mem = dmem_dw = gradient = torch.zeros((), dtype=torch.float64)
     for x_t, error_t in zip(inputs, error, strict=True):
-        factor = beta if detach_reset else beta - theta * slope_at(mem - theta)
+        factor = beta if detach_reset else beta - theta * derivative_at(mem - theta)
         mem = beta * mem + w * x_t - theta * (mem > theta)
         dmem_dw = factor * dmem_dw + x_t
-        gradient = gradient + error_t * slope_at(mem - theta) * dmem_dw
+        gradient = gradient + error_t * derivative_at(mem - theta) * dmem_dw
     return gradient
 
 
-def slope_at(overdrive: Tensor | float) -> Tensor:
+def derivative_at(overdrive: Tensor | float) -> Tensor:
     """The surrogate derivative; takes plain numbers, too."""
     return surrogate.fast_sigmoid(5).derivative(torch.as_tensor(overdrive, dtype=torch.float64))
 
@@ -134,13 +134,13 @@ def answered(
     **more: float,
 ) -> float:
     x, e = (torch.tensor(values, dtype=torch.float64) for values in (inputs, error))
-    return as_number(answer(w, x, e, slope_at, detach_reset, **more), "Your gradient")
+    return as_number(answer(w, x, e, derivative_at, detach_reset, **more), "Your gradient")
 
 
 @exercise.right("autograd")
-def by_autograd(w, inputs, error, slope_at, detach_reset, beta=0.9, theta=1.0):
+def by_autograd(w, inputs, error, derivative_at, detach_reset, beta=0.9, theta=1.0):
     w = torch.tensor(w, dtype=torch.float64, requires_grad=True)
-    spike_grad = surrogate.from_derivative(slope_at)
+    spike_grad = surrogate.from_derivative(derivative_at)
     mem = loss = torch.zeros((), dtype=torch.float64)
     for x_t, error_t in zip(inputs, error, strict=True):
         spk, mem = neurons.lif_step(
@@ -151,12 +151,12 @@ def by_autograd(w, inputs, error, slope_at, detach_reset, beta=0.9, theta=1.0):
 
 
 @exercise.right("every pair of steps, plain numbers")
-def by_products(w, inputs, error, slope_at, detach_reset, beta=0.9, theta=1.0):
+def by_products(w, inputs, error, derivative_at, detach_reset, beta=0.9, theta=1.0):
     mem, mems = 0.0, []
     for x_t in inputs.tolist():
         mem = beta * mem + w * x_t - theta * float(mem > theta)
         mems.append(mem)
-    slopes = slope_at(torch.tensor(mems, dtype=torch.float64) - theta)
+    slopes = derivative_at(torch.tensor(mems, dtype=torch.float64) - theta)
     factors = beta - (0.0 if detach_reset else theta) * slopes
     total = 0.0
     for t in range(len(mems)):
@@ -166,11 +166,11 @@ def by_products(w, inputs, error, slope_at, detach_reset, beta=0.9, theta=1.0):
 
 
 @exercise.right("backward in time, in place")
-def backward_in_time(w, inputs, error, slope_at, detach_reset, beta=0.9, theta=1.0):
+def backward_in_time(w, inputs, error, derivative_at, detach_reset, beta=0.9, theta=1.0):
     mem, x = torch.zeros(len(inputs) + 1, dtype=torch.float64), w * inputs
     for t in range(len(inputs)):
         mem[t + 1] = beta * mem[t] + x[t] - theta * (mem[t] > theta)
-    slopes, delta, total = slope_at(mem - theta), 0.0, torch.zeros(1, dtype=torch.float64)
+    slopes, delta, total = derivative_at(mem - theta), 0.0, torch.zeros(1, dtype=torch.float64)
     for t in reversed(range(len(inputs))):
         delta = delta + error[t] * slopes[t + 1]
         total += delta * inputs[t]
@@ -178,8 +178,8 @@ def backward_in_time(w, inputs, error, slope_at, detach_reset, beta=0.9, theta=1
     return total
 
 
-FACTOR = "factor = beta if detach_reset else beta - theta * slope_at(mem - theta)\n"
-TERM = "error_t * slope_at(mem - theta)"
+FACTOR = "factor = beta if detach_reset else beta - theta * derivative_at(mem - theta)\n"
+TERM = "error_t * derivative_at(mem - theta)"
 
 exercise.right("plain numbers at the start", edit("torch.zeros((), dtype=torch.float64)", "0.0"))
 
@@ -190,14 +190,15 @@ exercise.wrong("times w", "X[t] comes with its weight.",
 exercise.wrong("no g", "The spike passes the error on as it is.", edit(TERM, "error_t"),
     told="Where is g[t]")
 exercise.wrong("old g", "g[t] belongs to U[t-1].",
-    edit("mem = beta * mem", "old, mem = mem, beta * mem", TERM, "error_t * slope_at(old - theta)"),
+    edit("mem = beta * mem", "old, mem = mem, beta * mem",
+         TERM, "error_t * derivative_at(old - theta)"),
     told="at the new membrane")
 exercise.wrong("same step", "The reset acts at once.",
     edit("beta * mem + w * x_t - theta * (mem > theta)",
          "beta * (mem - theta * (mem > theta)) + w * x_t"), told="one step later")
-exercise.wrong("membrane", "U goes into g.", edit(TERM, "error_t * slope_at(mem)"),
+exercise.wrong("membrane", "U goes into g.", edit(TERM, "error_t * derivative_at(mem)"),
     told="or the overdrive")
-exercise.wrong("no error", "The loss is the count.", edit(TERM, "slope_at(mem - theta)"),
+exercise.wrong("no error", "The loss is the count.", edit(TERM, "derivative_at(mem - theta)"),
     told="Where is error[t]")
 exercise.wrong("true derivative", "Spikes have no slope.", edit(TERM, "0"),
     told="Is that the true derivative")

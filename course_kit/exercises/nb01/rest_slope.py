@@ -11,7 +11,8 @@ from ..values import is_near, question_for, show
 
 exercise = Exercise(
     __name__,
-    "For which slope k do three layers at rest shrink an error by 1,000, to two decimals?",
+    "For which slope k, to two decimals, do three layers at rest shrink an error by a factor of "
+    "1,000?",
     shows="Compute how an error shrinks through silent layers.",
     kind="number",
 )
@@ -29,7 +30,7 @@ def judge(k: float) -> str:
     if is_near(k, math.sqrt(10) - 1, 0.005):
         return (
             f"Three layers at rest shrink an error by (1 + {show(k)})^6 = {shrinks:,.0f}. At the "
-            f"tutorial's slope of 25 it is {26**6:,}: you know what notebook 02 starts with."
+            f"tutorial's slope of 25 it is {26**6:,}."
         )
     slips = {
         math.sqrt(1000) - 1: "How many layers does that count?",
