@@ -6,7 +6,9 @@ import math
 import numbers
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+LARGEST = 1e15  # magnitude of what a network records
 
 LARGEST_COUNT = 2**31 - 1
 
@@ -20,7 +22,7 @@ def positive(name: str, value: float) -> float:
     """
     number = _number(name, value)
     if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"{name} must be a finite number above 0, got {value!r}.")
+        raise ValueError(f"{name} must be a finite number above 0, got {_shown(value)}.")
     return number
 
 
@@ -54,7 +56,7 @@ def seed(value: int) -> int:
 
 def _integer(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__}).")
+        raise TypeError(f"{name} must be an integer, got {_shown(value)} ({type(value).__name__}).")
     return int(value)
 
 
@@ -67,7 +69,7 @@ def fraction(name: str, value: float) -> float:
     """
     number = _number(name, value)
     if not 0 <= number <= 1:
-        raise ValueError(f"{name} must lie between 0 and 1, got {value!r}.")
+        raise ValueError(f"{name} must lie between 0 and 1, got {_shown(value)}.")
     return number
 
 
@@ -80,7 +82,7 @@ def finite(name: str, value: float) -> float:
     """
     number = _number(name, value)
     if not math.isfinite(number):
-        raise ValueError(f"{name} must be a finite number, got {value!r}.")
+        raise ValueError(f"{name} must be a finite number, got {_shown(value)}.")
     return number
 
 
@@ -92,7 +94,7 @@ def flag(name: str, value: bool) -> bool:
     """
     if not isinstance(value, bool):
         raise TypeError(
-            f"{name} must be True or False, got {value!r} ({type(value).__name__}). "
+            f"{name} must be True or False, got {_shown(value)} ({type(value).__name__}). "
             f"Write {name}=True or {name}=False, without quotes."
         )
     return value
@@ -105,19 +107,39 @@ def choice(name: str, value: str, options: tuple[str, ...]) -> str:
         ValueError: otherwise.
     """
     if not isinstance(value, str) or value not in options:
-        raise ValueError(f"{name} must be one of {options}, got {value!r}.")
+        raise ValueError(f"{name} must be one of {options}, got {_shown(value)}.")
     return value
 
 
 def _number(name: str, value: float) -> float:
-    if isinstance(value, (bool, str)):
-        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__}).")
+    problem = TypeError(f"{name} must be a number, got {_shown(value)} ({type(value).__name__}).")
+    kind = str(getattr(value, "dtype", type(value).__name__))  # also of NumPy's and torch's scalars
+    if isinstance(value, str) or "bool" in kind or "complex" in kind:
+        raise problem
     try:
         return float(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"{name} must be a number, got {value!r} ({type(value).__name__})."
-        ) from error
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise problem from error
+
+
+def _shown(value: object) -> str:
+    """What was given, in one short line: no array of a thousand numbers."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def module(name: str, net: nn.Module) -> nn.Module:
+    """Return ``net`` if it is a module.
+
+    Raises:
+        TypeError: otherwise.
+    """
+    if not isinstance(net, nn.Module):
+        got = f"the class {net.__name__} itself" if isinstance(net, type) else type(net).__name__
+        raise TypeError(f"{name} must be an nn.Module, got {got}.")
+    return net
 
 
 def has_values(tensor: Tensor) -> bool:
@@ -132,12 +154,57 @@ def being_recorded(tensor: Tensor) -> bool:
     return tensor.is_cuda and torch.cuda.is_current_stream_capturing()
 
 
+def tensor(
+    name: str, value: Tensor, remedy: str = "convert it with .float()", *, meta: bool = False
+) -> Tensor:
+    """Return ``value`` if it is a dense floating-point tensor that holds values.
+
+    One on the device "meta" passes where it is allowed, as it may tell shapes.
+
+    Raises:
+        TypeError: otherwise, with ``remedy``.
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"{name} must be a floating-point tensor, got {type(value).__name__}: {remedy}."
+        )
+    if not value.is_floating_point():
+        raise TypeError(f"{name} must be a floating-point tensor, got {value.dtype}: {remedy}.")
+    if not has_values(value) and not (meta and value.is_meta):
+        raise TypeError(
+            f"{name} must be a dense tensor with values, got {value.layout} on {value.device}: "
+            "a sparse one becomes dense with .to_dense(); on the device 'meta' there are no values."
+        )
+    return value
+
+
+def images(name: str, value: Tensor) -> Tensor:
+    """Return ``value`` if it is a tensor of brightness from 0 to 1, ``[B, ...]``, not empty.
+
+    Raises:
+        TypeError: as :func:`tensor`.
+        ValueError: if it is empty, has no axis, or leaves [0, 1].
+    """
+    tensor(name, value, "bytes become one with images.float() / 255")
+    if value.ndim == 0 or value.numel() == 0:
+        raise ValueError(
+            f"{name} must have at least one axis and one entry, got the shape {list(value.shape)}."
+        )
+    low, high = value.min().item(), value.max().item()
+    if not (low >= 0 and high <= 1):  # NaN fails this, too
+        raise ValueError(
+            f"{name} must lie in [0, 1], got values from {low:.4g} to {high:.4g}. Scale them "
+            "first: undo a Normalize, or divide bytes by 255."
+        )
+    return value
+
+
 def record(name: str, rec: Tensor) -> Tensor:
     """Return ``rec`` if it is a floating-point record of shape ``[T, B, C]``, all of it finite.
 
     Raises:
         TypeError: if it is not a floating-point tensor with values.
-        ValueError: for another rank, an empty axis, NaN or infinite entries.
+        ValueError: for another rank, an empty axis, NaN, infinite or huge entries.
     """
     if not isinstance(rec, Tensor):
         raise TypeError(
@@ -151,17 +218,11 @@ def record(name: str, rec: Tensor) -> Tensor:
         )
     if 0 in rec.shape:
         raise ValueError(f"{name} is empty: its shape [T, B, C] is {list(rec.shape)}.")
-    if not rec.is_floating_point():
-        raise TypeError(
-            f"{name} must hold floating-point values, got {rec.dtype}. Convert it with .float()."
-        )
-    if not has_values(rec):
-        raise TypeError(
-            f"{name} must be a dense tensor with values, got {rec.layout} on {rec.device}. "
-            "Give what the network returned, on a device such as 'cpu'."
-        )
-    if not bool(torch.isfinite(rec).all()):
+    tensor(name, rec)
+    if not bool(rec.detach().abs().amax() <= LARGEST):
         what = "NaN" if bool(torch.isnan(rec).any()) else "infinite values"
+        if bool(torch.isfinite(rec).all()):
+            what = f"values beyond {LARGEST:g}, whose squares would overflow"
         raise ValueError(
             f"{name} contains {what}. Is the learning rate too large, or the input not finite?"
         )
@@ -196,6 +257,10 @@ def labels(targets: Tensor, batch: int, num_classes: int) -> Tensor:
         raise TypeError(
             f"targets must be a tensor of class indices, got {type(targets).__name__}. "
             "Convert them with torch.as_tensor(targets)."
+        )
+    if not has_values(targets):
+        raise TypeError(
+            f"targets must be a dense tensor with values, got {targets.layout} on {targets.device}."
         )
     if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
         raise TypeError(

@@ -21,6 +21,12 @@ def parameter(name: str, value: float | Tensor) -> Tensor:
         tensor = torch.as_tensor(value).detach().clone()
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{name} must be a number or a tensor, got {value!r}.") from error
+    meta = isinstance(value, Tensor) and not _checks.has_values(tensor)  # numbers may go there
+    if tensor.is_complex() or tensor.dtype == torch.bool or meta:
+        raise TypeError(
+            f"{name} must be a real number or a dense tensor of them, got {tensor.dtype}, "
+            f"{tensor.layout}, on {tensor.device}."
+        )
     if tensor.numel() == 0:
         raise ValueError(
             f"{name} is empty: its shape is {list(tensor.shape)}. "

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from . import _checks
 from .neurons import Leaky
 
-__all__ = ["called_once", "check_data", "check_membranes", "checked", "no_pair"]
+__all__ = ["called_once", "check_data", "check_membranes", "check_settings", "checked", "no_pair"]
 
 MOST_STEPS = 10**6
 _CONVOLUTIONS = {nn.Conv1d: ("L",), nn.Conv2d: ("H", "W"), nn.Conv3d: ("D", "H", "W")}
@@ -20,30 +20,42 @@ _PASSED = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
 @contextmanager
-def checked(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) -> Iterator[None]:
+def checked(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) -> Iterator[int]:
     """Raise for what is wrong before a run starts; add to torch's errors what is known of them.
+
+    Gives ``num_steps``, as Python's own integer.
 
     Raises:
         TypeError, ValueError: see :func:`tutorial_lib.simulation.forward_pass`.
     """
+    num_steps = check_settings(net, num_steps, time_varying)
     _check_run(net, num_steps, data, time_varying)
     try:
-        yield
+        yield num_steps
     except RuntimeError as error:
         if reason := _misfit(net, num_steps, data, time_varying):
             raise ValueError(f"The network cannot run on this data: {error}. {reason}") from error
         raise
 
 
-def _check_run(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) -> None:
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"net must be an nn.Module, got {type(net).__name__}.")
-    _checks.at_least_one("num_steps", num_steps)
+def check_settings(net: nn.Module, num_steps: int, time_varying: bool) -> int:
+    """Return ``num_steps`` if that and the others are of the right type and in range.
+
+    Raises:
+        TypeError, ValueError: otherwise.
+    """
+    _checks.module("net", net)
+    _checks.flag("time_varying", time_varying)
+    num_steps = _checks.at_least_one("num_steps", num_steps)
     if num_steps > MOST_STEPS:
         raise ValueError(
             f"num_steps must be at most {MOST_STEPS:,}, as every step is recorded, got "
             f"{num_steps:,}. For a longer run, call the network in a loop of your own."
         )
+    return num_steps
+
+
+def _check_run(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) -> None:
     check_data(data)
     if data.ndim < 2 or data.numel() == 0:
         raise ValueError(
@@ -62,14 +74,7 @@ def _check_run(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool)
 
 def check_data(data: Tensor) -> None:
     """Raise TypeError or ValueError if this is no tensor of finite floating-point numbers."""
-    if not isinstance(data, Tensor) or not data.is_floating_point():
-        kind = data.dtype if isinstance(data, Tensor) else type(data).__name__
-        raise TypeError(
-            f"data must be a floating-point tensor [B, ...], got {kind}. "
-            "Images of bytes become one with images.float() / 255."
-        )
-    if data.is_meta:
-        raise ValueError('data is on the device "meta", which holds shapes and no values.')
+    _checks.tensor("data", data, "images of bytes become one with images.float() / 255")
     if not _checks.being_recorded(data) and not bool(torch.isfinite(data).all()):
         raise ValueError(
             "data contains NaN or infinity: clean it first, for instance with torch.nan_to_num."

@@ -36,8 +36,9 @@ def rate_encode(
         ValueError: for images that are empty or leave [0, 1], a ``num_steps`` below 1, or a
             generator on another device.
     """
-    _check_probabilities("images", images, generator)
-    _checks.at_least_one("num_steps", num_steps)
+    _checks.images("images", images)
+    _check_generator("images", images, generator)
+    num_steps = _checks.at_least_one("num_steps", num_steps)
     return torch.bernoulli(images.detach().expand(num_steps, *images.shape), generator=generator)
 
 
@@ -55,7 +56,8 @@ def rate_conv(data: Tensor, generator: torch.Generator | None = None) -> Tensor:
     Raises:
         TypeError, ValueError: as :func:`rate_encode`.
     """
-    _check_probabilities("data", data, generator)
+    _checks.images("data", data)
+    _check_generator("data", data, generator)
     return torch.bernoulli(data.detach(), generator=generator)
 
 
@@ -87,9 +89,8 @@ def latency_encode(images: Tensor, num_steps: int, threshold: float = 0.01) -> T
         ValueError: for images that are empty or leave [0, 1], a ``num_steps`` below 1, or a
             threshold outside [0, 1].
     """
-    _check_kind("images", images)
-    _check_range("images", images)
-    _checks.at_least_one("num_steps", num_steps)
+    _checks.images("images", images)
+    num_steps = _checks.at_least_one("num_steps", num_steps)
     threshold = _checks.fraction("threshold", threshold)
     images = images.detach()
     step = torch.round((1 - images.float()) * (num_steps - 1)).long()
@@ -98,8 +99,7 @@ def latency_encode(images: Tensor, num_steps: int, threshold: float = 0.01) -> T
     return spikes.scatter_(0, step.unsqueeze(0), fires.unsqueeze(0))
 
 
-def _check_probabilities(name: str, values: Tensor, generator: torch.Generator | None) -> None:
-    _check_kind(name, values)
+def _check_generator(name: str, values: Tensor, generator: torch.Generator | None) -> None:
     if generator is not None and not isinstance(generator, torch.Generator):
         raise TypeError(
             f"generator must be a torch.Generator or None, got {generator!r}. "
@@ -109,33 +109,6 @@ def _check_probabilities(name: str, values: Tensor, generator: torch.Generator |
         raise ValueError(
             f"generator is on {generator.device}, {name} on {values.device}. Make one with "
             f"torch.Generator(device={values.device.type!r})."
-        )
-    _check_range(name, values)
-
-
-def _check_kind(name: str, values: Tensor) -> None:
-    if not isinstance(values, Tensor) or not values.is_floating_point():
-        given = values.dtype if isinstance(values, Tensor) else type(values).__name__
-        raise TypeError(
-            f"{name} must be a floating-point tensor in [0, 1], got {given}. Bytes become one with "
-            f"{name}.float() / 255."
-        )
-    if values.layout != torch.strided:
-        raise TypeError(f"{name} must be dense, got {values.layout}: give {name}.to_dense().")
-    if values.ndim == 0 or values.numel() == 0:
-        raise ValueError(
-            f"{name} must have at least one axis and one entry, got the shape {list(values.shape)}."
-        )
-
-
-def _check_range(name: str, values: Tensor) -> None:
-    if values.is_meta:
-        raise TypeError(f"{name} must have values, got a tensor on the device 'meta'.")
-    low, high = values.min().item(), values.max().item()
-    if not (low >= 0 and high <= 1):  # NaN fails this, too
-        raise ValueError(
-            f"{name} must lie in [0, 1], got values from {low:.4g} to {high:.4g}. Scale them "
-            "first: undo a Normalize, or divide bytes by 255."
         )
 
 

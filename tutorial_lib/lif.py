@@ -10,7 +10,7 @@ from torch import Tensor
 
 from . import _checks, surrogate
 
-__all__ = ["ResetMechanism", "SpikeFunction", "lif_step", "membrane_dtype", "membrane_update"]
+__all__ = ["ResetMechanism", "SpikeFunction", "lif_step"]
 
 ResetMechanism = Literal["subtract", "zero", "none"]
 SpikeFunction = Callable[[Tensor], Tensor]
@@ -54,10 +54,34 @@ def lif_step(
         ``(spk, mem)``: :math:`S[t]` and :math:`U[t]`, both of the shape of ``cur``.
 
     Raises:
-        ValueError: for an unknown ``reset_mechanism``.
-        TypeError: if ``spike_grad`` returns no tensor of the shape of its argument.
+        ValueError: for an unknown ``reset_mechanism``, a shape that does not broadcast to that of
+            ``cur``, or a ``beta`` or ``threshold`` that is NaN or infinite.
+        TypeError: for an argument of the wrong type, or if ``spike_grad`` returns no tensor of the
+            shape of its argument.
     """
     _checks.choice("reset_mechanism", reset_mechanism, get_args(ResetMechanism))
+    _checks.flag("detach_reset", detach_reset)
+    check_spike_grad(spike_grad)
+    _checks.tensor("cur", cur, meta=True)
+    _fits("mem", _checks.tensor("mem", mem, meta=True), cur)
+    for name, value in (("beta", beta), ("threshold", threshold)):
+        if isinstance(value, Tensor):
+            _fits(name, _checks.tensor(name, value, meta=True), cur)
+        else:
+            _checks.finite(name, value)
+    return step(cur, mem, beta, threshold, spike_grad, reset_mechanism, detach_reset)
+
+
+def step(
+    cur: Tensor,
+    mem: Tensor,
+    beta: Tensor | float,
+    threshold: Tensor | float,
+    spike_grad: SpikeFunction | None,
+    reset_mechanism: ResetMechanism,
+    detach_reset: bool,
+) -> tuple[Tensor, Tensor]:
+    """:func:`lif_step` itself, of arguments that were checked: a layer does so once."""
     spike_grad = surrogate.atan() if spike_grad is None else spike_grad
     beta = beta.clamp(0, 1) if isinstance(beta, Tensor) else min(max(beta, 0.0), 1.0)
     reset = None
@@ -66,6 +90,32 @@ def lif_step(
         reset = _fire(spike_grad, overdrive.detach() if detach_reset else overdrive)
     mem = membrane_update(cur, mem, reset, beta, threshold, reset_mechanism)
     return _fire(spike_grad, mem - threshold), mem
+
+
+def _fits(name: str, value: Tensor, cur: Tensor) -> None:
+    try:
+        fits = torch.broadcast_shapes(value.shape, cur.shape) == cur.shape
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"{name} must broadcast to the shape of cur, {list(cur.shape)}, got "
+            f"{list(value.shape)}. Give one number, or the shape of cur."
+        )
+
+
+def check_spike_grad(spike_grad: SpikeFunction | None) -> None:
+    """Raise a TypeError for what cannot be called, and for a class in place of an instance."""
+    if isinstance(spike_grad, type):
+        raise TypeError(
+            f"spike_grad is the class {spike_grad.__name__} itself. Make an instance of it, such "
+            "as surrogate.fast_sigmoid(slope=25)."
+        )
+    if spike_grad is not None and not callable(spike_grad):
+        raise TypeError(
+            f"spike_grad must be a function such as surrogate.fast_sigmoid(slope=25), "
+            f"got {spike_grad!r}."
+        )
 
 
 def _fire(spike_grad: SpikeFunction, overdrive: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from .neurons import Leaky, ResetMechanism, SpikeFunction
 
@@ -10,10 +10,10 @@ __all__ = ["conv_net"]
 
 
 def conv_net(
-    beta: float = 0.5,
+    beta: float | Tensor = 0.5,
     spike_grad: SpikeFunction | None = None,
     *,
-    threshold: float = 1.0,
+    threshold: float | Tensor = 1.0,
     reset_mechanism: ResetMechanism = "subtract",
     detach_reset: bool = True,
 ) -> nn.Sequential:

@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from . import _checks, _graphs, _snntorch, surrogate
 from ._parameters import align, out_of_range, parameter, values
-from .lif import ResetMechanism, SpikeFunction, lif_step, membrane_dtype
+from .lif import (
+    ResetMechanism,
+    SpikeFunction,
+    check_spike_grad,
+    lif_step,
+    membrane_dtype,
+    step,
+)
 
 __all__ = ["Leaky", "ResetMechanism", "SpikeFunction", "lif_step"]
 
@@ -86,11 +93,7 @@ class Leaky(nn.Module):
     ) -> None:
         beta, threshold = parameter("beta", beta), parameter("threshold", threshold)
         _checks.choice("reset_mechanism", reset_mechanism, get_args(ResetMechanism))
-        if spike_grad is not None and not callable(spike_grad):
-            raise TypeError(
-                f"spike_grad must be a function such as surrogate.fast_sigmoid(slope=25), "
-                f"got {spike_grad!r}."
-            )
+        check_spike_grad(spike_grad)
         _snntorch.check_defaults(
             surrogate_disable=surrogate_disable,
             inhibition=inhibition,
@@ -174,7 +177,7 @@ class Leaky(nn.Module):
             )
         state = self._state(input_, mem)
         _graphs.guard_backward(state)  # only for a better error from a second backward()
-        spk, new = lif_step(
+        spk, new = step(
             input_.to(membrane_dtype(input_, self.beta)),
             state,
             align("beta", self.beta, input_),

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from . import fast, utils
-from ._runs import called_once, check_membranes, checked, no_pair
+from . import _checks, fast, utils
+from ._runs import called_once, check_membranes, check_settings, checked, no_pair
 from .fast import Schedule
+from .fast.processor import warn_of_slow_bf16
 from .neurons import Leaky
 
 __all__ = ["Schedule", "Simulation", "forward_pass", "record_spikes"]
@@ -62,8 +63,8 @@ def forward_pass(
             is called twice in a step, membranes become NaN or infinite, the schedule is unknown, or
             "layer" is impossible (with the reason).
     """
-    with checked(net, num_steps, data, time_varying):
-        fast.warn_of_slow_bf16(data)
+    with checked(net, num_steps, data, time_varying) as num_steps:
+        warn_of_slow_bf16(data)
         plan = fast.plan(net, schedule, time_varying)  # None: step by step
         utils.reset(net)
         if plan is not None:
@@ -94,6 +95,9 @@ class Simulation(nn.Module):
 
     Args:
         net, num_steps, schedule, time_varying: as for :func:`forward_pass`.
+
+    Raises:
+        TypeError, ValueError: for one of the wrong type or out of range.
     """
 
     def __init__(
@@ -105,9 +109,9 @@ class Simulation(nn.Module):
         time_varying: bool = False,
     ) -> None:
         super().__init__()
-        self.net = net
-        self.num_steps = num_steps
-        self.schedule = schedule
+        self.net = _checks.module("net", net)
+        self.num_steps = check_settings(net, num_steps, time_varying)
+        self.schedule = _checks.choice("schedule", schedule, get_args(Schedule))
         self.time_varying = time_varying
 
     def forward(self, data: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,7 +143,7 @@ def record_spikes(
         TypeError, ValueError: as :func:`forward_pass`; ValueError if ``net`` has no Leaky layer, or
             does not call each of them once per step.
     """
-    with torch.no_grad(), checked(net, num_steps, data, time_varying):
+    with torch.no_grad(), checked(net, num_steps, data, time_varying) as num_steps:
         layers = {name: layer for name, layer in net.named_modules() if isinstance(layer, Leaky)}
         if not layers:
             raise ValueError(

@@ -19,9 +19,10 @@ the book read it, so one more surrogate is one more class here, under ``@_listed
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import ClassVar, TypeVar
 
 import torch
@@ -60,6 +61,14 @@ class _Spike(torch.autograd.Function):
         return grad_output * ctx.surrogate.derivative(overdrive), None
 
 
+def _of_a_tensor(function: Callable[[Surrogate, Tensor], Tensor]) -> Callable[..., Tensor]:
+    @functools.wraps(function)
+    def checked(self: Surrogate, x: Tensor) -> Tensor:
+        return function(self, _checks.tensor("x", x, meta=True))
+
+    return checked
+
+
 class Surrogate:
     """Base of all surrogates. Subclasses give ``derivative``, ``primitive``, ``peak``, ``area``.
 
@@ -67,6 +76,12 @@ class Surrogate:
     """
 
     by_width: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """What a subclass gives looks at its argument first."""
+        for name in ("derivative", "primitive"):
+            if name in vars(cls):
+                setattr(cls, name, _of_a_tensor(vars(cls)[name]))
 
     def __post_init__(self) -> None:
         """Check each parameter; NumPy's and torch's scalars become numbers that compare and hash.
@@ -97,7 +112,7 @@ class Surrogate:
             TypeError: if it is no number.
         """
         number = _checks.positive("slope", slope)
-        if not fields(cls):
+        if not (is_dataclass(cls) and fields(cls)):
             return cls()
         return cls(1 / number if cls.by_width else slope)
 
@@ -111,23 +126,19 @@ class Surrogate:
             A tensor of the same shape and dtype, whose gradient is ``derivative(overdrive)``.
 
         Raises:
-            TypeError: if ``overdrive`` is not a floating-point tensor.
+            TypeError: if ``overdrive`` is not a dense floating-point tensor with values.
         """
-        if not isinstance(overdrive, Tensor) or not overdrive.is_floating_point():
-            kind = overdrive.dtype if isinstance(overdrive, Tensor) else type(overdrive).__name__
-            raise TypeError(
-                f"A surrogate takes a floating-point tensor, mem - threshold; got {kind}. "
-                "Convert it with torch.as_tensor(x, dtype=torch.float32)."
-            )
-        return _Spike.apply(overdrive, self)
+        return _Spike.apply(
+            _checks.tensor("overdrive, mem - threshold,", overdrive, meta=True), self
+        )
 
     def derivative(self, x: Tensor) -> Tensor:
         """The slope used on the backward pass, elementwise."""
-        raise TypeError(f"{type(self).__name__} defines no derivative(x).")
+        raise TypeError(f"{type(self).__name__} has no derivative(x). A subclass must define it.")
 
     def primitive(self, x: Tensor) -> Tensor:
         """The smooth function whose derivative is ``derivative``, elementwise."""
-        raise TypeError(f"{type(self).__name__} defines no primitive(x).")
+        raise TypeError(f"{type(self).__name__} has no primitive(x). A subclass must define it.")
 
 
 SURROGATES: dict[str, type[Surrogate]] = {}
@@ -485,8 +496,14 @@ def _probe(
     if not callable(function):
         raise TypeError(f"The {kind} must be a function of a tensor, got {function!r}.")
     x = torch.linspace(-1, 1, 9)
-    value = function(x)
-    if not isinstance(value, Tensor) or value.shape != x.shape:
+    try:
+        value = function(x)
+    except Exception as error:
+        raise ValueError(
+            f"The {kind} must work elementwise, but {function!r} fails on a tensor of shape [9]: "
+            f"{error}. Give a function of one tensor, such as torch.tanh."
+        ) from error
+    if not isinstance(value, Tensor) or value.shape != x.shape or not value.is_floating_point():
         shape = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(
             f"The {kind} must work elementwise: an input of shape [9] gave {shape}. "

@@ -9,7 +9,7 @@ from itertools import chain
 import torch
 from torch import nn
 
-from . import _snntorch
+from . import _checks, _snntorch
 
 __all__ = ["detach", "device_of", "mode", "reset"]
 
@@ -23,7 +23,7 @@ def reset(net: nn.Module) -> None:
         TypeError: if ``net`` is not an ``nn.Module``.
         ValueError: if learning took a parameter of a layer out of its range; with the layer's name.
     """
-    for name, module in _modules("reset", net):
+    for name, module in _checks.module("net", net).named_modules():
         if callable(getattr(module, "reset_mem", None)):
             try:
                 module.reset_mem()
@@ -39,7 +39,7 @@ def detach(net: nn.Module) -> None:
     Raises:
         TypeError: if ``net`` is not an ``nn.Module``.
     """
-    for _, module in _modules("detach", net):
+    for _, module in _checks.module("net", net).named_modules():
         if callable(getattr(module, "detach_mem", None)):
             module.detach_mem()
 
@@ -51,8 +51,7 @@ def device_of(net: nn.Module) -> torch.device:
         TypeError: if ``net`` is not an ``nn.Module``.
         ValueError: if it is on the meta device, where tensors hold no numbers.
     """
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"net must be an nn.Module, got {type(net).__name__}.")
+    _checks.module("net", net)
     first = next(chain(net.parameters(), net.buffers()), None)
     device = torch.device("cpu") if first is None else first.device
     if device.type == "meta":
@@ -72,19 +71,14 @@ def mode(net: nn.Module, *, training: bool) -> Iterator[None]:
         with utils.mode(net, training=False), torch.no_grad():
             spk_rec, mem_rec = forward_pass(net, num_steps, images)
     """
-    before = {module: module.training for module in net.modules()}
+    _checks.flag("training", training)
+    before = {module: module.training for module in _checks.module("net", net).modules()}
     net.train(training)
     try:
         yield
     finally:
         for module, was_training in before.items():
             module.training = was_training
-
-
-def _modules(caller: str, net: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"{caller} takes a network (nn.Module), got {type(net).__name__}.")
-    return net.named_modules()
 
 
 def __getattr__(name: str) -> object:

@@ -77,14 +77,14 @@ def accepted(exercise_id: str, answer: Any) -> Any:
     return exercise.solution
 
 
-def predict(exercise_id: str, answer: str | None = None) -> Question:
+def predict(exercise_id: str, answer: Any = None) -> Question:
     """Asks a question with options. What is right, and why the others are not, is computed.
 
     In a notebook with a kernel it has buttons. Everywhere, the answer can be unfolded.
 
     Args:
         exercise_id: an exercise of the kind "choice".
-        answer: the key of your option, in place of the buttons.
+        answer: the key of your option, in place of the buttons. Another one fails, with a message.
 
     Raises:
         KeyError: There is no such exercise.
@@ -94,8 +94,15 @@ def predict(exercise_id: str, answer: str | None = None) -> Question:
 
 
 def collected(number: str | None = None) -> tuple[Exercise, ...]:
-    """Returns the exercises of the notebook with this number ("01"), or of all, by their ids."""
+    """Returns the exercises of the notebook with this number ("01"), or of all, by their ids.
+
+    Raises:
+        ValueError: There are no exercises of this number.
+    """
     found = _bridge.exercises() + [_load(path) for path in _modules()]
+    numbers = sorted({exercise.id[:2] for exercise in found})
+    if number is not None and not (isinstance(number, str) and number in numbers):
+        raise ValueError(f"number must be one of {numbers}, got {number!r}.")
     own = [exercise for exercise in found if number in (None, exercise.id[:2])]
     return tuple(sorted(own, key=lambda exercise: exercise.id))
 
@@ -111,6 +118,8 @@ def _load(path: Path) -> Exercise:
 
 
 def _find(exercise_id: str) -> Exercise:
+    if not isinstance(exercise_id, str):
+        raise KeyError(f"exercise_id must be a text, '01-fast-sigmoid', got {exercise_id!r}.")
     paths = {f"{path.parent.name[2:]}-{path.stem.replace('_', '-')}": path for path in _modules()}
     if exercise_id in paths:
         return _load(paths[exercise_id])
@@ -118,5 +127,5 @@ def _find(exercise_id: str) -> Exercise:
     if exercise_id in known:
         return known[exercise_id]
     near = difflib.get_close_matches(str(exercise_id), [*paths, *known], n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = f" Did you mean {near[0]!r}?" if near else " exercises.collected() lists all."
     raise KeyError(f"There is no exercise {exercise_id!r}.{hint}")

@@ -68,7 +68,7 @@ def preprocess(ink: np.ndarray, source: Source) -> Tensor:
 
 def check_source(source: Source) -> None:
     """Raise ``ValueError`` unless ``source`` is the name of a dataset."""
-    if source not in get_args(Source):
+    if not isinstance(source, str) or source not in get_args(Source):
         raise ValueError(
             f'source must be "mnist" or "digits", the data that the network was trained on, got '
             f"{source!r}. data.load().source says it."

@@ -85,9 +85,9 @@ def record(current: float, when: str, rival: float) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: for a current out of range or an unknown window.
     """
-    number("current", current, 0, 2)
+    current = number("current", current, 0, 2)
     one_of("when", when, WINDOWS)
-    number("rival", rival, 0, 2)
+    rival = number("rival", rival, 0, 2)
     currents = torch.zeros(STEPS, 1, CLASSES, dtype=torch.float64)
     currents[WINDOWS[when], :, RIGHT] = current
     currents[WINDOWS["first half"], :, RIVAL] = rival

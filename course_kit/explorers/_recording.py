@@ -129,7 +129,7 @@ def record(
     hidden = [spikes[:, 0] for name, spikes in layers.items() if name != last]
     threshold = getattr(net.get_submodule(last), "threshold", None) if last is not None else None
     return Recording(
-        image=image[0].cpu().numpy(),
+        image=image[0].detach().cpu().numpy(),
         layers=tuple(
             Layer(_title(i, spikes), spikes.cpu().numpy().astype(np.uint8))
             for i, spikes in enumerate(hidden, start=1)
@@ -259,9 +259,11 @@ def _class_number(target: int | Tensor | None) -> int | None:
 def _names(labels: Sequence[Any] | None, classes: int) -> tuple[str, ...]:
     if labels is None:
         return tuple(map(str, range(classes)))
+    listed = isinstance(labels, (Sequence, np.ndarray)) and getattr(labels, "ndim", 1)
+    if not listed or isinstance(labels, bytes):
+        raise TypeError(f"labels must be a list of {classes} names, got {labels!r}.")
     if isinstance(labels, str) or len(labels) != classes:
         raise ValueError(
-            f"labels must be {classes} names, one for each output neuron, got {len(labels)}: "
-            f"{labels!r}."
+            f"labels must be {classes} names, one for each output neuron, got {labels!r}."
         )
     return tuple(map(str, labels))

@@ -21,9 +21,10 @@ def number(name: str, value: float, low: float, high: float) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__}).")
-    if not low <= float(value) <= high:
+    low, high = float(low), float(high)  # NumPy's overflow beside a huge int
+    if not low <= value <= high:
         raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {value!r}.")
-    return value
+    return value if isinstance(value, (int, float)) else float(value)  # NumPy's, a Fraction
 
 
 def one_of(name: str, value: Any, options: Iterable[Any]) -> Any:

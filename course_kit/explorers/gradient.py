@@ -114,7 +114,7 @@ def compute(slope: float = 5, depth: int = 2, weight: float = 0.32) -> GradientR
         TypeError: for one that is no number.
     """
     chain(depth, slope)
-    number("weight", weight, WEIGHTS[0], WEIGHTS[-1])
+    weight = number("weight", weight, WEIGHTS[0], WEIGHTS[-1])
     _, losses, gradients = _over_range(depth, slope)
     places = [int(np.abs(WEIGHTS - place).argmin()) for place in PLACES]
     near = np.array([weight - NUDGE, weight, weight + NUDGE])

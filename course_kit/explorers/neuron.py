@@ -108,9 +108,9 @@ def compute(
         ValueError: for a value that is not offered, as above.
         TypeError: for a level, beta or threshold that is no number.
     """
-    number("level", level, 0, 100)
-    number("beta", beta, 0, 1)
-    number("threshold", threshold, 0.01, 100)
+    level = number("level", level, 0, 100)
+    beta = number("beta", beta, 0, 1)
+    threshold = number("threshold", threshold, 0.01, 100)
     one_of("reset", reset, get_args(ResetMechanism))
     record = current_of(current, level)
     lif = Leaky(

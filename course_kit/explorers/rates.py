@@ -68,9 +68,9 @@ def compute(gain: float, threshold: float, beta: float) -> RatesView:
         ValueError: for a value out of its range.
         TypeError: for a value that is no number.
     """
-    number("gain", gain, 0, 1000)
-    number("threshold", threshold, 0.01, 100)
-    number("beta", beta, 0, 1)
+    gain = number("gain", gain, 0, 1000)
+    threshold = number("threshold", threshold, 0.01, 100)
+    beta = number("beta", beta, 0, 1)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         net = networks.conv_net(beta=beta, threshold=threshold)

@@ -386,7 +386,7 @@ def test_bad_populations(name: str) -> None:
     for classes in (3, 10**6):
         loss_fn = getattr(SF, name)(population_code=True, num_classes=classes)
         for call in (loss_fn, lambda *pair: SF.accuracy_rate(*pair, True, classes)):  # noqa: B023
-            with pytest.raises(ValueError, match=r"7 output neurons cannot be shared .* classes"):
+            with pytest.raises(ValueError, match=r"7 neurons, which .* classes cannot share"):
                 call(torch.zeros(5, 2, 7), torch.tensor([0, 1]))
 
 

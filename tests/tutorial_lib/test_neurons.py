@@ -352,7 +352,7 @@ def test_detach_keeps_the_values() -> None:
     before = net[1][0].mem
     utils.detach(net)
     assert torch.equal(net[1][0].mem, before) and not net[1][0].mem.requires_grad
-    with pytest.raises(TypeError, match=r"detach takes a network.*got list"):
+    with pytest.raises(TypeError, match=r"nn\.Module, got list"):
         utils.detach([net])
 
 

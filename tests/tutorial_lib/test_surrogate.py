@@ -272,7 +272,7 @@ def test_bad_parameters(name: str, bad: float) -> None:
 @by_name
 @pytest.mark.parametrize("bad", [1.0, torch.tensor([1, 2]), torch.tensor([True])], ids=str)
 def test_only_floating_point_tensors(g: Surrogate, bad: object) -> None:
-    with pytest.raises(TypeError, match=r"floating-point tensor.*got (float|torch\.).*as_tensor"):
+    with pytest.raises(TypeError, match=r"floating-point tensor, got (float|torch\.).*\.float\(\)"):
         g(bad)
 
 
@@ -306,5 +306,5 @@ def test_a_step_is_no_primitive() -> None:
 
 
 def test_a_derivative_alone_has_no_primitive() -> None:
-    with pytest.raises(TypeError, match=r"from_derivative defines no primitive"):
+    with pytest.raises(TypeError, match=r"from_derivative has no primitive"):
         CUSTOM[0].primitive(torch.zeros(1))

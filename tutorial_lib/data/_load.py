@@ -129,8 +129,7 @@ def load(
 
 
 def _check_source(name: str, value: str) -> None:
-    if value not in get_args(Source):
-        raise ValueError(f'{name} must be "auto", "mnist" or "digits", got {value!r}.')
+    _checks.choice(name, value, get_args(Source))
 
 
 def _mnist(folder: MNISTFolder, download: bool, verbose: bool) -> tuple[RawMNIST, str]:
@@ -176,7 +175,13 @@ def _embedded(val_fraction: float | None, seed: int, reason: str) -> Digits:
 
 
 def enlarged(small: Tensor) -> Tensor:
-    """Resize images of the embedded digits, ``[N, 1, 8, 8]`` from 0 to 1, to ``[N, 1, 28, 28]``."""
+    """Resize images of the embedded digits, ``[N, 1, 8, 8]`` from 0 to 1, to ``[N, 1, 28, 28]``.
+
+    Raises:
+        TypeError, ValueError: for anything else.
+    """
+    if _checks.images("small", small).shape[1:] != (1, 8, 8):
+        raise ValueError(f"small must have the shape [N, 1, 8, 8], got {list(small.shape)}.")
     large = torch.nn.functional.interpolate(small, size=(28, 28), mode="bilinear")
     return large.clamp_(0, 1)
 

@@ -11,10 +11,7 @@ from __future__ import annotations
 
 from .allocator import keep_freed_memory
 from .cuda_graph import CudaGraph
-from .layerwise import Plan, Schedule, plan
-from .processor import has_bf16_units, warn_of_slow_bf16
+from .layerwise import Schedule, plan
+from .processor import has_bf16_units
 
-__all__ = [
-    "CudaGraph", "Plan", "Schedule", "has_bf16_units", "keep_freed_memory", "plan",
-    "warn_of_slow_bf16",
-]  # fmt: skip
+__all__ = ["CudaGraph", "Schedule", "has_bf16_units", "keep_freed_memory", "plan"]

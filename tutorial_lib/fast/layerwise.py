@@ -49,6 +49,8 @@ def plan(net: nn.Module, schedule: Schedule, time_varying: bool) -> Plan | None:
         ValueError, TypeError: for an unknown schedule, and what is wrong in every schedule.
     """
     _checks.choice("schedule", schedule, get_args(Schedule))
+    _checks.flag("time_varying", time_varying)
+    _checks.module("net", net)
     check_sequential(net)
     if schedule == "step":
         return None

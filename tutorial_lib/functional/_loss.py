@@ -53,7 +53,9 @@ class Loss:
 
     def _values(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Values ``[B]`` or ``[..., B, C]`` of a checked record, and the checked targets."""
-        raise TypeError(f"{type(self).__name__} defines no _values(rec, targets).")
+        raise TypeError(
+            f"{type(self).__name__} has no values of its own: take a loss such as ce_rate_loss()."
+        )
 
     def _labels(self, targets: Tensor, batch: int, num_classes: int) -> Tensor:
         """Check the class indices, and the number of weights."""
@@ -82,7 +84,8 @@ def _class_weight(weight: Tensor) -> Tensor:
         given = torch.as_tensor(weight)
     except (TypeError, ValueError, RuntimeError):
         given = None
-    if given is None or given.is_complex() or not _checks.has_values(given):
+    wrong = given is None or given.is_complex() or given.dtype == torch.bool
+    if wrong or not _checks.has_values(given):
         kind = type(weight).__name__ if given is None else f"{given.dtype} on {given.device}"
         raise TypeError(f"weight must be a dense tensor of one real number per class, got {kind}.")
     given = given.to(torch.get_default_dtype())

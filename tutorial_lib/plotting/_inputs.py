@@ -59,7 +59,7 @@ def record(name: str, data: Any, layout: str, remedy: str) -> np.ndarray:
 
     Raises:
         ValueError: for another rank, with ``remedy`` if the rank is too high, or an empty axis."""
-    if not hasattr(data, "shape"):
+    if not isinstance(data, (torch.Tensor, np.ndarray)):
         data = array(name, data)
     shape, rank = list(data.shape), layout.count(",") + 1
     if len(shape) != rank:

@@ -73,6 +73,11 @@ def save_checkpoint(
             raise TypeError(f"history must be a History or None, got {type(history).__name__}.")
         content["history"] = history.state_dict()
     if settings is not None:
+        if not isinstance(settings, Mapping):
+            raise TypeError(
+                f"settings must map names to numbers and texts, got {settings!r}. "
+                'Write settings={"beta": 0.5}.'
+            )
         content["settings"] = dict(settings)
     packed = pack(content)
     _files.write(path, packed)
@@ -137,7 +142,7 @@ def read(path: str | Path) -> dict[str, Any]:
         FileNotFoundError: if there is no such file.
         ValueError: if a byte of it is not as it was written, or it is from elsewhere.
     """
-    path = Path(path)
+    path = _files.as_path("path", path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no checkpoint at {path}. Save one with save_checkpoint.")
     packed = path.read_bytes()

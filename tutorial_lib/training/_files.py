@@ -10,6 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+def as_path(name: str, path: str | Path) -> Path:
+    """Return ``path`` as a Path. Raises TypeError if it is none."""
+    if not isinstance(path, (str, Path)) or not str(path):
+        raise TypeError(f"{name} must be the path of a file, got {path!r}.")
+    return Path(path)
+
+
 def check_path(name: str, path: str | Path) -> Path:
     """Return ``path`` if a file can be written there. Nothing that exists is changed.
 
@@ -22,9 +29,7 @@ def check_path(name: str, path: str | Path) -> Path:
         OSError: if it cannot be written: it is a folder or a device, its folder does not exist or
             is read-only, the disk is full.
     """
-    if not isinstance(path, (str, Path)) or not str(path):
-        raise TypeError(f"{name} must be the path of a file, got {path!r}.")
-    path = Path(path)
+    path = as_path(name, path)
     if path.is_dir():
         raise IsADirectoryError(f"{name} {path} is a folder. Give the name of a file in it.")
     if not path.parent.is_dir():

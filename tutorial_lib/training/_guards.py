@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
@@ -17,7 +18,7 @@ LARGEST_RATE = 1e30  # torch's own updates overflow somewhat above it
 
 def check_loader(name: str, loader: Batches) -> None:
     """Raise TypeError unless ``loader`` can be a source of batches."""
-    if isinstance(loader, Tensor) or not isinstance(loader, Iterable):
+    if isinstance(loader, (Tensor, np.ndarray, str, Mapping)) or not isinstance(loader, Iterable):
         raise TypeError(
             f"{name} must yield batches (data, targets), got {type(loader).__name__}. "
             "A dataset becomes one with torch.utils.data.DataLoader(dataset, batch_size=128)."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from numbers import Real
 
 
 @dataclass
@@ -17,7 +18,7 @@ class History:
         eval_loss, eval_accuracy, eval_decision_rate: what it gave.
 
     Raises:
-        ValueError: if a list has not one entry for each of its iterations.
+        ValueError: if a list has not one number for each of its iterations.
     """
 
     iterations: list[int] = field(default_factory=list)
@@ -29,9 +30,12 @@ class History:
     eval_decision_rate: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for name, values in asdict(self).items():
+        for name, values in vars(self).items():
+            if not isinstance(values, list) or not all(isinstance(v, Real) for v in values):
+                raise ValueError(f"A history's {name} must be a list of numbers, got {values!r}.")
+        for name, values in vars(self).items():
             counted = self.eval_iterations if name.startswith("eval_") else self.iterations
-            if not isinstance(values, list) or len(values) != len(counted):
+            if len(values) != len(counted):
                 raise ValueError(
                     f"A history's {name} must be a list of {len(counted)} entries, one for each of "
                     f"its iterations, got {values!r}."

@@ -87,11 +87,11 @@ def train(
             or a weight is NaN or infinite, with what to try; the update is not made then.
         TypeError: for an argument or a batch of the wrong type.
     """
-    _checks.at_least_one("num_steps", num_steps)
+    num_steps = _checks.at_least_one("num_steps", num_steps)
     num_iterations = _checks.at_least_one("num_iterations", num_iterations)
     _checks.at_least_one("eval_every", eval_every)
     if micro_batch is not None:
-        _checks.at_least_one("micro_batch", micro_batch)
+        micro_batch = _checks.at_least_one("micro_batch", micro_batch)
     _checks.flag("time_varying", time_varying)
     _checks.flag("progress", progress)
     device = device_of(net)

@@ -13,7 +13,7 @@ def check_autocast(dtype: torch.dtype | None) -> None:
     Raises:
         ValueError: for anything but ``torch.bfloat16`` and ``None``.
     """
-    if dtype not in (None, torch.bfloat16):
+    if dtype is not None and dtype is not torch.bfloat16:
         raise ValueError(
             f"autocast must be torch.bfloat16 or None, got {dtype!r}. float16 would need its "
             "losses scaled, which this loop does not do."

@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 
+from .. import _checks
 from ..fast import has_bf16_units
 
 __all__ = ["RECIPES", "Recipe"]
@@ -23,6 +24,9 @@ class Recipe:
         batch_size: samples per update, over all processes.
         num_steps: number of time steps T.
         precision: "fp32", or "bf16" for currents in bfloat16.
+
+    Raises:
+        TypeError, ValueError: for one of the wrong type or out of range.
     """
 
     beta: float
@@ -32,8 +36,18 @@ class Recipe:
     num_steps: int
     precision: Literal["fp32", "bf16"] = "fp32"
 
+    def __post_init__(self) -> None:
+        _checks.fraction("beta", self.beta)
+        for name in ("slope", "lr"):
+            _checks.positive(name, getattr(self, name))
+        for name in ("batch_size", "num_steps"):
+            _checks.at_least_one(name, getattr(self, name))
+        _checks.choice("precision", self.precision, ("fp32", "bf16"))
+
     def on(self, device: torch.device) -> Recipe:
         """The recipe for ``device``: in float32 where a processor is slow in bfloat16."""
+        if not isinstance(device, torch.device):
+            raise TypeError(f"device must be a torch.device, got {device!r}: torch.device('cpu').")
         slow = device.type == "cpu" and not has_bf16_units()
         return replace(self, precision="fp32") if slow else self
 

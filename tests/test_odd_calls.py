@@ -1,0 +1,60 @@
+"""Ten thousand bad or odd calls: each ends in a sensible value, or in an error that helps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from tests import odd_calls, valid_calls
+from tests.helpers import small_net
+from tutorial_lib import _checks
+from tutorial_lib.simulation import forward_pass
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _bounded() -> Iterator[None]:
+    with odd_calls.bounded():
+        yield
+
+
+def test_everything_public_is_called() -> None:
+    assert odd_calls.public().keys() == valid_calls.VALID.keys()
+    assert sum(map(valid_calls.count, valid_calls.VALID)) >= 10_000
+
+
+@pytest.mark.parametrize("name", valid_calls.VALID)
+def test_odd_calls(name: str, record_property: pytest.RecordProperty) -> None:
+    """To see one call with its traceback: ``python -m tests.odd_calls NAME NUMBER``."""
+    verdicts = [odd_calls.judged(name, number) for number in range(valid_calls.count(name))]
+    for kind, count in Counter(verdict.kind for verdict in verdicts).items():
+        record_property(kind, count)
+    unclear = [f"{v.call}: {v.why}" for v in verdicts if v.kind == "unclear"]
+    assert not unclear, "\n".join(unclear[:20])
+
+
+def test_the_judge_tells_help_from_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    def judged(**arguments: object) -> str | None:
+        valid = {"net": small_net(), "num_steps": 5, "data": torch.rand(4, 6)}
+        call = odd_calls.Call(forward_pass, valid, valid_calls.run_over_time)
+        try:
+            result = forward_pass(**valid | arguments)
+        except Exception as error:
+            return odd_calls.unclear(error)
+        return odd_calls.nonsense(call, valid | arguments, result)
+
+    assert judged() is None
+    assert judged(time_varying="no") is None  # an error of ours
+    assert "raised elsewhere" in judged(net=torch.nn.Module())
+    monkeypatch.setattr(_checks, "flag", lambda name, value: value)
+    assert "accepts 0 as time_varying" in judged(time_varying=0)
+    monkeypatch.setattr(_checks, "tensor", lambda name, value, remedy="": value)
+    assert "raised elsewhere" in judged(data=[1.0])
+
+
+def test_a_hang_is_noticed() -> None:
+    with pytest.raises(odd_calls.Hang), odd_calls.limited(0.05):
+        while True:
+            pass
