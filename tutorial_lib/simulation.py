@@ -150,7 +150,7 @@ def record_spikes(
                 f"{type(net).__name__} has no Leaky layer to record. Did you pass the whole "
                 "network?"
             )
-        fast.warn_of_slow_bf16(data)
+        warn_of_slow_bf16(data)
         plan = fast.plan(net, schedule, time_varying)
         utils.reset(net)
         spikes: dict[str, list[Tensor]] = {name: [] for name in layers}
