@@ -295,7 +295,10 @@ def test_what_torch_has_not_implemented_is_no_stub() -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little time to compute; much to wait, as the machine of the tests may be busy."""
     monkeypatch.setattr(examine, "COMPUTING", 0.2)
+    monkeypatch.setattr(examine, "WAITING", 200.0)
+    monkeypatch.setattr(examine, "OVERRUN", 5.0)
 
 
 def loops(x: torch.Tensor, slope: float) -> torch.Tensor:
