@@ -18,10 +18,6 @@ from tools import notebooks
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = notebooks.sources(ROOT)
 
-# How many problems are left in notebooks that are not yet reworked. A number may only fall; whoever
-# reworks a notebook deletes its entry.
-NOT_YET = {"05": 45}
-
 MAX_CELLS = {"01": 100}  # cells whose input is visible
 MAX_CELLS_ELSEWHERE = 90
 MAX_PREDICTIONS = 8
@@ -151,11 +147,7 @@ def test_a_notebook_reads_well(source: Path) -> None:
     found = problems(
         source.read_text(encoding="utf-8"), MAX_CELLS.get(number, MAX_CELLS_ELSEWHERE)
     )
-    if number in NOT_YET:
-        assert len(found) <= NOT_YET[number], "\n".join(found)
-        assert found, f"nothing is left: delete the entry {number} of NOT_YET"
-    else:
-        assert not found, "\n".join(found)
+    assert not found, "\n".join(found)
 
 
 CLAIMS = """# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
