@@ -52,7 +52,7 @@ import torch
 from torch import nn
 
 import tutorial_lib as snn
-from course_kit import exercises
+from course_kit import exercises, explorers
 from tutorial_lib import data, networks, simulation, surrogate, training, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
@@ -365,6 +365,12 @@ climb("time in the batch", time_in_batch, "hoisted", hoisted)
 # takes the place of fifty small ones. On a GPU that is much of the win. On a CPU it can be little or nothing: small
 # convolutions keep the cores busy already, and large ones leave the cache.
 #
+# Play both orders, for one image and five steps: which box is computed when, and what it adds to the memory.
+
+# %%
+explorers.schedules()
+
+# %% [markdown]
 # ## Rung 3: the neuron's run as one function
 #
 # What is left of the loop is the membrane, $U[t] = \beta U[t-1] + I[t] - \theta S[t-1]$. Autograd records

@@ -23,6 +23,7 @@ from .losses import losses
 from .neuron import neuron
 from .player import spike_player
 from .rates import rates
+from .schedules import schedules
 from .surrogates import surrogates
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "losses",
     "neuron",
     "rates",
+    "schedules",
     "spike_player",
     "surrogates",
 ]

@@ -30,6 +30,7 @@ CELLS = {
     "rates": "explorers.rates()",
     "gradient": "explorers.gradient()",
     "losses": "explorers.losses()",
+    "schedules": "explorers.schedules()",
     "spike_player": "explorers.spike_player(net, image[None], 10, target=label)",
     "draw_digit": "explorers.draw_digit(net, 10, source='digits')",
 }

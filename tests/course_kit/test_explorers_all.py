@@ -32,13 +32,16 @@ def every() -> dict[str, Explorer]:
         "neuron": explorers.neuron(), "surrogates": explorers.surrogates(),
         "rates": explorers.rates(),
         "gradient": explorers.gradient(), "losses": explorers.losses(),
+        "schedules": explorers.schedules(),
         "player": explorers.spike_player(net, image, 12), "digit": explorers.draw_digit(net, 12),
     }  # fmt: skip
     assert len(made) == len(explorers.__all__) - 2  # all but Control and Explorer
     return made
 
 
-NAMES = ("rates", "neuron", "surrogates", "gradient", "losses", "player", "digit")
+NAMES = (
+    "rates", "neuron", "surrogates", "gradient", "losses", "schedules", "player", "digit",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
