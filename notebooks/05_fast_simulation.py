@@ -754,9 +754,11 @@ for i, (s, name) in enumerate({"step": "step by step", "layer": "layer by layer"
         lengths, [times[s, n].median() / unit for n in lengths], **style.curve(i), label=name
     )
     axes[1].plot(lengths, [memory[s, n] for n in lengths], **style.curve(i), label=name)
-style.dress(axes[0], "Number of steps T", "Time (5 steps, step by step = 1)")
+style.dress(axes[0], "Number of steps T", "Time (first point = 1)")
 style.dress(axes[1], "Number of steps T", "Memory kept (MB)")
 axes[0].legend()
+for ax in axes:
+    ax.set_ylim(bottom=0)
 splt.show("Cost of a training step against the number of steps, for two schedules.")
 
 # %% [markdown]
@@ -918,8 +920,9 @@ splt.show("Test accuracy of each run, a marker for each seed.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 10 steps and 200 iterations come first, by far; then 50 steps; then 10 steps and 40. At equal iterations more steps are
-# better. At equal work fewer are, this early in the training: more updates count for more than finer counts.
+# At equal iterations 50 steps are well ahead of 10. At equal work they are not: with MNIST, 10 steps and 200 iterations
+# come first by far; with the embedded digits the two are about even. This early in the training, more updates count for
+# at least as much as finer counts.
 #
 # At 2 steps counts are often tied, and a good part of that accuracy is luck: a tie goes to the lowest class.
 #
@@ -932,8 +935,10 @@ splt.show("Test accuracy of each run, a marker for each seed.")
 def check_steps():
     mean = {case: sum(r.accuracy for r in three) / 3 for case, three in results.items()}
     sure = {case: sum(map(decided_and_right, three)) / 3 for case, three in results.items()}
-    assert mean[10, 200] > max(mean[50, 40], mean[10, 40], mean[2, 200]) + 0.05
-    assert mean[50, 40] > mean[10, 40]
+    assert mean[10, 200] > max(mean[10, 40], mean[2, 200]) + 0.1
+    assert mean[50, 40] > mean[10, 40] + 0.05
+    lead = mean[10, 200] - mean[50, 40]
+    assert lead > (0.05 if digits.source == "mnist" else -0.05)
     assert mean[2, 200] - sure[2, 200] > 0.05  # lucky ties
 
 
@@ -945,7 +950,8 @@ check_steps()
 #
 # <details><summary>Answer</summary>
 #
-# By about 2 % of their norm in the last layer, and 7 % in the first, where the rounding of all layers arrives.
+# With this `net`, by 1 % to 3 % of their norm in the last layer, and by 3 % to 7 % in the first, where the rounding of all
+# layers arrives.
 # Around the threshold, numbers in bfloat16 lie 1/256 to 1/128 apart, while the surrogate derivative changes within 1/k:
 # the larger k, the more it feels that. (The overdrive $U - \theta$ could be rounded with less harm, being near zero there.)
 #
@@ -967,7 +973,7 @@ def check_rounding():
         return [((a - b).norm() / a.norm()).item() for a, b in pairs]
 
     first, _, last = moved()
-    assert 0.03 < first < 0.12 and 0.01 < last < 0.05
+    assert 0.02 < first < 0.12 and 0.005 < last < min(first, 0.05)
     assert torch.finfo(torch.bfloat16).eps == 2**-7
 
 
