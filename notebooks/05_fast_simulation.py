@@ -26,7 +26,8 @@
 # [notebook 03](03_training.ipynb), and the network of [notebook 02](02_convolutional_snn.ipynb), which is that of
 # [tutorial 6](https://snntorch.readthedocs.io/en/latest/tutorials/tutorial_6.html) of snnTorch.
 #
-# **Time**: about an hour to read and try, two to three minutes to run on two cores, most of it for the trainings at the end.
+# **Time**: about an hour to read and try, two to three minutes to run on one or two cores, most of it for the trainings at
+# the end.
 #
 # > **Note.** Folded cells hold the code of figures, and checks of the numbers in the text. After you change a value
 # > above, such a check may stop with an `AssertionError`. That is no fault of yours: go on below it.
@@ -764,7 +765,8 @@ splt.show("Cost of a training step against the number of steps, for two schedule
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Both about double, in both schedules. Backpropagation through time has to remember every step, so memory grows in
+# Both about double, in both schedules. (At few steps, time grows by a little less: the first convolution of the
+# layer-by-layer run, for one, is paid once.) Backpropagation through time has to remember every step, so memory grows in
 # proportion to T. The layer-by-layer line is flatter, since the first convolution is kept once and the pooling keeps
 # places only; it is not of another kind.
 #
