@@ -144,6 +144,8 @@ def module(name: str, net: nn.Module) -> nn.Module:
 
 def has_values(tensor: Tensor) -> bool:
     """Say whether a tensor is dense and not on the device "meta", where there are no values."""
+    if torch.compiler.is_compiling():  # it knows no layouts in a backward pass
+        return not tensor.is_meta
     return not tensor.is_meta and tensor.layout == torch.strided
 
 

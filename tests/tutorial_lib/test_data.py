@@ -191,7 +191,7 @@ def test_subset(total: int, drawn: st.DataObject) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"source": "minst"}, ValueError, 'must be "auto", "mnist" or "digits", got \'minst\''),
+        ({"source": "minst"}, ValueError, r"one of \('auto', 'mnist', 'digits'\), got 'minst'"),
         ({"source": None}, ValueError, "got None"),
         ({"source": ["mnist"]}, ValueError, "got .'mnist'."),
         ({"root": 3}, TypeError, "root must be the path of a folder or None, got 3"),
