@@ -20,7 +20,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from . import _bridge, examine
+from . import examine
 from .choice import Question
 from .examine import Result
 from .exercise import Answer, Exercise, Wrong, edit
@@ -99,7 +99,7 @@ def collected(number: str | None = None) -> tuple[Exercise, ...]:
     Raises:
         ValueError: There are no exercises of this number.
     """
-    found = _bridge.exercises() + [_load(path) for path in _modules()]
+    found = [_load(path) for path in _modules()]
     numbers = sorted({exercise.id[:2] for exercise in found})
     if number is not None and not (isinstance(number, str) and number in numbers):
         raise ValueError(f"number must be one of {numbers}, got {number!r}.")
@@ -123,9 +123,6 @@ def _find(exercise_id: str) -> Exercise:
     paths = {f"{path.parent.name[2:]}-{path.stem.replace('_', '-')}": path for path in _modules()}
     if exercise_id in paths:
         return _load(paths[exercise_id])
-    known = {exercise.id: exercise for exercise in _bridge.exercises()}
-    if exercise_id in known:
-        return known[exercise_id]
-    near = difflib.get_close_matches(str(exercise_id), [*paths, *known], n=1, cutoff=0.4)
+    near = difflib.get_close_matches(exercise_id, paths, n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]!r}?" if near else " exercises.collected() lists all."
     raise KeyError(f"There is no exercise {exercise_id!r}.{hint}")
