@@ -40,9 +40,9 @@ from tutorial_lib.training import recipes
 
 STEPS, BATCH, CLASSES = 5, 4, 3
 # The package has functions of these names.
-gradient, losses, neuron, rates, surrogates = (
+gradient, losses, neuron, rates, schedules, surrogates = (
     import_module(f"course_kit.explorers.{name}")
-    for name in ("gradient", "losses", "neuron", "rates", "surrogates")
+    for name in ("gradient", "losses", "neuron", "rates", "schedules", "surrogates")
 )
 
 
@@ -364,6 +364,9 @@ VALID: dict[str, Maker] = {
     ),
     "course_kit.explorers.rates.compute": call(
         rates.compute, shown, gain=1.0, threshold=1.0, beta=0.5
+    ),
+    "course_kit.explorers.schedules.compute": call(
+        schedules.compute, shown, schedule="step by step", call=8
     ),
     "course_kit.explorers.surrogates.compute": call(
         surrogates.compute, shown, shape="atan", slope=5, threshold=1.0

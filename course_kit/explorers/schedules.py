@@ -14,7 +14,7 @@ from tutorial_lib import networks
 from tutorial_lib.plotting import style
 
 from ._explorer import Control, Explorer
-from ._values import number, one_of
+from ._values import one_of
 
 __all__ = ["STAGES", "STEPS", "Moment", "compute", "describe", "draw", "schedules"]
 
@@ -105,10 +105,10 @@ def compute(schedule: str, call: int) -> Moment:
         call: 1 to 30.
 
     Raises:
-        TypeError, ValueError: for other values.
+        ValueError: for other values.
     """
     one_of("schedule", schedule, SCHEDULES)
-    number("call", call, 1, _CALLS)
+    one_of("call", call, range(1, _CALLS + 1))
     order = calls(schedule)
     made = min(int(call), len(order))
     done = tuple(box for boxes in order[: made - 1] for box in boxes)
