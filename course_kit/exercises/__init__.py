@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +98,11 @@ def collected(number: str | None = None) -> tuple[Exercise, ...]:
     """Returns the exercises of the notebook with this number ("01"), or of all, by their ids.
 
     Raises:
-        ValueError: There are no exercises of this number.
+        ValueError: The number is no text of two digits.
     """
-    found = [_load(path) for path in _modules()]
-    numbers = sorted({exercise.id[:2] for exercise in found})
-    if number is not None and not (isinstance(number, str) and number in numbers):
-        raise ValueError(f"number must be one of {numbers}, got {number!r}.")
-    own = [exercise for exercise in found if number in (None, exercise.id[:2])]
+    if number is not None and not (isinstance(number, str) and re.fullmatch(r"[0-9]{2}", number)):
+        raise ValueError(f"number must be a text of two digits, such as '01', got {number!r}.")
+    own = [_load(path) for path in _modules() if number in (None, path.parent.name[2:])]
     return tuple(sorted(own, key=lambda exercise: exercise.id))
 
 
