@@ -173,30 +173,29 @@ def dense_net(inputs: int, hidden: int, seed: int = 0) -> nn.Sequential:
 
 
 @st.composite
-def random_networks(draw: st.DrawFn) -> nn.Sequential:
+def random_networks(draw: st.DrawFn, **settings: object) -> nn.Sequential:
     """Two layers of neurons, float64, for images [B, 1, 6, 6]: nested, with what stands between."""
     torch.manual_seed(draw(st.integers(0, 2**31)))
 
     def neurons(size: int, output: bool = False) -> Leaky:
         shape = (size,) if draw(st.booleans()) else ()
-        return Leaky(
-            torch.empty(shape, dtype=torch.float64).uniform_(0, 1),
-            torch.empty(shape, dtype=torch.float64).uniform_(0.3, 1.2),
-            draw(st.sampled_from(SURROGATES)),
-            init_hidden=True,
-            output=output,
-            reset_mechanism=draw(st.sampled_from(["subtract", "zero", "none"])),
-            learn_beta=draw(st.booleans()),
-            learn_threshold=draw(st.booleans()),
-            detach_reset=draw(st.booleans()),
-        )
+        drawn = {
+            "beta": torch.empty(shape, dtype=torch.float64).uniform_(0, 1),
+            "threshold": torch.empty(shape, dtype=torch.float64).uniform_(0.3, 1.2),
+            "spike_grad": draw(st.sampled_from(SURROGATES)),
+            "reset_mechanism": draw(st.sampled_from(["subtract", "zero", "none"])),
+            "learn_beta": draw(st.booleans()),
+            "learn_threshold": draw(st.booleans()),
+            "detach_reset": draw(st.booleans()),
+        }
+        return Leaky(init_hidden=True, output=output, **drawn | settings)
 
     def between(channels: int) -> list[nn.Module]:
         more = [
             nn.Identity(), nn.ReLU(), nn.ReLU(inplace=True), nn.Dropout().eval(),
             nn.BatchNorm2d(channels).eval() if channels < 5 else nn.LayerNorm(channels),
         ]  # fmt: skip
-        extra = draw(st.lists(st.sampled_from(more), max_size=2))
+        extra = draw(st.lists(st.sampled_from(more), max_size=2, unique=True))
         extra.sort(key=lambda layer: not getattr(layer, "inplace", False))  # on no alias
         return [nn.Sequential(*extra)] if draw(st.booleans()) else extra
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from tutorial_lib.simulation import forward_pass, record_spikes
 
 G = surrogate.fast_sigmoid(5)
 STEPS = 6
+RULES = [*itertools.product(["subtract", "zero"], [True, False]), ("none", True)]
 
 
 def neurons(output: bool = False, **kwargs: Any) -> Leaky:
@@ -46,8 +48,9 @@ def cut_up(frames: int, least: int, block: int, piece: int) -> Iterator[None]:
 # ---------------------------------------------------------------- equal to the plain loop
 
 
+@pytest.mark.parametrize("rule", RULES)
 @given(
-    random_networks(),
+    st.data(),
     st.integers(1, 6),
     st.sampled_from([1, 3, 17]),
     st.booleans(),
@@ -55,7 +58,8 @@ def cut_up(frames: int, least: int, block: int, piece: int) -> Iterator[None]:
     st.tuples(st.integers(1, 60), st.integers(1, 12), st.integers(1, 400), st.integers(1, 99)),
 )
 def test_random_networks(  # noqa: PLR0913
-    net: nn.Module,
+    rule: tuple[str, bool],
+    drawn: st.DataObject,
     steps: int,
     size: int,
     time_varying: bool,
@@ -63,6 +67,7 @@ def test_random_networks(  # noqa: PLR0913
     cuts: tuple[int, ...],
 ) -> None:
     """Records, states and gradients, wherever the batch and the time are cut."""
+    net = drawn.draw(random_networks(reset_mechanism=rule[0], detach_reset=rule[1]))
     shape = (steps, size, 1, 6, 6) if time_varying else (size, 1, 6, 6)
     data = torch.randn(shape, dtype=torch.float64)
     with cut_up(*cuts):
