@@ -26,7 +26,7 @@ class OutOfTime(BaseException):
     Attributes:
         computed: processor time of this thread until the first attempt, in seconds.
         waited: the rest of the time that went by, in seconds.
-        stack: frames and line numbers at the first attempt, innermost first.
+        stack: frames and line numbers of the work at the first attempt, innermost first.
     """
 
     def __init__(self, computed: float, waited: float, stack: list[tuple[FrameType, int]]) -> None:
@@ -65,8 +65,12 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
             waited = time.monotonic() - begun - computed
             if computed < computing and waited < waiting:
                 return
-        stack = list(traceback.walk_stack(frame))
-        if not any(inner.f_code is _running.__code__ for inner, _ in stack):
+        stack = []
+        for inner in traceback.walk_stack(frame):
+            if inner[0].f_code is _running.__code__:
+                break
+            stack.append(inner)
+        else:
             return  # the work has just ended
         if not first:
             first.append(OutOfTime(computed, waited, stack))
