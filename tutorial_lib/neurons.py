@@ -1,4 +1,4 @@
-"""A layer of leaky integrate-and-fire neurons: the step of :mod:`tutorial_lib.lif`, with state."""
+"""A layer of leaky integrate-and-fire neurons: :func:`tutorial_lib.lif_step`, with state."""
 
 from __future__ import annotations
 
