@@ -9,6 +9,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 COLAB_WHEELS := $(VENV)/colab-wheels
 PEERS := $(VENV)/.peers
+TONIC := $(VENV)/.tonic
 NOTEBOOKS := $(patsubst %.py,%.ipynb,$(sort $(wildcard notebooks/[0-9][0-9]_*.py)))
 # Two workers with a thread each: more threads than cores make small networks slower.
 QUICK := OMP_NUM_THREADS=1 TUTORIAL_LIB_SOURCE=digits
@@ -45,10 +46,16 @@ $(COLAB_WHEELS)/.fetched: tests/colab.txt $(INSTALLED)
 	@$(PY) $(PIP) download --no-deps --only-binary=:all: --dest $(COLAB_WHEELS) --requirement tests/colab.txt
 	@touch $@
 
+# The peer of the event frames, likewise: its full list of requirements is long.
+$(TONIC): tests/tonic.txt $(INSTALLED)
+	@echo "Installing the peer that event frames are compared with. Once only."
+	@$(PY) $(PIP) install --no-deps --requirement tests/tonic.txt
+	@touch $@
+
 lab: $(INSTALLED)
 	@$(PY) -m course_kit.lab $(ARGS)
 
-test: $(INSTALLED) $(COLAB_WHEELS)/.fetched
+test: $(INSTALLED) $(COLAB_WHEELS)/.fetched $(TONIC)
 	@echo "[1/4] lint"
 	@$(PY) -m ruff check course_kit tutorial_lib tests tools book benchmarks $(NOTEBOOKS)
 	@echo "[2/4] notebooks, addresses and tables against their sources"

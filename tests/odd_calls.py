@@ -48,7 +48,7 @@ SECONDS = 10.0  # of processor time; a call takes some milliseconds
 # ------------------------------------------------------------------------------ what is public
 
 
-RESULTS = {"Digits", "Loaders", "Evaluation"}  # made by functions; nobody calls these
+RESULTS = {"Digits", "Loaders", "Evaluation", "Recordings"}  # made by functions; nobody calls these
 
 
 def modules() -> Iterator[types.ModuleType]:

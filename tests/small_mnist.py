@@ -81,8 +81,8 @@ def pack(root: Path, files: dict[str, bytes]) -> Path:
 
 
 @contextlib.contextmanager
-def mirror(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Serve ``folder`` as torchvision's mirror; yields the paths that were asked for."""
+def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Serve ``folder`` on loopback; yields the address, and the paths that were asked for."""
     asked: list[str] = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
@@ -92,10 +92,16 @@ def mirror(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]
     handler = partial(Handler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        yield f"http://127.0.0.1:{server.server_address[1]}/", asked
+        server.shutdown()
+
+
+@contextlib.contextmanager
+def mirror(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Serve ``folder`` as torchvision's mirror; yields the paths that were asked for."""
+    with served(folder) as (address, asked):
         monkeypatch.setattr(import_torchvision().datasets.MNIST, "mirrors", [address])
         yield asked
-        server.shutdown()
 
 
 def tensors(digits: data.Digits) -> list[torch.Tensor]:

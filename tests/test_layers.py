@@ -14,7 +14,7 @@ from tests.helpers import ROOT
 # Lower floors first. A part of the library imports from floors below its own only.
 FLOORS = (
     {"_checks", "_graphs", "_torchvision"},
-    {"_parameters", "_snntorch"},
+    {"_parameters", "_snntorch", "events"},
     {"surrogate", "encoding", "functional", "data", "plotting", "utils"},
     {"lif"},
     {"neurons"},

@@ -26,6 +26,7 @@ from tutorial_lib import (
     Leaky,
     data,
     encoding,
+    events,
     fast,
     functional,
     networks,
@@ -79,7 +80,24 @@ def digits() -> data.Digits:
     return data.Digits(split, split, split, "digits", "For a test.")
 
 
+def stream() -> np.ndarray:
+    made = np.zeros(40, events.DTYPE)
+    made["x"], made["y"], made["t"] = np.arange(40) % 34, np.arange(40) % 7, np.arange(40) * 9
+    made["p"] = np.arange(40) % 3 == 0
+    return made
+
+
 # What results have to be.
+
+
+def streams_of(given: dict[str, Any], result: Any) -> bool:
+    """Lists of streams that a sensor of any size may have sent."""
+    return all(len(events.checked(x, (2**15 - 1, 2**15 - 1, 2)).shape) == 1 for x in result)
+
+
+def frames_of(given: dict[str, Any], result: Any) -> bool:
+    frames = np.stack(result) if isinstance(result, list) else result
+    return frames.shape[1:] == (2, 34, 34) and 0 <= frames.sum() <= len(given["events"])
 
 
 def spikes_of(given: dict[str, Any], result: Any) -> bool:
@@ -215,6 +233,32 @@ VALID: dict[str, Maker] = {
     "tutorial_lib.data.subset": call(
         data.subset, lambda given, out: len(out) == given["n"],
         dataset=lambda: small_dataset(9), n=4, seed=0,
+    ),
+    "tutorial_lib.data.recordings": call(
+        data.recordings,
+        lambda given, out: streams_of({}, out.streams) and len(out.targets) == given["n"],
+        n=4, source="synthetic", verbose=False,
+    ),
+    "tutorial_lib.events.camera": call(
+        events.camera, streams_of, film=lambda: 0.1 + torch.rand(STEPS, BATCH, 3, 4),
+        times=lambda: list(range(0, 100 * STEPS, 100)),
+    ),
+    "tutorial_lib.events.checked": call(
+        events.checked, lambda given, out: out is given["events"], events=stream
+    ),
+    "tutorial_lib.events.saccades": call(
+        events.saccades, streams_of, images=lambda: torch.rand(2, 1, 28, 28)
+    ),
+    "tutorial_lib.events.ToFrame": call(
+        events.ToFrame, sensor_size=events.SENSOR_SIZE, time_window=100
+    ),
+    "tutorial_lib.events.ToFrame.__call__": method(
+        lambda: events.ToFrame(events.SENSOR_SIZE, n_time_bins=5), "__call__", frames_of,
+        events=stream,
+    ),
+    "tutorial_lib.events.ToFrame.frames": method(
+        lambda: events.ToFrame(events.SENSOR_SIZE, event_count=8), "frames", frames_of,
+        events=stream,
     ),
     "tutorial_lib.encoding.latency_encode": call(
         encoding.latency_encode, coded, images=images, num_steps=5
@@ -412,6 +456,7 @@ def _checking(function: Callable[..., Any], *good: Any) -> Call:
 MANY = 110
 FEW = {
     "tutorial_lib.data.load": 40,
+    "tutorial_lib.data.recordings": 40,
     "tutorial_lib.plotting.to_html": 40,
     "tutorial_lib.networks.conv_net": 60,
     "course_kit.explorers.draw_digit": 30,

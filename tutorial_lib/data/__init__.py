@@ -1,9 +1,11 @@
-"""Handwritten digits: MNIST, or the embedded ones that need no download.
+"""Handwritten digits: MNIST, or the embedded ones that need no download; and moving ones.
 
 :func:`load` returns the same tensors from both, split by seed, and says which it took::
 
     digits = data.load()
     train, val, test = data.loaders(digits, batch_size=128)
+
+:func:`recordings` gives streams of events: N-MNIST, or digits filmed by the library's own camera.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 from ._files import DamagedFileError, DataError, DownloadError, MissingFilesError
 from ._load import Digits, enlarged, load
 from ._loaders import Loaders, loaders
+from ._recordings import Recordings, recordings
 from ._splits import subset
 
 __all__ = [
@@ -20,8 +23,10 @@ __all__ = [
     "DownloadError",
     "Loaders",
     "MissingFilesError",
+    "Recordings",
     "enlarged",
     "load",
     "loaders",
+    "recordings",
     "subset",
 ]
