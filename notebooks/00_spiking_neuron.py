@@ -57,7 +57,7 @@ import torch
 from torch import nn
 
 import tutorial_lib as snn
-from course_kit import exercises, explorers
+from course_kit import exercises, explorers, figures
 from tutorial_lib import data
 from tutorial_lib import plotting as splt
 from tutorial_lib.encoding import latency_encode, rate_encode
@@ -122,7 +122,7 @@ for time, value in [(20, rise[one_tau]), (120, fall[one_tau])]:
     ax.plot(time, value, "o", color=style.VERMILION)
     style.note(ax, time + 3, value - 1.2, f"{value / 25:.0%} of 25 mV")
 style.dress(ax, "Time (ms)", "Membrane\npotential (mV)")
-splt.show("The membrane while the current is on and after it; a dot one tau after each change.")
+figures.show("The membrane while the current is on and after it; a dot one tau after each change.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -252,7 +252,7 @@ for _ in range(40):
     spk_rec.append(float(mem > 1.0))  # above threshold?
 
 splt.trace(torch.tensor(mem_rec), torch.tensor(spk_rec), threshold=1.0)
-splt.show("A neuron without reset: its membrane and its spikes over 40 steps.")
+figures.show("A neuron without reset: its membrane and spikes over 40 steps.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -371,7 +371,7 @@ counts = [int(n) for n in spk_rec.sum(0)]
 titles = [f"{how}: {n} spikes" for how, n in zip(mechanisms, counts)]
 fig = plt.figure(figsize=(8, 5), layout="constrained")
 splt.traces(mem_rec, spk_rec, (3, 1), titles=titles, threshold=1.0, fig=fig)
-splt.show("One constant current and three resets, over 100 steps.")
+figures.show("One constant current and three resets, over 100 steps.")
 
 # %% [markdown]
 # Both resets turn firing without end into a rhythm. The lowest panel starts lower after each spike: "subtract" takes a
@@ -443,7 +443,7 @@ levels = torch.tensor([0.05, 0.09, 0.12])
 spk_rec, mem_rec = simulate(snn.Leaky(beta=0.9), levels.expand(100, 3))
 titles = [f"I = {level:.2f}" for level in levels.tolist()]
 splt.traces(mem_rec, spk_rec, (1, 3), titles=titles, threshold=1.0)
-splt.show("Membranes and spikes under three constant currents, over 100 steps.")
+figures.show("Membranes and spikes under three constant currents, 100 steps.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -569,7 +569,7 @@ for ax in (left, right):
     style.dress(ax, "Current (thresholds per step)")
     ax.legend(loc="upper left", fontsize=style.NOTE_SIZE)
     ax.set_ylim(-0.03, 1.25)
-splt.show("Firing rate against current: left, reset to zero; right, three betas.")
+figures.show("Firing rate against current: left, reset to zero; right, three betas.")
 
 # %% [markdown]
 # Left, the dots sit on the prediction: silent up to the rheobase, then in steps, because a period is a whole number.
@@ -624,7 +624,7 @@ spk_rec, mem_rec = simulate(snn.Leaky(beta=0.9), noisy)
 titles = [f"sigma = {s:.1f}" for s in sigma.tolist()]
 fig = plt.figure(figsize=(8, 3.6), layout="constrained")
 splt.traces(mem_rec, spk_rec, (2, 1), titles=titles, threshold=1.0, fig=fig)
-splt.show("One mean current, without noise and with it, over 400 steps.")
+figures.show("One mean current, without noise and with it, over 400 steps.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -687,7 +687,7 @@ ax.axvline(0.1, color=style.MUTED, linestyle=":", gid="rheobase")
 style.note(ax, 0.102, 0.18, "rheobase")
 style.dress(ax, "Mean current (thresholds per step)", "Spikes per step")
 ax.legend()
-splt.show("Firing rate against mean current for three sizes of the noise.")
+figures.show("Firing rate against mean current for three sizes of the noise.")
 
 # %% [markdown]
 # Without noise the curve has a corner at the rheobase. Noise rounds it off; well above the rheobase it hardly matters.
@@ -765,7 +765,7 @@ _, mem_right = run([0.05] * 60, beta=0.9)
 spk_faulty, mem_faulty = run([0.05] * 60, step=faulty_step, beta=0.9)
 ax = splt.trace(mem_right, threshold=1.0, label="leaky_step")
 splt.trace(mem_faulty, spk_faulty, ax=ax, label="faulty_step")
-splt.show("Your neuron and the published lines under the same weak current.")
+figures.show("Your neuron and the published lines under the same weak current.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -908,7 +908,7 @@ for ax, (name, values) in zip(axes[1:], inputs.items(), strict=True):
     ax.imshow(values[:, 0, 0, 14].T, aspect="auto", **look)
     ax.set(title=name, xlabel="Time step")
 axes[1].set_ylabel("Column of the marked row")
-splt.show("A handwritten digit with a row marked, and that row over time in three encodings.")
+figures.show("A handwritten digit with a row marked, and that row over time in three encodings.")
 
 # %% [markdown]
 # > **Predict.** Suppose you look only at the mean or the sum over time. What is left of the image in each encoding?
@@ -924,7 +924,7 @@ fig, axes = plt.subplots(1, 4, figsize=(9, 2.7), layout="constrained")
 for ax, (name, view) in zip(axes, views.items()):
     ax.imshow(view[0, 0], cmap="gray", vmin=0, vmax=1)
     ax.set_title(name, fontsize=10)
-splt.show("Each encoding of the digit, averaged or summed over time.")
+figures.show("Each encoding of the digit, averaged or summed over time.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -993,7 +993,7 @@ for ax, (name, spk_rec) in zip(axes, responses.items()):
     factor = " (weights x 6)" if name == "latency" else ""
     title = f"{name}{factor}: {int(spk_rec.sum())} spikes"
     ax.set_title(title, fontsize=10)
-splt.show("Rasters of 40 neurons for three inputs, with spike counts.")
+figures.show("Rasters of 40 neurons for three inputs, with spike counts.")
 
 # %% [markdown]
 # Left, some neurons fire in a rhythm, steady to a step; the others are silent. Middle, the same neurons with jitter, and
@@ -1128,7 +1128,7 @@ for ax, dt in zip(axes, (5, 30, 50), strict=True):
     style.dress(ax, "Time (ms)")
 fig.supylabel("Membrane potential (mV)", fontsize=style.LABEL_SIZE)
 axes[0].legend()
-splt.show("The exact update and Euler's beside the exact curve, for three lengths of the step.")
+figures.show("The exact update and Euler's beside the exact curve, for three lengths of the step.")
 
 # %% [markdown]
 # Euler's squares miss the curve a little, swing about it, and run away (mind the scale of the last panel).
@@ -1161,7 +1161,7 @@ assert (1 - 30 / tau, 1 - 50 / tau) == (-0.5, -1.5) and round(1 - math.log(2), 3
 # ```python
 # spk_rec, _ = simulate(snn.Leaky(beta=betas), torch.full((100, 50), 0.2))
 # splt.raster(spk_rec)
-# splt.show("Fifty neurons, from short memory to long, under one constant current.")
+# figures.show("Fifty neurons, from short memory to long, under one constant current.")
 # ```
 #
 # </details>

@@ -86,7 +86,7 @@ ax.scatter(*outside, marker="x", s=16, color=style.VERMILION, label="outside (cl
 ax.set_aspect("equal")
 style.dress(ax, "Input 1", "Input 2")
 ax.figure.legend(loc="outside upper center", ncols=2, frameon=False)
-splt.show("Points in a square: circles are inside the disc, class 1; crosses outside, class 0.")
+figures.show("Points in a square: circles are inside the disc, class 1; crosses outside, class 0.")
 
 # %% [markdown]
 # No straight line separates the two classes, so a hidden layer is needed. The network has 32 hidden and 2 output neurons.
@@ -229,7 +229,7 @@ one_loss = (counts - 5) ** 2
 
 # %%
 figures.loss_curve(weights, one_loss)
-splt.show("The loss of one neuron against its weight.")
+figures.show("The loss of one neuron against its weight.")
 same = (one_loss.diff() == 0).double().mean()
 print(f"{same:.1%} of neighboring weights have exactly the same loss")
 
@@ -365,7 +365,7 @@ net = disc_net(lambda x: FastSigmoid.apply(x, 5.0))
 losses = fit(net)
 curves = {"true derivative": true_losses, "your fast sigmoid": losses}
 figures.lines(curves, "Update", "Loss")
-splt.show("The loss in training, by two backward passes.")
+figures.show("The loss in training, by two backward passes.")
 
 # %% [markdown]
 # Both start at the same value, because the forward passes are identical. How well does yours learn? `SF.predict_rate` gives the winning class of each point, and -1 where there is no winner: a tie, or silence. A
@@ -430,7 +430,7 @@ def loss_gradient(weights, spike_grad):
 
 leans = loss_gradient(weights, surrogate.fast_sigmoid(slope=5))
 figures.loss_curve(weights, one_loss, leans)
-splt.show("The loss, and short lines: the surrogate gradient.")
+figures.show("The loss, and short lines: the surrogate gradient.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -452,7 +452,7 @@ assert (leans[counts == 5] == 0).all() and len(range(20, 701, 47)) == 15
 hill = torch.cat([leans[:1] * 0, torch.cumulative_trapezoid(leans, weights)])
 hill = hill - hill.min()
 figures.loss_curve(weights, one_loss, leans, valley=hill)
-splt.show("The staircase, and dotted the curve that the short lines belong to.")
+figures.show("The staircase, and dotted the curve whose slopes the lines show.")
 
 # %% [markdown]
 # A valley without steps: it bends where a spike is gained or moves in time, and its flat bottom is exactly the lowest
@@ -560,7 +560,7 @@ for name, (_, first) in four.items():
     print(f"{name:<24} first gradient {first:>7.2f}")
 histories = {name: history for name, (history, _) in four.items()}
 figures.lines(histories, "Update", "Spikes in 20 steps", level=("target", 5))
-splt.show("Spikes of the four neurons while they learn, and the target.")
+figures.show("Spikes of the four neurons while they learn, and the target.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -624,7 +624,7 @@ four_names = "fast_sigmoid", "fast_sigmoid_normalized", "atan", "triangular"
 drawn = {name: gallery[name] for name in four_names}
 axes = splt.surrogate_curves(drawn, torch.linspace(-1.5, 1.5, 601))
 axes[1].set(yscale="log", ylim=(1e-4, 20))
-splt.show("Left the primitives; right the surrogate derivatives.")
+figures.show("Left the primitives; right the surrogate derivatives.")
 
 # %% [markdown]
 # Left: those of area 1 rise from 0 to 1, as a smoothed spike should; the fast sigmoid of tutorial 6 rises by
@@ -709,7 +709,7 @@ for form in (surrogate.fast_sigmoid, surrogate.fast_sigmoid_normalized):
     integrals[form.__name__] = [torch.trapezoid(u, line).item() for u in under]
 ax = figures.lines(integrals, "Slope k", "Integral with φ", x=ks)
 ax.set_xscale("log")
-splt.show("The integral with the test function, for growing slopes.")
+figures.show("The integral with the test function, for growing slopes.")
 
 # %% [markdown]
 # The integral of the tutorial's form goes to 0, not to $\varphi(0) = 1$. So for this form a larger $k$ means narrower *and
@@ -967,7 +967,7 @@ for k in (1, 5, 25):
 ax = figures.lines(norms, "Layers of neurons", "Gradient norm, layer 1",
                    x=depths, log=True)
 ax.set_xticks(depths)
-splt.show("Gradient norm of the first layer, by depth and slope.")
+figures.show("Gradient norm of the first layer, by depth and slope.")
 
 # %% [markdown]
 # With $k = 25$ each further layer divides the gradient by several hundred, not far from 676; with $k = 1$, by about 2 to 4.
@@ -1091,7 +1091,7 @@ for start, extra_bias in starts.items():
 
 # %%
 figures.seeds(scores, "Accuracy on 1,000 new points (%)")
-splt.show("Rows are surrogates, dots are seeds, strokes their means.")
+figures.show("Rows are surrogates, dots are seeds, strokes their means.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -1151,7 +1151,7 @@ for name in ("atan(2)", "triangular(3)", "triangular(1)", "fast_sigmoid(100)"):
     print(f"{name:<18} gradient: first {first:.0e}, last {last:.0e}")
 figures.lines(membranes, "Update", "Mean membrane\n(threshold units)",
               level=("threshold", 1.0))
-splt.show("Mean membrane of the neuron for class 1, in training.")
+figures.show("Mean membrane of the neuron for class 1, in training.")
 
 # %% [markdown]
 # The first updates push this neuron down, below rest, with all four surrogates. With a long reach it is pulled back up.

@@ -53,7 +53,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import tutorial_lib as snn
-from course_kit import exercises, explorers
+from course_kit import exercises, explorers, figures
 from tutorial_lib import data, networks, simulation, surrogate, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt
@@ -79,7 +79,7 @@ for ax, image, target in zip(axes, images, targets):
     ax.imshow(image[0], cmap="gray", vmin=0, vmax=1)
     ax.set_title(int(target), fontsize=11)
     ax.set_axis_off()
-splt.show("Handwritten digits from the training set in a row, with their labels above them.")
+figures.show("Handwritten digits from the training set in a row, with their labels above them.")
 
 # %% [markdown]
 # A batch is `[B, 1, 28, 28]`: 128 images, one gray channel, pixels from 0 to 1. The network gets the same image at
@@ -274,7 +274,7 @@ splt.style.level(ax, 1.0, "threshold")
 ax.set_xticks(range(0, 20, 5))
 splt.style.dress(ax, "Time step", splt.style.MEMBRANE)
 fig.legend(loc="outside upper center", ncols=2)
-splt.show("The membrane of one output neuron for one image, without memory and with it.")
+figures.show("The membrane of one output neuron for one image, without memory and with it.")
 
 # %% [markdown]
 # Both start at the same value. Only `ConvSNN` remembers it and moves on from there.
@@ -428,7 +428,7 @@ for number, (name, values) in enumerate(apart.items()):
 ax.set(yscale="log", ylim=(1e-7, 20))
 splt.style.dress(ax, "Time step", "Mean difference\n(threshold units)")
 ax.legend(loc="center right")
-splt.show("How far the output membranes of the two runs are apart at each step, in two networks.")
+figures.show("How far the output membranes of the two runs are apart, in two networks.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>

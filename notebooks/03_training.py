@@ -400,7 +400,7 @@ for optimizer_class, rate in ((torch.optim.SGD, 0.1), (torch.optim.Adam, 0.01)):
 
 # %%
 figures.rasters(seen["Adam"])
-splt.show("Spikes of three layers for one image, in the run with Adam.")
+figures.show("Spikes of three layers for one image, in the run with Adam.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -650,7 +650,7 @@ splt.training_curves(
     history.eval_accuracy,
     floors={"silence, ln 10": math.log(10), "floor, ln(1 + 9/e)": floor},
 )
-splt.show("Loss of each training batch, and accuracy on validation images.")
+figures.show("Loss of each training batch, and accuracy on validation images.")
 
 # %% [markdown]
 # Left: the loss stays on the line of silence for a few iterations, then falls fast and creeps towards its floor, which no

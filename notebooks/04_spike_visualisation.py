@@ -148,7 +148,7 @@ left.set_title(f"a {targets[idx]}")
 left.set_axis_off()
 splt.raster(spk_rec[:, idx], axis)
 axis.set(ylabel="Output neuron = class", yticks=range(10))
-splt.show("A digit, and beside it the raster of the ten output neurons.")
+figures.show("A digit, and beside it the raster of the ten output neurons.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -196,7 +196,7 @@ for ax, name, spikes in zip(axes, ("Layer 1", "Layer 2"), (layer1, layer2), stri
     ax.set_title(name, loc="left")
     ax.set_ylabel("Neuron, sorted by count")
 axes[0].set_xlabel("")
-splt.show("Rasters of 40 neurons of layer 1 and 40 of layer 2, sorted by count.")
+figures.show("Rasters of 40 neurons of layer 1 and 40 of layer 2, sorted by count.")
 
 # %% [markdown]
 # Don't trust the eye alone. Compare the longest with the shortest interval of each neuron.
@@ -301,7 +301,7 @@ ax.axvline(limit, color=style.VERMILION, linestyle="--", gid="limit")
 style.note(ax, limit + 0.03, 2, "from here on\na spike at every step")
 ax.set_xlim(-0.3, max(2.3, current.max() + 0.1))
 style.dress(ax, "Current (thresholds per step)", "Spikes in 50 steps")
-splt.show("The count of each neuron of layer 1 against its current; a dashed line at the limit.")
+figures.show("The count of each neuron of layer 1 against its current; a dashed line at the limit.")
 
 # %% [markdown]
 # Right of the dashed line, the count cannot tell one current from another. Up to 0.5, the rheobase of notebook 00, it
@@ -324,7 +324,7 @@ splt.traces(
     mem_rec[:, idx], spk_rec[:, idx], (2, 5), titles=titles,
     threshold=threshold, fig=plt.figure(figsize=(9, 4.4), layout="constrained"),
 )  # fmt: skip
-splt.show("Membrane and spikes of each of the ten output neurons.")
+figures.show("Membrane and spikes of each of the ten output neurons.")
 
 # %%
 peaks, means = mem_rec[:, idx].amax(0), mem_rec[:, idx].mean(0)
@@ -359,7 +359,7 @@ silent_but_not_alike()
 
 # %%
 anim = splt.spike_count(spk_rec[:, idx], animate=True)
-splt.to_html(anim, dpi=80, alt="The spike counts of ten classes, step by step.")
+figures.to_html(anim, dpi=80, alt="The spike counts of ten classes over time.")
 
 # %% [markdown]
 # The dashed line is the time that has passed: a bar that reaches it has fired at every step. The dark bar is the answer.
@@ -370,7 +370,7 @@ splt.to_html(anim, dpi=80, alt="The spike counts of ten classes, step by step.")
 
 # %%
 splt.feature_maps(record[0])
-splt.show("The 12 maps of layer 1: spikes at each position.")
+figures.show("The 12 maps of layer 1: spikes at each position.")
 
 # %% [markdown]
 # Each map shows where its filter found what it looks for: an edge from one side, a stroke, a bright area. Others are
@@ -389,7 +389,7 @@ for name, spikes in zip(("layer 1", "layer 2"), many):
 
 # %%
 splt.feature_maps(record[1], columns=16)
-splt.show("The 64 maps of layer 2: spikes at each position.")
+figures.show("The 64 maps of layer 2: spikes at each position.")
 
 # %% [markdown]
 # The digit's shape is gone. A bright spot says "this combination, roughly here", and the last layer adds up such spots
@@ -406,7 +406,7 @@ splt.show("The 64 maps of layer 2: spikes at each position.")
 busiest = record[0].sum(dim=(0, 2, 3)).argmax().item()
 frames = record[0][:, busiest]  # [T, 12, 12]
 anim = splt.animator(frames, interval=200)
-splt.to_html(anim, dpi=60, alt=f"Spikes of map {busiest} at each step.")
+figures.to_html(anim, dpi=60, alt=f"Spikes of map {busiest} at each step.")
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
@@ -415,7 +415,7 @@ for step, ax in enumerate(axes):
     ax.imshow(frames[step], cmap=style.CMAP, vmin=0, vmax=1)
     ax.set_title(f"step {step}: {frames[step].sum():.0f}", fontsize=10)
     ax.set_axis_off()
-splt.show("The busiest map of layer 1 at its first steps, with the number of spikes.")
+figures.show("The busiest map of layer 1 at its first steps, with the number of spikes.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -449,7 +449,7 @@ for n in (1, 2, 5, 10, 20, 50):
 curves = {"decided": 100 * cut_decided, "decided and right": 100 * cut_right}
 ax = figures.lines(curves, "Steps run", "Share of images (%)", x=range(1, 51))
 ax.set_ylim(0, 103)
-splt.show("Images decided, and decided rightly, against the steps run.")
+figures.show("Images decided, and decided rightly, against the steps run.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -481,7 +481,7 @@ for name in ("right", "wrong"):
 # %%
 steps_of = {"right answers": needed[right], "wrong answers": needed[wrong]}
 figures.shares(steps_of, range(1, num_steps + 2), "Steps to the decision")
-splt.show("How many steps the decisions need, for right and for wrong answers.")
+figures.show("How many steps the decisions need, for right and wrong answers.")
 
 # %% [markdown]
 # Most right answers stand after a handful of steps. Wrong ones take longer on average, but many fall just as early: a network
@@ -744,7 +744,7 @@ first_spikes_tie()
 
 # %%
 _, matrix = splt.confusion_matrix(targets, predictions)
-splt.show("Answers for each true class, undecided images in the last column.")
+figures.show("Answers for each true class, undecided images in a last column.")
 
 # %%
 found = torch.as_tensor(matrix.diagonal() / matrix.sum(1))
@@ -785,7 +785,7 @@ def draw_two(pair):
 
 
 draw_two((confident, closest))
-splt.show("Top, a confident mistake; bottom, the closest call: the digit, its raster, its counts.")
+figures.show("Top, a confident mistake; bottom, the closest call: digit, raster, counts.")
 
 # %% [markdown]
 # Above, the mistake looks like many a right answer: one row stands out, one bar is longest. The spikes do not give it
@@ -857,7 +857,7 @@ assert torch.equal(chosen[~undecided].long(), predictions[~undecided])
 # %%
 margins = {"right answers": margin[right], "wrong answers": margin[wrong]}
 figures.shares(margins, range(1, num_steps + 5, 5), "Margin (spikes)")
-splt.show("The margins of the right and of the wrong answers.")
+figures.show("The margins of the right and of the wrong answers.")
 
 # %% [markdown]
 # They differ, and they overlap. A large margin is no guarantee.
@@ -931,7 +931,7 @@ def draw_charts():
 
 
 draw_charts()
-splt.show(
+figures.show(
     "Networks A, B and C side by side; of each the output on top, layer 2, layer 1 at the bottom."
 )
 
@@ -989,7 +989,7 @@ def draw_outputs(pair):
 
 
 draw_outputs((3, 12))
-splt.show("Networks A, B and C side by side: their outputs for two images.")
+figures.show("Networks A, B and C side by side: their outputs for two images.")
 
 # %% [markdown]
 # > **Exercise 5: name the losses.** Which network was trained with which loss? Each loss was used once. `records` holds

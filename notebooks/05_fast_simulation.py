@@ -53,10 +53,9 @@ import torch
 from torch import nn
 
 import tutorial_lib as snn
-from course_kit import exercises, explorers
+from course_kit import exercises, explorers, figures
 from tutorial_lib import data, networks, simulation, surrogate, training, utils
 from tutorial_lib import functional as SF
-from tutorial_lib import plotting as splt
 from tutorial_lib.plotting import style
 
 # %% [markdown]
@@ -561,7 +560,7 @@ for ax, column, label in zip(axes, (0, 1), labels, strict=True):
     ax.margins(x=0.15)
     style.dress(ax, label, "")
 axes[0].invert_yaxis()
-splt.show("Five rungs of the ladder: speed, and memory kept for the backward pass.")
+figures.show("Five rungs of the ladder: speed, and memory kept for the backward pass.")
 
 # %% [markdown]
 # All five send the same spikes, to the bit. The memory falls twice: where the first convolution and its pooling are kept
@@ -760,7 +759,7 @@ style.dress(axes[1], "Number of steps T", "Memory kept (MB)")
 axes[0].legend()
 for ax in axes:
     ax.set_ylim(bottom=0)
-splt.show("Cost of a training step against the number of steps, for two schedules.")
+figures.show("Cost of a training step against the number of steps, for two schedules.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -917,7 +916,7 @@ ax.set_xticks([2, 10, 50], ["2", "10", "50"])
 ax.minorticks_off()
 style.dress(ax, "Number of steps T (training and test)", "Test accuracy (%)")
 ax.legend(loc="lower right")
-splt.show("Test accuracy of each run, a marker for each seed.")
+figures.show("Test accuracy of each run, a marker for each seed.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from IPython import get_ipython
 
-from tutorial_lib import plotting
-from tutorial_lib.plotting import animation, showing
+from course_kit import figures
+from course_kit.figures import showing
 
 LONGEST = 1100  # letters of a description, its sentence included: a minute of listening
 FEW = 4  # panels of a kind that are described one by one
@@ -87,12 +87,12 @@ def watch() -> None:
     """Watch the functions by which this session shows figures."""
     import matplotlib.pyplot as plt
 
-    page_part, to_html = showing.page_part, animation.to_html
+    page_part, to_html = showing.page_part, figures.to_html
 
     def watched_part(figure: Any, alt: str) -> str:
         made = page_part(figure, alt)
         assert html.escape(alt) in made, "The description is not in the page."
-        computed = plotting.describe(figure)
+        computed = figures.describe(figure)
         assert alt.endswith(computed) and len(alt) > len(computed) + 10, (
             f"No sentence says what the figure is to show: {alt}"
         )
@@ -109,16 +109,16 @@ def watch() -> None:
         return made
 
     def refused(*args: Any, **kwargs: Any) -> None:
-        raise AssertionError("The course shows a figure by splt.show(...), not by plt.show().")
+        raise AssertionError("The course shows a figure by figures.show(...), not by plt.show().")
 
     def no_bare_picture(message: dict[str, Any]) -> dict[str, Any]:
         kinds = message.get("content", {}).get("data", {})
         if any(kind.startswith("image/") for kind in kinds):
-            raise AssertionError("This cell leaves a picture without description: use splt.show.")
+            raise AssertionError("A picture without description is left here: use figures.show.")
         return message
 
     showing.page_part = watched_part
-    plotting.to_html = watched_player
+    figures.to_html = watched_player
     plt.show = refused
     get_ipython().display_pub.register_hook(no_bare_picture)
     get_ipython().displayhook.register_hook(no_bare_picture)

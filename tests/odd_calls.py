@@ -17,6 +17,7 @@ import numbers
 import os
 import pkgutil
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -38,11 +39,13 @@ from torch import Tensor, nn
 
 import course_kit.exercises
 import course_kit.explorers
+import course_kit.figures
 import tutorial_lib
 from tutorial_lib import functional, surrogate
 
-OURS = tuple(str(Path(p.__file__).parent) + os.sep for p in (tutorial_lib, course_kit.exercises))
-OURS += (str(Path(course_kit.explorers.__file__).parent) + os.sep,)
+PACKAGES = (tutorial_lib, course_kit.explorers, course_kit.exercises, course_kit.figures)
+DOORS = (course_kit.exercises, course_kit.figures)  # nobody imports a module of these
+OURS = tuple(str(Path(package.__file__).parent) + os.sep for package in PACKAGES)
 SECONDS = 10.0  # of processor time; a call takes some milliseconds
 
 # ------------------------------------------------------------------------------ what is public
@@ -53,11 +56,11 @@ RESULTS = {"Digits", "Loaders", "Evaluation", "Recordings"}  # made by functions
 
 def modules() -> Iterator[types.ModuleType]:
     """The public modules; of the engine the package alone, which is the door to what is behind."""
-    for package in (tutorial_lib, course_kit.explorers, course_kit.exercises):
+    for package in PACKAGES:
         yield package
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             inner = found.name.removeprefix(f"{package.__name__}.").split(".")
-            behind = inner[0] == "fast" and len(inner) > 1 or package is course_kit.exercises
+            behind = inner[0] == "fast" and len(inner) > 1 or package in DOORS
             if not behind and not any(part.startswith("_") for part in inner):
                 yield importlib.import_module(found.name)
 
@@ -71,9 +74,11 @@ def public() -> dict[str, Callable[..., Any]]:
     for module in modules():
         for name in getattr(module, "__all__", ()):
             value, full = getattr(module, name), f"{module.__name__}.{name}"
-            library = getattr(value, "__module__", "").startswith("tutorial_lib")
-            learners = isinstance(value, types.FunctionType) and name not in AUTHORS
-            if not (library or learners) or value in found.values() or name in RESULTS:
+            home = getattr(value, "__module__", "")
+            ours = home.startswith("tutorial_lib") or (
+                isinstance(value, types.FunctionType) and not AUTHORS.fullmatch(f"{home}.{name}")
+            )
+            if not ours or value in found.values() or name in RESULTS:
                 continue
             if isinstance(value, type) and not issubclass(value, Exception):
                 found[full] = value
@@ -83,7 +88,10 @@ def public() -> dict[str, Callable[..., Any]]:
     return found
 
 
-AUTHORS = {"chain", "describe", "draw", "edit"}  # what explorers and exercises are made of
+# What only authors of notebooks, explorers and exercises call.
+AUTHORS = re.compile(
+    r"course_kit\.(explorers\..*\.(chain|describe|draw)|exercises\..*\.edit|figures\.drawing\..*)"
+)
 
 
 def methods(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -71,7 +71,7 @@ def test_the_build_warns_about_each_output_without_description(tmp_path: Path) -
     from sphinx.util.docutils import docutils_namespace
 
     outputs = [
-        output(html='<img alt="12 spikes" src="a.png">', plain="HTML"),  # as plotting.show makes it
+        output(html='<img alt="12 spikes" src="a.png">', plain="HTML"),  # as figures.show makes it
         output(html='<img src="b.png">', plain="HTML"),
         output(png=PIXEL, plain="<Figure size 1x1>"),  # as plt.show() makes it
         output(plain="no figure"),

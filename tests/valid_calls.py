@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import tutorial_lib
-from course_kit import exercises, explorers
+from course_kit import exercises, explorers, figures
 from tests.helpers import adam, small_dataset, small_net
 from tests.odd_calls import Call
 from tutorial_lib import (
@@ -314,8 +314,8 @@ VALID: dict[str, Maker] = {
         plotting.confusion_matrix, drawable, targets=targets, predictions=targets, num_classes=3,
         ax=lambda: axes()[0],
     ),
-    "tutorial_lib.plotting.describe": call(
-        plotting.describe, lambda given, out: len(out) > 10, fig=lambda: axes()[0].figure
+    "course_kit.figures.describe": call(
+        figures.describe, lambda given, out: len(out) > 10, fig=lambda: axes()[0].figure
     ),
     "tutorial_lib.plotting.feature_maps": call(
         plotting.feature_maps, drawable, spk=lambda: (torch.rand(STEPS, 2, 3, 4) > 0.5).float(),
@@ -324,8 +324,8 @@ VALID: dict[str, Maker] = {
     "tutorial_lib.plotting.raster": call(
         plotting.raster, drawable, data=lambda: record()[:, 0], ax=lambda: axes()[0]
     ),
-    "tutorial_lib.plotting.show": call(
-        plotting.show, about="A figure.", fig=lambda: axes()[0].figure
+    "course_kit.figures.show": call(
+        figures.show, about="A figure.", fig=lambda: axes()[0].figure
     ),
     "tutorial_lib.plotting.spike_count": call(
         plotting.spike_count, drawable, data=lambda: record()[:, 0], ax=lambda: axes()[0]
@@ -334,8 +334,8 @@ VALID: dict[str, Maker] = {
         plotting.surrogate_curves, drawable, surrogates=lambda: {"atan": surrogate.atan()},
         axes=lambda: axes(2),
     ),
-    "tutorial_lib.plotting.to_html": call(
-        plotting.to_html, lambda given, out: "<img" in out.data,
+    "course_kit.figures.to_html": call(
+        figures.to_html, lambda given, out: "<img" in out.data,
         anim=lambda: plotting.animator(torch.rand(2, 3, 4)), dpi=20,
     ),
     "tutorial_lib.plotting.trace": call(
@@ -457,7 +457,7 @@ MANY = 110
 FEW = {
     "tutorial_lib.data.load": 40,
     "tutorial_lib.data.recordings": 40,
-    "tutorial_lib.plotting.to_html": 40,
+    "course_kit.figures.to_html": 40,
     "tutorial_lib.networks.conv_net": 60,
     "course_kit.explorers.draw_digit": 30,
     "course_kit.explorers.rates.compute": 40,

@@ -1,6 +1,6 @@
 """Warns about figures that a reader who cannot see them would miss; ``-W`` makes the build fail.
 
-A figure in a cell's output needs a description with numbers: ``tutorial_lib.plotting.show`` and the
+A figure in a cell's output needs a description with numbers: ``course_kit.figures.show`` and the
 explorers compute one from what they plot. An image elsewhere on a page needs any description.
 """
 
@@ -105,7 +105,7 @@ def check(app: Sphinx, doctree: nodes.document) -> None:
         else:
             continue
         for line in found:
-            hint = " Show it by tutorial_lib.plotting.show." if output else ""
+            hint = " Show it by course_kit.figures.show." if output else ""
             logger.warning("a figure without its description: %s.%s", line, hint, location=node)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import json
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,8 +21,8 @@ import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.animation import AbstractMovieWriter, FuncAnimation  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.text import Text  # noqa: E402
-from PIL import Image  # noqa: E402
 
+from course_kit import figures
 from tutorial_lib import plotting as splt  # noqa: E402
 from tutorial_lib import surrogate  # noqa: E402
 from tutorial_lib.plotting import style  # noqa: E402
@@ -117,7 +114,7 @@ def test_draws_on_the_axes_it_is_given_while_others_are_current(name: str) -> No
     assert not other.has_data() and not bystander.has_data()
     assert plt.gca() is bystander and plt.get_fignums() == before
     if isinstance(anim, FuncAnimation):
-        splt.to_html(anim, dpi=30)
+        anim.to_jshtml()
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -126,7 +123,7 @@ def test_makes_a_white_figure_when_given_no_axes_whatever_the_session_style(name
         drawn = CALLS[name](None)
         if isinstance(drawn, FuncAnimation):
             assert not plt.get_fignums(), "an animation must leave no still figure for the notebook"
-            splt.to_html(drawn, dpi=30)
+            drawn.to_jshtml()
             return
         figure = plt.gcf()
         assert figure.get_facecolor() == (1, 1, 1, 1)
@@ -303,7 +300,7 @@ def test_shades_and_positions_are_those_of_snntorch(spikes: torch.Tensor) -> Non
     plain, shaded = plt.subplots(), plt.subplots()
     for pair, shades in ((plain, False), (shaded, True)):
         splt.spike_count(spikes, *pair, gridshader=shades)
-    assert splt.describe(plain[0]) == splt.describe(shaded[0])
+    assert figures.describe(plain[0]) == figures.describe(shaded[0])
     images = torch.rand(6, 4, 5)
     anim = splt.animator(images, *plt.subplots(), 5, 70, "plasma")
     assert anim._interval == 70 and len(watch(anim, lambda: None)) == 5
@@ -313,16 +310,11 @@ def test_time_step_gives_seconds(spikes: torch.Tensor) -> None:
     assert splt.spike_count(spikes, time_step=1e-3).get_xlabel() == "Spike count in 0.02 s"
     ax = Figure().subplots()
     anim = splt.spike_count(spikes, ax=ax, animate=True, time_step=1e-3)
-    splt.to_html(anim, dpi=30)
+    anim.to_jshtml()
     assert "After 0.02 of 0.02 s" in tagged(ax.texts, "clock")[0].get_text()
 
 
 # animations and their player
-
-
-def frames_of(page: str) -> list[bytes]:
-    sources = json.loads(re.search(r"frames = (\[.*?\])", page, re.DOTALL)[1])
-    return [base64.b64decode(source.split(",")[1]) for source in sources]
 
 
 def test_animator_shows_every_image_up_to_the_last() -> None:
@@ -332,47 +324,6 @@ def test_animator_shows_every_image_up_to_the_last() -> None:
     seen = watch(anim, lambda: np.array(ax.images[0].get_array()))
     assert np.allclose(seen, data[:5])
     assert ax.images[0].get_clim() == pytest.approx((data.min().item(), data.max().item()))
-
-
-def test_player_is_small_whole_and_needs_no_network(spikes: torch.Tensor) -> None:
-    long = (torch.rand(50, 10, generator=torch.Generator().manual_seed(2)) < 0.3).float()
-    html = splt.to_html(splt.spike_count(long, animate=True), alt='Counts of "ten" <classes>').data
-    frames = [Image.open(io.BytesIO(png)) for png in frames_of(html)]
-    assert len(frames) == 50 and len(html) < 1_000_000
-    assert "http" not in html and "<link" not in html and 'class="fa' not in html
-    alt = 'alt="Counts of &quot;ten&quot; &lt;classes&gt; Animation of 50 frames; the last one: '
-    counts = long.sum(0)
-    assert alt in html and f"the highest {counts.max():.0f} at class {counts.argmax()}" in html
-    for button in re.findall(r"<button.*?</button>", html):
-        assert re.search(r'aria-label="[^"]+"', button)
-        assert re.search(r">\w+</button>", button), "a button is labeled by words, not by an icon"
-    assert "loop = false" in html and "autoplay" not in html
-
-    bars = [0, 0]
-    for k, frame in enumerate((frames[24], frames[-1])):  # bar area grows as the counts do
-        pixels = np.asarray(frame.convert("RGB")).astype(int)
-        for color in (style.BLUE, style.SKY):
-            far = np.abs(pixels - 255 * np.array(matplotlib.colors.to_rgb(color))).sum(axis=-1)
-            bars[k] += int((far < 20).sum())
-    assert bars[0] / bars[1] == pytest.approx((long[:25].sum() / long.sum()).item(), rel=0.03)
-    shown = re.search(r'<img alt="[^"]*" src="([^"]+)"', html)[1]
-    assert base64.b64decode(shown.split(",")[1]) == frames_of(html)[-1]
-
-
-def test_to_html_takes_the_figure_from_pyplot_and_works_twice(spikes: torch.Tensor) -> None:
-    figure, ax = plt.subplots()
-    size, dpi = tuple(figure.get_size_inches()), figure.dpi
-    anim = splt.spike_count(spikes[:3], figure, ax, animate=True, interval=80)
-    kept = splt.to_html(anim, dpi=40, close=False).data
-    assert plt.get_fignums() == [figure.number]
-    once = splt.to_html(anim, dpi=40, default_mode="loop").data
-    assert not plt.get_fignums()
-    again = splt.to_html(anim, dpi=40).data
-    assert frames_of(kept) == frames_of(once) == frames_of(again)
-    assert "loop = true" in once and "setInterval(tick, 80)" in again
-    assert (tuple(figure.get_size_inches()), figure.dpi) == (size, dpi)
-    ids = [re.search(r'id="(\w+)"', page)[1] for page in (kept, once, again)]
-    assert len(set(ids)) == 3, "two players on one page must not share an id"
 
 
 # maps, training, confusion, surrogates
@@ -526,8 +477,6 @@ REFUSED: list[tuple[str, Callable[[], Any], tuple[str, ...]]] = [
     ("animator", lambda: splt.animator(BATCH[None]), (r"\[1, 50, 128, 10\]", "pick one")),
     ("animator map", lambda: splt.animator(BATCH, cmap=1), ("name of a color map", "got 1")),
     ("animator map name", lambda: splt.animator(BATCH, cmap="x"), ("matplotlib", "'x'", "cividis")),
-    ("player mode", lambda: splt.to_html(splt.animator(BATCH[:2]), default_mode=1), ("once", "1")),
-    ("player", lambda: splt.to_html(plt.figure()), ("Figure", "animate=True")),
     ("maps batch", lambda: splt.feature_maps(torch.zeros(5, 2, 3, 4, 4)), ("5, 2, 3, 4, 4", r"spk\[:, 0\]")),  # noqa: E501
     ("maps axes", lambda: splt.feature_maps(torch.zeros(5, 3, 4, 4), plt.subplots(2)[1]), ("3", "2")),  # noqa: E501
     ("maps no axes", lambda: splt.feature_maps(BATCH[:, :, None], SPK), ("Axes or None", "Tensor")),

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 matplotlib.use("Agg")
 
+from course_kit import figures
 from tutorial_lib import plotting as splt  # noqa: E402
 from tutorial_lib import surrogate  # noqa: E402
 
@@ -130,7 +131,7 @@ def test_animator_last_frame(spk: torch.Tensor) -> Figure:
 
 
 def last_frame(anim: matplotlib.animation.FuncAnimation) -> Figure:
-    splt.to_html(anim, dpi=20)
+    figures.to_html(anim, dpi=20)
     return anim._fig
 
 

@@ -12,26 +12,21 @@ The names and the order of arguments follow snnTorch's ``spikeplot``::
 from __future__ import annotations
 
 from .. import _snntorch
-from .alt import describe
-from .animation import animator, to_html
+from .animation import animator
 from .counts import spike_count
 from .gradients import surrogate_curves
 from .learning import confusion_matrix, training_curves
 from .maps import feature_maps
 from .membrane import trace, traces
-from .showing import show
 from .spikes import raster
 
 __all__ = [
     "animator",
     "confusion_matrix",
-    "describe",
     "feature_maps",
     "raster",
-    "show",
     "spike_count",
     "surrogate_curves",
-    "to_html",
     "trace",
     "traces",
     "training_curves",

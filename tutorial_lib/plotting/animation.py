@@ -1,24 +1,17 @@
-"""Animations that need neither ffmpeg nor a network, and a small player for them."""
+"""Animations of spikes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-import numpy as np
-from matplotlib.animation import AbstractMovieWriter, Animation, FuncAnimation
+from matplotlib.animation import FuncAnimation
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure, SubFigure
 
 from .. import _checks
-from . import _inputs, _player, style
-from .alt import describe
-
-if TYPE_CHECKING:
-    from IPython.display import HTML
+from . import _inputs, style
 
 
 def animate(
@@ -53,7 +46,8 @@ def animator(
         cmap: name of a matplotlib color map.
 
     Returns:
-        The animation. Show it with :func:`to_html`, or save it with ``anim.save("x.gif")``.
+        The animation. Show it with ``HTML(anim.to_jshtml())``, or save it with
+        ``anim.save("x.gif")``.
 
     Raises:
         ValueError: for another shape, NaN, or an option out of range.
@@ -81,89 +75,3 @@ def animator(
         return [image, clock]
 
     return animate(style.root_figure(ax), show, frames=count, interval=interval)
-
-
-def to_html(
-    anim: Animation,
-    *,
-    dpi: float = 100,
-    interval: float | None = None,
-    default_mode: Literal["once", "loop"] = "once",
-    alt: str | None = None,
-    close: bool = True,
-) -> HTML:
-    """Return a player for ``anim`` that loads nothing from the network: frames, buttons, script.
-
-    It shows the last frame until the reader presses Play, so the result is there without
-    JavaScript too. Each frame is a PNG with at most 64 colors.
-
-    Args:
-        anim: any matplotlib animation.
-        dpi: pixels per inch of the frames; lower is smaller.
-        interval: milliseconds between two frames; the animation's own if None.
-        default_mode: what happens after the last frame: "once" stops, "loop" starts again.
-        alt: a sentence that says what the animation is to show. For readers who do not see it, it
-            leads; what :func:`describe` computes from the last frame follows.
-        close: take the figure from pyplot, so that a notebook does not show it a second time.
-
-    Returns:
-        An ``IPython.display.HTML``; its text is in ``.data``.
-
-    Raises:
-        TypeError: if ``anim`` is no animation.
-        ValueError: for an option out of range.
-    """
-    if not isinstance(anim, Animation):
-        raise TypeError(
-            f"anim must be a matplotlib animation, got {type(anim).__name__}. "
-            "spike_count(..., animate=True) and animator(...) return one."
-        )
-    _checks.positive("dpi", dpi)
-    _checks.choice("default_mode", default_mode, ("once", "loop"))
-    _checks.flag("close", close)
-    if alt is not None and not isinstance(alt, str):
-        raise TypeError(f"alt must be a sentence or None, got {alt!r}.")
-    if interval is None:
-        interval = getattr(anim, "_interval", 40)
-    interval = _checks.positive("interval", interval)
-    from IPython.display import HTML
-
-    frames = _Frames()
-    anim.save("frames", writer=frames, dpi=dpi)
-    facts = describe(frames.fig)
-    if close:
-        import matplotlib.pyplot as plt
-
-        plt.close(frames.fig)
-    count = len(frames.pictures)
-    text = f"{alt or ''} Animation of {count} frames; the last one: {facts}".strip()
-    loop = default_mode == "loop"
-    return HTML(_player.page(frames.pictures, frames.frame_size, interval, loop=loop, alt=text))
-
-
-class _Frames(AbstractMovieWriter):
-    """Keeps the frames as small PNG pictures in memory; writes no file.
-
-    It draws with the Agg renderer itself: ``savefig`` would draw every frame twice.
-    """
-
-    def setup(self, fig: Figure, outfile: Any, dpi: float | None = None) -> None:
-        super().setup(fig, outfile, dpi)
-        self.pictures: list[bytes] = []
-        self._dpi_before = fig.dpi
-        fig.dpi = self.dpi
-
-    def grab_frame(self, **savefig_kwargs: Any) -> None:
-        from PIL import Image
-
-        renderer = RendererAgg(*self.frame_size, self.dpi)
-        self.fig.draw(renderer)
-        picture = Image.fromarray(np.asarray(renderer.buffer_rgba()))
-        flat = Image.new("RGB", picture.size, "white")
-        flat.paste(picture, mask=picture.getchannel("A"))
-        png = BytesIO()
-        flat.quantize(64, dither=Image.Dither.NONE).save(png, "png")
-        self.pictures.append(png.getvalue())
-
-    def finish(self) -> None:
-        self.fig.dpi = self._dpi_before

@@ -39,8 +39,8 @@ def spike_count(
         ax: axes to draw on; a new figure if both are None.
         labels: C class names; the class numbers if None.
         num_steps: count the first ``num_steps`` time steps only.
-        animate: let the bars grow, one frame per time step; the last frame shows the total. Show it
-            with :func:`to_html`.
+        animate: let the bars grow, one frame per time step; the last frame shows the total. Show
+            it with ``HTML(anim.to_jshtml())``, or save it with ``anim.save("x.gif")``.
         interpolate: frames per time step; more let the time line move more smoothly.
         gridshader: shade every second stretch between two ticks (snnTorch does by default).
         interval: milliseconds between two frames.

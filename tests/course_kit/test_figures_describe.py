@@ -22,9 +22,11 @@ import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from course_kit import figures  # noqa: E402
+from course_kit.figures import showing  # noqa: E402
+from course_kit.figures.alt import words  # noqa: E402
 from tutorial_lib import plotting as splt  # noqa: E402
-from tutorial_lib.plotting import showing, style  # noqa: E402
-from tutorial_lib.plotting.alt import words  # noqa: E402
+from tutorial_lib.plotting import style  # noqa: E402
 
 quick = settings(max_examples=20, deadline=None)
 slow = settings(max_examples=5, deadline=None)  # many axes
@@ -83,7 +85,7 @@ def test_a_raster_says_its_spikes(spk: np.ndarray) -> None:
     figure = Figure()
     splt.raster(spk, figure.subplots())
     steps, neurons = spk.shape
-    said = splt.describe(figure)
+    said = figures.describe(figure)
     if not spk.any():
         assert said == f"Neuron against Time step: no spikes of {neurons} neurons in {steps} steps."
         return
@@ -101,7 +103,7 @@ def test_a_trace_says_its_spikes_ends_peak_and_threshold(spk: np.ndarray, limit:
     figure = Figure()
     mem = np.linspace(-1, 1, len(spk)) ** 2
     splt.trace(mem, spk[:, 0], threshold=limit, ax=figure.subplots())
-    said, times = splt.describe(figure), np.flatnonzero(spk)
+    said, times = figures.describe(figure), np.flatnonzero(spk)
     start = (
         f"Membrane potential \\({'.*' if limit != 1 else 'threshold units'}\\) against Time step"
     )
@@ -122,7 +124,7 @@ def test_a_curve_says_its_ends_and_its_extremes(y: np.ndarray) -> None:
     ax = figure.subplots()
     ax.plot(np.arange(len(y)) + 10, y, label="a curve")
     ax.set(xlabel="Weight (mV)", ylabel="Loss")
-    said, n = splt.describe(figure), words.number
+    said, n = figures.describe(figure), words.number
     head = f"Loss against Weight (mV) from 10 to {9 + len(y)}: a curve, {len(y)} points,"
     if y.min() == y.max():
         assert said == f"{head} constant at {n(y[0])}."
@@ -145,7 +147,7 @@ def test_bars_say_the_highest(heights: list[int], level: bool) -> None:
     said = f"{len(heights)} bars{zeros}, the highest {heights[order[0]]} at class {order[0]}"
     rest = [f"{heights[i]} at class {i}" for i in order[1:] if heights[i]]
     said += f", then {', '.join(rest)}." if 0 < len(rest) < 6 else "."
-    assert splt.describe(figure) == said
+    assert figures.describe(figure) == said
 
 
 @quick
@@ -156,7 +158,7 @@ def test_an_image_says_its_size_and_its_largest_value(picture: np.ndarray) -> No
     figure.subplots().imshow(picture)
     rows, columns = picture.shape
     row, column = np.unravel_index(picture.argmax(), picture.shape)
-    said, n = splt.describe(figure), words.number
+    said, n = figures.describe(figure), words.number
     assert f"mage of {rows} by {columns}, " in said
     if picture.min() < picture.max():
         assert said.endswith(f"highest {n(picture.max())} at row {row}, column {column}.")
@@ -171,7 +173,7 @@ def test_a_scatter_plot_says_its_points(points: list[tuple[float, float]]) -> No
     figure.subplots().scatter(*zip(*points, strict=True), label="circles")
     xs, ys = zip(*points, strict=True)
     across, up = (f"{words.number(min(v))} to {words.number(max(v))}" for v in (xs, ys))
-    assert splt.describe(figure) == f"{len(points)} circles, from {across} across and {up} up."
+    assert figures.describe(figure) == f"{len(points)} circles, from {across} across and {up} up."
 
 
 def test_only_what_is_inside_the_axes_is_said() -> None:
@@ -180,7 +182,7 @@ def test_only_what_is_inside_the_axes_is_said() -> None:
     ax.plot([0, 1, 2, 3], [1, 5, 100, 2], label="a")
     ax.plot([8, 9], [1, 1], label="away")
     ax.set(xlim=(0, 4), ylim=(0, 50))
-    assert splt.describe(figure) == "A, 3 points, from 1 to 2, highest 5 at 1."
+    assert figures.describe(figure) == "A, 3 points, from 1 to 2, highest 5 at 1."
 
 
 def test_curves_of_one_panel_share_their_number_of_points() -> None:
@@ -191,14 +193,14 @@ def test_curves_of_one_panel_share_their_number_of_points() -> None:
     for k in (5, 25):
         ax.plot(x, 1 / (1 + k * np.abs(x)), label=f"k = {k}")
     said = "2 curves of 401 points: k = 5, from 0.167 to 0.167, highest 1 at 0; k = 25, from 0.0385"
-    assert splt.describe(figure).startswith(said)
+    assert figures.describe(figure).startswith(said)
     assert ax.lines[0].get_xdata()[200] == np.float32(3e-9), "the artists stay as they are"
 
 
 def test_the_confusion_matrix_says_right_and_wrong() -> None:
     figure = Figure()
     ax, _ = splt.confusion_matrix([0, 0, 0, 1, 1, 2], [0, 0, 0, 2, 1, -1], 3, figure.subplots())
-    said = splt.describe(figure)
+    said = figures.describe(figure)
     assert "4 right answers in 2 cells, most, 3, at true class 0, predicted class 0" in said
     assert said.endswith("2 wrong answers in 2 cells, most, 1, at true class 1, predicted class 2.")
 
@@ -208,7 +210,7 @@ def test_values_that_stand_across_are_named_by_their_rows() -> None:
     ax = figure.subplots()
     ax.plot([3, 9, 4], [0, 1, 2], "o", label="seeds")
     ax.set_yticks([0, 1, 2], ["atan", "boxcar", "sigmoid"])
-    assert splt.describe(figure) == "Seeds, 3 points, highest 9 at boxcar, lowest 3 at atan."
+    assert figures.describe(figure) == "Seeds, 3 points, highest 9 at boxcar, lowest 3 at atan."
 
 
 # several panels and many artists
@@ -221,7 +223,7 @@ def test_many_maps_are_summed_up(spk: np.ndarray) -> None:
     figure = Figure()
     maps = spk.shape[1]
     splt.feature_maps(spk, figure.subplots(3, 4))
-    counts, said = spk.sum(axis=0), splt.describe(figure)
+    counts, said = spk.sum(axis=0), figures.describe(figure)
     titles = ", titled " + ", ".join(f"map {i}" for i in range(maps))
     titles = titles if maps <= 8 else ""  # they would be too long
     head = f"{maps} panels of Spikes in 4 time steps{titles}: 2 by 3 each, "
@@ -239,7 +241,7 @@ def test_many_maps_are_summed_up(spk: np.ndarray) -> None:
 def test_many_traces_are_summed_up(spk: np.ndarray) -> None:
     figure = Figure()
     splt.traces(np.cumsum(spk, axis=0) + 0.5, spk, threshold=1.0, fig=figure)
-    said, counts = splt.describe(figure), spk.sum(axis=0)
+    said, counts = figures.describe(figure), spk.sum(axis=0)
     assert said.startswith("7 panels of Membrane potential (threshold units) against Time step: ")
     assert said.endswith("; threshold line at 1.")
     if counts.any():
@@ -257,7 +259,7 @@ def test_many_curves_in_a_panel_are_summed_up(tops: list[int]) -> None:
         ax.plot([0, top, -i], label=f"net {i}")
     ends = f"highest {max(tops)} at 1 in net {tops.index(max(tops))}"
     low = f"lowest \N{MINUS SIGN}{len(tops) - 1} at 2 in net {len(tops) - 1}"
-    assert splt.describe(figure) == f"{len(tops)} curves, {ends}, {low}."
+    assert figures.describe(figure) == f"{len(tops)} curves, {ends}, {low}."
 
 
 @slow
@@ -272,7 +274,7 @@ def test_a_description_is_never_long(panels: int, curves: int, steps: int) -> No
         ax.set(
             xlabel="Current (thresholds per step)", ylabel="Membrane potential (threshold units)"
         )
-    assert len(splt.describe(figure)) <= 900
+    assert len(figures.describe(figure)) <= 900
 
 
 def test_what_does_not_fit_is_summed_up_or_counted() -> None:
@@ -284,7 +286,7 @@ def test_what_does_not_fit_is_summed_up_or_counted() -> None:
             )
         for height in (0.2, 0.3):
             ax.axhline(height, label="a line across with a long name, which is not said")
-    said = splt.describe(figure)
+    said = figures.describe(figure)
     for i in range(4):
         assert (
             f"4 curves, highest {words.number(0.875 + i)} at 1 in the fourth of the curves" in said
@@ -301,7 +303,7 @@ def test_panels_are_named_by_titles_numbers_and_shared_axes() -> None:
     right.plot([3, 4])
     off.imshow([[1, 2]])
     off.set_axis_off()
-    said = splt.describe(figure)
+    said = figures.describe(figure)
     assert said.startswith(
         "left one, Rate against Time (ms), logarithmic from 1 to 1: point 2 at 1."
     )
@@ -314,7 +316,7 @@ def test_short_titles_of_many_panels_are_said() -> None:
         ax.imshow([[0, label + 1]])
         ax.set_title(label)
     said = "5 panels, titled 5, 0, 4, 1, 9: 1 by 2 each, highest 10 at row 0, column 1 in 9,"
-    assert splt.describe(figure).startswith(said)
+    assert figures.describe(figure).startswith(said)
 
 
 def test_panels_of_a_grid_are_named_by_column_and_row() -> None:
@@ -327,7 +329,7 @@ def test_panels_of_a_grid_are_named_by_column_and_row() -> None:
         axes[0, i].set_title(f"Network {'ABC'[i]}")
     axes[0, 0].set_ylabel("Output")
     axes[1, 0].set_ylabel("Layer 1")
-    said = splt.describe(figure)
+    said = figures.describe(figure)
     assert (
         "84 spikes in all, most, 24, in Network C, Layer 1, fewest, 4, in Network A, Output" in said
     )
@@ -335,14 +337,14 @@ def test_panels_of_a_grid_are_named_by_column_and_row() -> None:
 
 def test_every_plot_of_the_library_says_a_number() -> None:
     spk = np.eye(6)
-    figures = [
+    drawn = [
         splt.raster(spk).figure, splt.trace(spk[0]).figure, splt.spike_count(spk).figure,
         splt.traces(spk)[0].figure, splt.feature_maps(spk[:, None, None])[0].figure,
         splt.training_curves([1, 2], [2.0, 1.0], [2], [0.5])[0].figure,
         splt.confusion_matrix([0, 1], [0, 1], 2)[0].figure,
     ]  # fmt: skip
-    for figure in figures:
-        assert re.search(r"\d", splt.describe(figure))
+    for figure in drawn:
+        assert re.search(r"\d", figures.describe(figure))
 
 
 # show
@@ -370,7 +372,7 @@ def picture(page: str) -> Image.Image:
 
 def test_show_leads_with_the_sentence_and_closes_the_figure(pages: list[str]) -> None:
     plt.figure(figsize=(3, 2)).subplots().plot([1, 5, 2])
-    splt.show('A "curve" <b>.')
+    figures.show('A "curve" <b>.')
     assert tag(pages[0])["alt"] == 'A "curve" <b>. Curve, 3 points, from 1 to 2, highest 5 at 1.'
     assert "<b>" not in pages[0] and not plt.get_fignums()
 
@@ -379,14 +381,14 @@ def test_show_shows_all_open_figures_or_the_one_that_is_given(pages: list[str]) 
     first, second = plt.figure(), plt.figure()
     first.subplots().plot([1])
     second.subplots().plot([2])
-    splt.show("The second.", second)
+    figures.show("The second.", second)
     assert plt.get_fignums() == [first.number] and "Point 2 at 0" in tag(pages[0])["alt"]
     third = Figure()  # unknown to pyplot
     third.subplots().plot([3])
-    splt.show(fig=third)
+    figures.show(fig=third)
     assert tag(pages[1])["alt"] == "Point 3 at 0."
     plt.figure().subplots()
-    splt.show("Both.")
+    figures.show("Both.")
     assert len(pages) == 4 and not plt.get_fignums()
 
 
@@ -396,7 +398,7 @@ def test_the_picture_is_sharp_and_small_and_white_stays_white(pages: list[str]) 
     for i in range(6):
         ax.plot(rng.normal(size=100), **style.curve(i))
     ax.set(xlabel="Time (ms)", ylabel="Membrane potential (mV)")
-    splt.show("Noise.")
+    figures.show("Noise.")
     size, image = tag(pages[0]), picture(pages[0])
     assert abs(int(size["width"]) - 700) < 20 and abs(image.width - 2 * int(size["width"])) <= 1
     assert image.mode == "P" and image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
@@ -411,14 +413,14 @@ def test_a_picture_of_many_colors_keeps_them(pages: list[str]) -> None:
     figure, ax = plt.subplots(figsize=(3, 3))
     ax.imshow(np.random.default_rng(0).random((60, 60, 3)))
     ax.set_axis_off()
-    splt.show("Noise.")
+    figures.show("Noise.")
     assert picture(pages[0]).mode == "RGB"
 
 
 def test_a_wide_figure_scrolls_and_a_narrow_one_does_not(pages: list[str]) -> None:
     for width in (7, 3):
         plt.figure(figsize=(width, 2)).subplots().plot([1, 2])
-        splt.show("A line that rises.")
+        figures.show("A line that rises.")
     wide, narrow = pages
     for part in ('role="region"', 'tabindex="0"', "overflow-x:auto"):
         assert part in wide and part not in narrow
@@ -433,18 +435,18 @@ def test_a_script_in_a_terminal_shows_the_figure_as_ever(monkeypatch: pytest.Mon
     called: list[bool] = []
     monkeypatch.setattr(plt, "show", lambda: called.append(True))
     plt.figure().subplots().plot([1])
-    splt.show("A point.")
+    figures.show("A point.")
     assert called == [True] and plt.get_fignums()
 
 
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
-        (lambda: splt.show(), ValueError, "no open figure"),
-        (lambda: splt.show(Figure()), TypeError, r"show\(fig=fig\)"),
-        (lambda: splt.show("A figure.", plt.subplots()[1]), TypeError, "Axes.*pass the first"),
-        (lambda: splt.show("A figure.", plt.figure()), ValueError, "no axes"),
-        (lambda: splt.describe(3), TypeError, "int"),
+        (lambda: figures.show(), ValueError, "no open figure"),
+        (lambda: figures.show(Figure()), TypeError, r"show\(fig=fig\)"),
+        (lambda: figures.show("A figure.", plt.subplots()[1]), TypeError, "Axes.*pass the first"),
+        (lambda: figures.show("A figure.", plt.figure()), ValueError, "no axes"),
+        (lambda: figures.describe(3), TypeError, "int"),
     ],
 )
 def test_bad_input_is_refused(call: Any, error: type[Exception], said: str) -> None:

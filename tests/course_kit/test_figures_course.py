@@ -12,15 +12,15 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import v4
 
+from course_kit.figures import drawing
 from tools import notebooks
 from tutorial_lib import plotting
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = notebooks.sources(ROOT)
-DRAWS = {
-    "confusion_matrix", "feature_maps", "raster", "spike_count", "surrogate_curves", "trace",
-    "traces", "training_curves", "subplots", "figure",
-}  # fmt: skip
+DRAWS = {"plt.subplots", "plt.figure"}
+DRAWS |= {f"splt.{name}" for name in plotting.__all__ if name != "animator"}
+DRAWS |= {f"figures.{name}" for name in drawing.__all__}
 
 
 def cells(source: Path) -> list[nbformat.NotebookNode]:
@@ -28,17 +28,10 @@ def cells(source: Path) -> list[nbformat.NotebookNode]:
 
 
 def calls(code: str) -> list[tuple[str, ast.Call]]:
-    """All calls of a cell, such as ("splt.show", ...), also those in what it defines."""
+    """All calls of a cell, such as ("figures.show", ...), also those in what it defines."""
     lines = [line for line in code.splitlines() if not line.lstrip().startswith(("%", "!"))]
     tree = ast.parse("\n".join(lines))
     return [(ast.unparse(n.func), n) for n in ast.walk(tree) if isinstance(n, ast.Call)]
-
-
-def test_these_functions_draw() -> None:
-    ours = {
-        name for name in plotting.__all__ if name not in ("animator", "to_html", "show", "describe")
-    }
-    assert ours <= DRAWS
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
@@ -47,17 +40,16 @@ def test_each_figure_of_a_notebook_is_shown_with_a_sentence(source: Path) -> Non
     for cell in cells(source):
         if cell.cell_type != "code":
             continue
-        assert "mystnb" not in cell.metadata, "JupyterLab does not read it: splt.show(sentence)"
+        assert "mystnb" not in cell.metadata, "JupyterLab does not read it: figures.show(sentence)"
         found = calls(cell.source)
         names = [name for name, _ in found]
-        assert not any(re.fullmatch(r"(plt|pyplot|fig\w*)\.show|display", n) for n in names), (
-            cell.source
-        )
-        if any(n.rpartition(".")[2] in DRAWS and n.startswith(("plt.", "splt.")) for n in names):
-            ends = {"splt.show", "splt.to_html"} & set(names)
-            assert ends, f"drawn, but not shown by splt.show in the same cell:\n{cell.source}"
+        bare = re.compile(r"(plt|pyplot|fig(?!ures)\w*)\.show|display")
+        assert not any(bare.fullmatch(n) for n in names), cell.source
+        if DRAWS & set(names):
+            ends = {"figures.show", "figures.to_html"} & set(names)
+            assert ends, f"drawn, but not shown by figures.show in the same cell:\n{cell.source}"
         for name, call in found:
-            if name == "splt.show":
+            if name == "figures.show":
                 (sentence,) = call.args
                 assert isinstance(sentence, ast.Constant) and len(sentence.value.split()) >= 5
                 assert sentence.value.endswith("."), "the computed part follows as a new sentence"
@@ -65,12 +57,12 @@ def test_each_figure_of_a_notebook_is_shown_with_a_sentence(source: Path) -> Non
     assert shown
 
 
-FINE = "fig, ax = plt.subplots(); ax.plot([1, 3, 2]); splt.show('A curve up and down.')"
+FINE = "fig, ax = plt.subplots(); ax.plot([1, 3, 2]); figures.show('A curve up and down.')"
 FAULTS = {
     "plt.plot([1, 2]); plt.show()": "not by plt.show",
     "plt.plot([1, 2])": "without description",
     "plt.plot([1, 2]).pop().figure": "without description",
-    "plt.plot([1, 2]); splt.show()": "No sentence says",
+    "plt.plot([1, 2]); figures.show()": "No sentence says",
     "splt.raster(torch.ones(5, 3)); blind('A raster with 3 rows.')": "spikes of a raster: 15",
     "splt.trace(torch.zeros(5), torch.ones(5)); blind('A trace.')": "above a membrane: 5",
     "plt.bar([0, 1], [7, 8]); blind('Bars of 2 sorts.')": "highest bar: 8",
@@ -82,14 +74,15 @@ FAULTS = {
 START = """
 import matplotlib.pyplot as plt, torch
 from tutorial_lib import plotting as splt
-from tutorial_lib.plotting import showing
+from course_kit import figures
+from course_kit.figures import showing
 def blind(text):  # as if describe did not see the artists
-    plotting, old = splt, splt.describe
-    plotting.describe = showing.describe = lambda figure: text
+    old = figures.describe
+    figures.describe = showing.describe = lambda figure: text
     try:
-        splt.show('A figure of some kind.')
+        figures.show('A figure of some kind.')
     finally:
-        plotting.describe = showing.describe = old
+        figures.describe = showing.describe = old
         plt.close('all')
 """
 
