@@ -56,7 +56,6 @@ from torch import nn
 import tutorial_lib as snn
 from course_kit import exercises, explorers, figures
 from tutorial_lib import functional as SF
-from tutorial_lib import plotting as splt
 from tutorial_lib import simulation, surrogate
 from tutorial_lib.plotting import style
 
@@ -622,7 +621,7 @@ for spike_grad in gallery.values():
 # %%
 four_names = "fast_sigmoid", "fast_sigmoid_normalized", "atan", "triangular"
 drawn = {name: gallery[name] for name in four_names}
-axes = splt.surrogate_curves(drawn, torch.linspace(-1.5, 1.5, 601))
+axes = figures.surrogate_curves(drawn, torch.linspace(-1.5, 1.5, 601))
 axes[1].set(yscale="log", ylim=(1e-4, 20))
 figures.show("Left the primitives; right the surrogate derivatives.")
 

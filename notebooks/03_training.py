@@ -54,7 +54,6 @@ from torch.utils.data import DataLoader
 from course_kit import exercises, explorers, figures
 from tutorial_lib import data, networks, surrogate, training
 from tutorial_lib import functional as SF
-from tutorial_lib import plotting as splt
 from tutorial_lib.simulation import forward_pass, record_spikes
 
 # %%
@@ -643,7 +642,7 @@ print(f"chosen: iteration {chosen}")
 
 # %%
 floor = math.log(1 + 9 / math.e)
-splt.training_curves(
+figures.training_curves(
     history.iterations,
     history.loss,
     history.eval_iterations,

@@ -743,7 +743,7 @@ def first_spikes_tie():
 first_spikes_tie()
 
 # %%
-_, matrix = splt.confusion_matrix(targets, predictions)
+_, matrix = figures.confusion_matrix(targets, predictions)
 figures.show("Answers for each true class, undecided images in a last column.")
 
 # %%

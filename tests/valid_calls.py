@@ -310,9 +310,8 @@ VALID: dict[str, Maker] = {
     "tutorial_lib.plotting.animator": call(
         plotting.animator, drawable, data=lambda: torch.rand(STEPS, 3, 4)
     ),
-    "tutorial_lib.plotting.confusion_matrix": call(
-        plotting.confusion_matrix, drawable, targets=targets, predictions=targets, num_classes=3,
-        ax=lambda: axes()[0],
+    "course_kit.figures.confusion_matrix": call(
+        figures.confusion_matrix, drawable, targets=targets, predictions=targets, num_classes=3,
     ),
     "course_kit.figures.describe": call(
         figures.describe, lambda given, out: len(out) > 10, fig=lambda: axes()[0].figure
@@ -330,9 +329,8 @@ VALID: dict[str, Maker] = {
     "tutorial_lib.plotting.spike_count": call(
         plotting.spike_count, drawable, data=lambda: record()[:, 0], ax=lambda: axes()[0]
     ),
-    "tutorial_lib.plotting.surrogate_curves": call(
-        plotting.surrogate_curves, drawable, surrogates=lambda: {"atan": surrogate.atan()},
-        axes=lambda: axes(2),
+    "course_kit.figures.surrogate_curves": call(
+        figures.surrogate_curves, drawable, surrogates=lambda: {"atan": surrogate.atan()}
     ),
     "course_kit.figures.to_html": call(
         figures.to_html, lambda given, out: "<img" in out.data,
@@ -346,11 +344,10 @@ VALID: dict[str, Maker] = {
         plotting.traces, drawable, data=lambda: torch.rand(STEPS, 2),
         spk=lambda: record()[:, 0, :2], fig=lambda: Figure(),
     ),
-    "tutorial_lib.plotting.training_curves": call(
-        plotting.training_curves, drawable, loss_iterations=lambda: torch.arange(4),
+    "course_kit.figures.training_curves": call(
+        figures.training_curves, drawable, loss_iterations=lambda: torch.arange(4),
         loss=lambda: torch.rand(4), accuracy_iterations=lambda: torch.arange(3),
         accuracy=lambda: torch.rand(3), floors=lambda: {"ln 10": math.log(10)},
-        axes=lambda: axes(2),
     ),
     "tutorial_lib.simulation.Simulation": call(
         simulation.Simulation, net=small_net, num_steps=STEPS

@@ -12,7 +12,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import v4
 
-from course_kit.figures import drawing
+from course_kit.figures import drawing, learning
 from tools import notebooks
 from tutorial_lib import plotting
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = notebooks.sources(ROOT)
 DRAWS = {"plt.subplots", "plt.figure"}
 DRAWS |= {f"splt.{name}" for name in plotting.__all__ if name != "animator"}
-DRAWS |= {f"figures.{name}" for name in drawing.__all__}
+DRAWS |= {f"figures.{name}" for name in drawing.__all__ + learning.__all__}
 
 
 def cells(source: Path) -> list[nbformat.NotebookNode]:

@@ -198,9 +198,8 @@ def test_curves_of_one_panel_share_their_number_of_points() -> None:
 
 
 def test_the_confusion_matrix_says_right_and_wrong() -> None:
-    figure = Figure()
-    ax, _ = splt.confusion_matrix([0, 0, 0, 1, 1, 2], [0, 0, 0, 2, 1, -1], 3, figure.subplots())
-    said = figures.describe(figure)
+    ax, _ = figures.confusion_matrix([0, 0, 0, 1, 1, 2], [0, 0, 0, 2, 1, -1], 3)
+    said = figures.describe(ax.figure)
     assert "4 right answers in 2 cells, most, 3, at true class 0, predicted class 0" in said
     assert said.endswith("2 wrong answers in 2 cells, most, 1, at true class 1, predicted class 2.")
 
@@ -340,8 +339,8 @@ def test_every_plot_of_the_library_says_a_number() -> None:
     drawn = [
         splt.raster(spk).figure, splt.trace(spk[0]).figure, splt.spike_count(spk).figure,
         splt.traces(spk)[0].figure, splt.feature_maps(spk[:, None, None])[0].figure,
-        splt.training_curves([1, 2], [2.0, 1.0], [2], [0.5])[0].figure,
-        splt.confusion_matrix([0, 1], [0, 1], 2)[0].figure,
+        figures.training_curves([1, 2], [2.0, 1.0], [2], [0.5])[0].figure,
+        figures.confusion_matrix([0, 1], [0, 1], 2)[0].figure,
     ]  # fmt: skip
     for figure in drawn:
         assert re.search(r"\d", figures.describe(figure))

@@ -24,9 +24,7 @@ from matplotlib.text import Text  # noqa: E402
 
 from course_kit import figures
 from tutorial_lib import plotting as splt  # noqa: E402
-from tutorial_lib import surrogate  # noqa: E402
 from tutorial_lib.plotting import style  # noqa: E402
-from tutorial_lib.plotting.learning import _readable  # noqa: E402
 
 quick = settings(max_examples=10, deadline=None)
 
@@ -89,15 +87,6 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "animator": lambda ax: splt.animator(MEM.view(20, 2, 2).clone().requires_grad_(), ax=ax),
     "feature_maps": lambda ax: splt.feature_maps(
         SPK.view(20, 1, 2, 2).clone().requires_grad_(), ax
-    ),
-    "training_curves": lambda ax: splt.training_curves(
-        [1, 2], [torch.tensor(2.0, requires_grad=True), torch.tensor(1.0)], axes=ax
-    ),
-    "confusion_matrix": lambda ax: splt.confusion_matrix(
-        torch.tensor([0, 1, 2]), torch.tensor([0, -1, 1]), 3, ax
-    ),
-    "surrogate_curves": lambda ax: splt.surrogate_curves(
-        {"atan": surrogate.atan()}, primitive=False, axes=ax
     ),
 }
 
@@ -353,72 +342,6 @@ def test_feature_maps_fill_a_grid(maps: int, columns: int) -> None:
     assert len(axes) == maps
 
 
-def test_training_curves_show_values_percent_and_floors() -> None:
-    floors = {"silent": float(np.log(10)), "perfect": 1.4612}
-    loss, accuracy = splt.training_curves(
-        range(1, 41), np.linspace(2.3, 1.5, 40), [20, 40], [0.5, 0.957], floors=floors
-    )
-    (curve,) = tagged(loss.lines, "loss")
-    assert np.allclose(curve.get_ydata(), np.linspace(2.3, 1.5, 40))
-    assert curve.get_xdata()[0] == 1
-    for name, value in floors.items():
-        assert list(tagged(loss.lines, name)[0].get_ydata()) == [value, value]
-        assert tagged(loss.texts, name)[0].get_text() == name
-        assert loss.get_ylim()[0] < value < loss.get_ylim()[1]
-    (points,) = tagged(accuracy.lines, "accuracy")
-    assert points.get_xydata().tolist() == [[20, 50], [40, pytest.approx(95.7)]]
-    assert tagged(accuracy.texts, "last accuracy")[0].get_text() == "95.7 %"
-    assert (loss.get_xlabel(), accuracy.get_ylabel()) == ("Iteration", "Accuracy (%)")
-    assert len(splt.training_curves([1], [2.0])) == 1
-
-
-@quick
-@given(st.integers(1, 6), st.data())
-def test_confusion_matrix_counts_every_pair(classes: int, data: st.DataObject) -> None:
-    pair = st.tuples(st.integers(0, classes - 1), st.integers(-1, classes - 1))
-    pairs = data.draw(st.lists(pair, min_size=1, max_size=40))
-    targets, predictions = torch.tensor(pairs).T
-    ax, matrix = splt.confusion_matrix(targets, predictions, classes, Figure().subplots())
-    expected = np.zeros((classes, classes + 1), dtype=int)
-    for target, prediction in pairs:
-        expected[target, prediction] += 1  # -1 is the last column
-    assert np.array_equal(matrix, expected) and matrix.dtype == np.int64
-    written = {
-        (int(t.get_position()[1]), int(t.get_position()[0])): int(t.get_text())
-        for t in tagged(ax.texts, "cell")
-    }
-    assert written == {tuple(i): expected[tuple(i)] for i in np.argwhere(expected)}
-    assert ax.get_xticklabels()[-1].get_text() == "none"
-
-
-@given(st.tuples(*[st.floats(0, 1)] * 3))
-def test_numbers_in_cells_contrast_with_any_background(rgb: tuple[float, float, float]) -> None:
-    def luminance(color: Any) -> float:
-        c = np.array(matplotlib.colors.to_rgb(color))
-        return float(np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-                     @ [0.2126, 0.7152, 0.0722])  # fmt: skip
-
-    pale, dark = sorted([luminance(rgb), luminance(_readable(rgb))], reverse=True)
-    assert (pale + 0.05) / (dark + 0.05) >= 4.5
-
-
-def test_surrogate_curves_are_theirs_and_differ_without_color() -> None:
-    gallery = {name: family() for name, family in surrogate.SURROGATES.items()}
-    x = torch.linspace(-2, 2, 81, dtype=torch.float64)
-    left, right = splt.surrogate_curves(gallery, x)
-    for ax, kind in ((left, "primitive"), (right, "derivative")):
-        lines = tagged(ax.lines, kind)
-        assert [line.get_label() for line in lines] == list(gallery)
-        for line, item in zip(lines, gallery.values(), strict=True):
-            assert np.allclose(line.get_ydata(), getattr(item, kind)(x))
-    looks = {(line.get_linestyle(), line.get_marker()) for line in lines}
-    assert len(looks) == len(gallery)
-    assert tagged(left.lines, "true spike")[0].get_xydata().tolist() == [
-        [-2, 0], [0, 0], [0, 1], [2, 1]
-    ]  # fmt: skip
-    assert [t.get_text() for t in left.figure.legends[0].get_texts()][1:] == list(gallery)
-
-
 def test_styles_differ_without_color() -> None:
     looks = [style.curve(i) for i in range(56)]
     assert len({(str(look["linestyle"]), look["marker"]) for look in looks}) == 56
@@ -483,23 +406,6 @@ REFUSED: list[tuple[str, Callable[[], Any], tuple[str, ...]]] = [
     ("maps columns", lambda: splt.feature_maps(torch.zeros(5, 3, 4, 4), columns=0), ("got 0",)),
     ("maps rate", lambda: splt.feature_maps(BATCH[:, :, None, :], rate="yes"), ("True or False",)),
     ("maps map", lambda: splt.feature_maps(BATCH[:, :, None, :], cmap=1), ("color map", "got 1")),
-    ("curves floors", lambda: splt.training_curves([1], [1.0], floors=2.3), ("map names", "2.3")),
-    ("curves floor", lambda: splt.training_curves([1], [1.0], floors={"a": "x"}), ("'x'",)),
-    ("curves lengths", lambda: splt.training_curves([1, 2], [1.0]), (r"\[2\]", r"\[1\]")),
-    ("curves NaN", lambda: splt.training_curves([1, 2], [1.0, np.nan]), ("nan", r"\[1\]")),
-    ("curves half", lambda: splt.training_curves([1], [1.0], accuracy=[0.5]), ("together",)),
-    ("curves percent", lambda: splt.training_curves([1], [1.0], [1], [94.9]), ("94.9", "100")),
-    ("confusion one-hot", lambda: splt.confusion_matrix(torch.eye(3), torch.eye(3), 3), (r"\[3, 3\]", "argmax")),  # noqa: E501
-    ("confusion range", lambda: splt.confusion_matrix([0, 3], [0, 0], 3), ("0 to 3",)),
-    ("confusion undecided", lambda: splt.confusion_matrix([-1], [0], 3), ("-1",)),
-    ("confusion lengths", lambda: splt.confusion_matrix([0, 1], [0], 3), (r"\[2\]", r"\[1\]")),
-    ("confusion parts", lambda: splt.confusion_matrix([0.5], [0], 3), ("whole", "0.5")),
-    ("confusion many", lambda: splt.confusion_matrix([0], [0], 10**30), ("at most 200",)),
-    ("confusion labels", lambda: splt.confusion_matrix([0], [0], 3, labels=["a"]), ("3 names",)),
-    ("surrogates list", lambda: splt.surrogate_curves([surrogate.atan()]), ("list",)),
-    ("surrogates none", lambda: splt.surrogate_curves({}), ("empty",)),
-    ("surrogates x", lambda: splt.surrogate_curves({"a": surrogate.atan()}, [1, 0]), (r"\[2\]",)),
-    ("surrogates half", lambda: splt.surrogate_curves({"a": surrogate.from_derivative(torch.ones_like)}), ("primitive=False",)),  # noqa: E501
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The library's plots look as they did: each is compared with a picture in tests/baseline.
+"""Plots look as they did: each is compared with a picture in tests/baseline.
 
 `make test` compares (pytest --mpl). After a change that is meant, `make baselines` draws them anew:
 look at each with `git diff` before you commit it.
@@ -107,7 +107,7 @@ def test_surrogate_curves() -> Figure:
         "sigmoid": surrogate.sigmoid(), "atan": surrogate.atan(), "boxcar": surrogate.boxcar(),
         "fast sigmoid": surrogate.fast_sigmoid(), "triangular": surrogate.triangular(),
     }  # fmt: skip
-    return splt.surrogate_curves(gallery)[0].figure
+    return figures.surrogate_curves(gallery)[0].figure
 
 
 @looks
@@ -115,14 +115,14 @@ def test_training_curves() -> Figure:
     steps = np.arange(1, 61)
     floors = {"silence": 2.303, "floor": 1.461}
     loss, right = 1.5 + 0.8 * np.exp(-steps / 15), [0.1, 0.6, 0.8, 0.9]
-    return splt.training_curves(steps, loss, [1, 20, 40, 60], right, floors=floors)[0].figure
+    return figures.training_curves(steps, loss, [1, 20, 40, 60], right, floors=floors)[0].figure
 
 
 @looks
 def test_confusion_matrix() -> Figure:
     truth = np.repeat(np.arange(4), [5, 9, 3, 7])
     guess = np.where(np.arange(24) % 5 == 0, (truth + 1) % 5 - 1, truth)
-    return splt.confusion_matrix(truth, guess, 4)[0].figure
+    return figures.confusion_matrix(truth, guess, 4)[0].figure
 
 
 @looks

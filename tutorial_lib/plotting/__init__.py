@@ -14,22 +14,17 @@ from __future__ import annotations
 from .. import _snntorch
 from .animation import animator
 from .counts import spike_count
-from .gradients import surrogate_curves
-from .learning import confusion_matrix, training_curves
 from .maps import feature_maps
 from .membrane import trace, traces
 from .spikes import raster
 
 __all__ = [
     "animator",
-    "confusion_matrix",
     "feature_maps",
     "raster",
     "spike_count",
-    "surrogate_curves",
     "trace",
     "traces",
-    "training_curves",
 ]
 
 

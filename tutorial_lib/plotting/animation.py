@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from .. import _checks
-from . import _inputs, style
+from . import inputs, style
 
 
 def animate(
@@ -53,11 +53,11 @@ def animator(
         ValueError: for another shape, NaN, or an option out of range.
         TypeError: for anything that holds no numbers.
     """
-    values = _inputs.record("data", data, "[T, H, W]", "pick one sample and channel, data[:, 0, 0]")
-    count = _inputs.steps(num_steps, values.shape)
+    values = inputs.record("data", data, "[T, H, W]", "pick one sample and channel, data[:, 0, 0]")
+    count = inputs.steps(num_steps, values.shape)
     _checks.positive("interval", interval)
-    cmap = _inputs.color_map("cmap", cmap)
-    ax = _inputs.canvas(fig, ax, 3.4, 3.6, shown=False)
+    cmap = inputs.color_map("cmap", cmap)
+    ax = inputs.canvas(fig, ax, 3.4, 3.6, shown=False)
 
     low, high = values.min(), values.max()
     high = high if high > low else low + 1

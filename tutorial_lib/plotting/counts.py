@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from .. import _checks
-from . import _inputs, style
+from . import inputs, style
 from .animation import animate as run
 
 
@@ -54,10 +54,10 @@ def spike_count(
             an option out of range.
         TypeError: for anything that holds no numbers.
     """
-    values = _inputs.record("data", data, "[T, C]", "pick one sample, spk_rec[:, 0]")
-    _inputs.binary("data", values)
-    names = _inputs.names(labels, values.shape)
-    count = _inputs.steps(num_steps, values.shape)
+    values = inputs.record("data", data, "[T, C]", "pick one sample, spk_rec[:, 0]")
+    inputs.binary("data", values)
+    names = inputs.names(labels, values.shape)
+    count = inputs.steps(num_steps, values.shape)
     _checks.flag("animate", animate)
     _checks.flag("gridshader", gridshader)
     _checks.at_least_one("interpolate", interpolate)
@@ -66,9 +66,9 @@ def spike_count(
     if seconds is not None:
         seconds = _checks.positive("time_step", seconds)
     height = float(np.clip(1.2 + 0.27 * len(names), 2.2, 8))
-    ax = _inputs.canvas(fig, ax, 6.4, height, shown=not animate)
+    ax = inputs.canvas(fig, ax, 6.4, height, shown=not animate)
 
-    _inputs.hint_time_first("data", values.shape)
+    inputs.hint_time_first("data", values.shape)
     bars = _Bars(ax, values[:count].cumsum(axis=0), names, seconds, moving=animate)
     if gridshader:
         edges = ax.get_xticks()

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from .. import _checks
-from . import _inputs, style
+from . import inputs, style
 
 
 def feature_maps(
@@ -38,15 +38,15 @@ def feature_maps(
         ValueError: for another shape, too few axes, NaN, or values other than 0 and 1.
         TypeError: for anything that holds no numbers.
     """
-    values = _inputs.record("spk", spk, "[T, C, H, W]", "pick one sample, spk[:, 0]")
-    _inputs.binary("spk", values)
+    values = inputs.record("spk", spk, "[T, C, H, W]", "pick one sample, spk[:, 0]")
+    inputs.binary("spk", values)
     steps, channels, height, width = values.shape
     if columns is None:
         columns = _columns(channels)
     _checks.at_least_one("columns", columns)
     columns = min(columns, channels)
     _checks.flag("rate", rate)
-    cmap = _inputs.color_map("cmap", cmap)
+    cmap = inputs.color_map("cmap", cmap)
     if axes is None:
         rows = math.ceil(channels / columns)
         panel = min(1.15, 7.6 / columns)  # a page of the book is 9 inches wide
@@ -54,7 +54,7 @@ def feature_maps(
             panel * columns + 1.3, (panel * height / width + 0.25) * rows + 0.2, rows, columns
         ).ravel()
     else:
-        flat = _inputs.axes_list(axes, channels)
+        flat = inputs.axes_list(axes, channels)
 
     shown = values.mean(axis=0) if rate else values.sum(axis=0)
     top = shown.max() or 1

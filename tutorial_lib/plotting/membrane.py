@@ -14,7 +14,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from .. import _checks
-from . import _inputs, style
+from . import inputs, style
 
 MAX_PANELS = 64
 
@@ -52,15 +52,15 @@ def trace(
         TypeError: for anything that holds no numbers.
     """
     membrane = _single("mem", mem)
-    spikes = None if spk is None else _inputs.binary("spk", _single("spk", spk))
+    spikes = None if spk is None else inputs.binary("spk", _single("spk", spk))
     if spikes is not None and spikes.shape != membrane.shape:
         raise ValueError(
             f"spk must have the shape of mem, {list(membrane.shape)}, got {list(spikes.shape)}: "
             "record both at every time step."
         )
-    limit = _threshold(threshold)
+    limit = None if threshold is None else inputs.number("threshold", threshold)
     _height(spk_height)
-    _inputs.axes_or_none("ax", ax)
+    inputs.axes_or_none("ax", ax)
     if label is not None and not isinstance(label, str):
         raise TypeError(f"label must be a name for the legend or None, got {label!r}.")
     if ax is None:
@@ -100,12 +100,12 @@ def traces(
             other than 0 and 1.
         TypeError: for anything that holds no numbers.
     """
-    values = _inputs.record("data", data, "[T, N]", "pick one sample, mem_rec[:, 0]")
+    values = inputs.record("data", data, "[T, N]", "pick one sample, mem_rec[:, 0]")
     count = values.shape[1]
     spikes = None
     if spk is not None:
-        spikes = _inputs.binary(
-            "spk", _inputs.record("spk", spk, "[T, N]", "pick one sample, spk_rec[:, 0]")
+        spikes = inputs.binary(
+            "spk", inputs.record("spk", spk, "[T, N]", "pick one sample, spk_rec[:, 0]")
         )
         if spikes.shape != values.shape:
             raise ValueError(
@@ -113,12 +113,12 @@ def traces(
             )
     rows, columns = _grid(dim, values.shape)
     titles = [f"neuron {i}" for i in range(count)] if titles is None else titles
-    _inputs.sequence("titles", titles, count)
+    inputs.sequence("titles", titles, count)
     if isinstance(titles, str) or len(titles) != count:
         raise ValueError(f"titles must be a list of {count} titles, got {len(titles)}: {titles!r}.")
-    limit = _threshold(threshold)
+    limit = None if threshold is None else inputs.number("threshold", threshold)
     _height(spk_height)
-    _inputs.hint_time_first("data", values.shape)
+    inputs.hint_time_first("data", values.shape)
     if fig is not None and not isinstance(fig, (Figure, SubFigure)):
         raise TypeError(f"fig must be a matplotlib Figure or None, got {type(fig).__name__}.")
     if fig is not None and fig.axes:
@@ -155,7 +155,7 @@ def traces(
 
 
 def _single(name: str, data: Any) -> np.ndarray:
-    values = _inputs.array(name, data)
+    values = inputs.array(name, data)
     if values.ndim == 0 or values.size == 0 or values.size != len(values):
         picks = ", ".join([":", *["0"] * max(values.ndim - 1, 0)])
         remedy = f"pick one neuron, {name}_rec[{picks}]" if values.size else "it holds no time step"
@@ -163,17 +163,6 @@ def _single(name: str, data: Any) -> np.ndarray:
             remedy = "record every time step and join them with torch.stack(steps)"
         raise ValueError(f"{name} must have the shape [T], got {list(values.shape)}: {remedy}.")
     return values.ravel()
-
-
-def _threshold(threshold: Any) -> float | None:
-    if threshold is None:
-        return None
-    value = _inputs.array("threshold", threshold)
-    if value.size != 1:
-        raise ValueError(
-            f"threshold must be one number, got the shape {list(value.shape)}: pick one neuron's."
-        )
-    return float(value.item())
 
 
 def _height(spk_height: float) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 
-from . import _inputs, style
+from . import inputs, style
 
 
 def raster(data: Any, ax: Axes | None = None, **kwargs: Any) -> PathCollection:
@@ -31,15 +31,15 @@ def raster(data: Any, ax: Axes | None = None, **kwargs: Any) -> PathCollection:
         ValueError: for a scalar, an empty axis, or values other than 0 and 1.
         TypeError: for anything that is no tensor or array of numbers.
     """
-    values = _inputs.array("data", data)
+    values = inputs.array("data", data)
     if values.ndim == 0 or 0 in values.shape:
         raise ValueError(
             f"data must have the shape [T, N] with no empty axis, got {list(values.shape)}: "
             "time comes first; join the time steps with torch.stack(steps)."
         )
-    _inputs.binary("data", values)
-    _inputs.axes_or_none("ax", ax)
-    _inputs.hint_time_first("data", values.shape)
+    inputs.binary("data", values)
+    inputs.axes_or_none("ax", ax)
+    inputs.hint_time_first("data", values.shape)
     flattened = values.ndim > 2
     values = values.reshape(len(values), -1)
     num_steps, neurons = values.shape

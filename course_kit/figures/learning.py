@@ -1,16 +1,19 @@
-"""How training went: loss and accuracy over the iterations, and which classes get confused."""
+"""How training went, which classes get confused, and what the gradient goes through."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 
-from .. import _checks
-from . import _inputs, style
+from tutorial_lib.plotting import inputs, style
+
+__all__ = ["confusion_matrix", "surrogate_curves", "training_curves"]
 
 MAX_CLASSES = 200  # more cells could not be told apart
 
@@ -22,7 +25,6 @@ def training_curves(
     accuracy: Any = None,
     *,
     floors: Mapping[str, float] | None = None,
-    axes: Any = None,
 ) -> np.ndarray:
     """Draw loss and, beside it, accuracy against the iteration.
 
@@ -32,14 +34,12 @@ def training_curves(
         accuracy_iterations: iteration of each accuracy value, shape ``[M]``.
         accuracy: accuracies as fractions from 0 to 1, shape ``[M]``; drawn in percent.
         floors: name and height of reference losses, drawn as dashed, labeled lines.
-        axes: one Axes for the loss, or two for loss and accuracy; a new figure if None.
 
     Returns:
-        The axes, a flat array of one or two.
+        The axes of a new figure, a flat array of one or two.
 
     Raises:
-        ValueError: for unequal lengths, another rank, NaN, accuracies outside [0, 1], or too few
-            axes.
+        ValueError: for unequal lengths, another rank, NaN, or accuracies outside [0, 1].
         TypeError: for anything that holds no numbers.
     """
     x_loss, y_loss = _pair("loss_iterations", loss_iterations, "loss", loss)
@@ -49,7 +49,7 @@ def training_curves(
             'Write floors={"ln 10": math.log(10)}.'
         )
     levels = {
-        str(name): _checks.finite(f"floors[{name!r}]", value)
+        str(name): inputs.number(f"floors[{name!r}]", value)
         for name, value in (floors or {}).items()
     }
     if (accuracy is None) != (accuracy_iterations is None):
@@ -62,11 +62,7 @@ def training_curves(
                 "accuracy must hold fractions between 0 and 1, got values from "
                 f"{y_acc.min():g} to {y_acc.max():g}. Divide percentages by 100."
             )
-    if axes is None:
-        flat = style.own_axes(4.4 * count + 0.2, 3.3, 1, count).ravel()
-    else:
-        flat = _inputs.axes_list(axes, count)[:count]
-
+    flat = style.own_axes(4.4 * count + 0.2, 3.3, 1, count).ravel()
     flat[0].plot(
         x_loss, y_loss, color=style.BLUE, linewidth=1.3, gid="loss",
         marker="o" if len(x_loss) <= 30 else "none", markersize=4,
@@ -104,7 +100,6 @@ def confusion_matrix(
     targets: Any,
     predictions: Any,
     num_classes: int = 10,
-    ax: Axes | None = None,
     labels: Sequence[Any] | None = None,
 ) -> tuple[Axes, np.ndarray]:
     """Count how often each true class (row) was given each prediction (column), and draw it.
@@ -116,19 +111,23 @@ def confusion_matrix(
     Args:
         targets: true classes, shape ``[N]``, from 0 to ``num_classes - 1``.
         predictions: predicted classes, shape ``[N]``, with -1 for undecided.
-        num_classes: number of classes C.
-        ax: axes to draw on; a new figure if None.
+        num_classes: number of classes C, at most 200.
         labels: C class names; the class numbers if None.
 
     Returns:
-        The axes and the counts, an integer array ``[C, C + 1]``.
+        The axes of a new figure and the counts, an integer array ``[C, C + 1]``.
 
     Raises:
         ValueError: for another rank, unequal lengths, classes out of range or no integers, or a
             wrong number of labels.
         TypeError: for anything that holds no numbers.
     """
-    _checks.at_least_one("num_classes", num_classes, MAX_CLASSES)
+    if isinstance(num_classes, bool) or not isinstance(num_classes, Integral):
+        raise TypeError(f"num_classes must be an integer, got {num_classes!r}.")
+    if not 1 <= num_classes <= MAX_CLASSES:
+        raise ValueError(
+            f"num_classes must be at least 1 and at most {MAX_CLASSES}, got {num_classes}."
+        )
     truth = _classes("targets", targets, 0, num_classes)
     guess = _classes("predictions", predictions, -1, num_classes)
     if truth.shape != guess.shape:
@@ -136,16 +135,14 @@ def confusion_matrix(
             f"targets and predictions must have equal shapes [N], got {list(truth.shape)} and "
             f"{list(guess.shape)}."
         )
-    names = _inputs.names(labels, (len(truth), num_classes))
-    _inputs.axes_or_none("ax", ax)
+    names = inputs.names(labels, (len(truth), num_classes))
 
     column = np.where(guess < 0, num_classes, guess)
     shape = (num_classes, num_classes + 1)
     matrix = np.zeros(shape, dtype=np.int64)
     np.add.at(matrix, (truth, column), 1)
-    if ax is None:
-        size = float(np.clip(1.2 + 0.44 * num_classes, 3, 10))
-        ax = style.own_axes(size + 0.5, size)[0, 0]
+    size = float(np.clip(1.2 + 0.44 * num_classes, 3, 10))
+    ax = style.own_axes(size + 0.5, size)[0, 0]
     right = np.eye(*shape, dtype=bool)
     for part, cmap in ((right, "Blues"), (~right, "Oranges")):
         hidden = np.ma.masked_where(~part | (matrix == 0), matrix)
@@ -170,8 +167,70 @@ def confusion_matrix(
     return ax, matrix
 
 
+def surrogate_curves(surrogates: Mapping[str, Any], x: Any = None) -> np.ndarray:
+    """Draw surrogates as smoothed spikes (left) and as the slopes used backward (right).
+
+    The true spike, a Heaviside step, stands in gray behind the smoothed ones.
+
+    Args:
+        surrogates: name and surrogate, as from ``tutorial_lib.surrogate``: anything with
+            ``derivative(x)`` and ``primitive(x)``.
+        x: overdrive, membrane potential minus threshold, rising, shape ``[N]``; 401 points from -1
+            to 1 if None.
+
+    Returns:
+        The axes of a new figure, a flat array: primitive, derivative.
+
+    Raises:
+        ValueError: if there is no surrogate, ``x`` is not rising, a curve is not finite or changes
+            the shape, or a primitive is missing.
+        TypeError: for a wrong type.
+    """
+    if not isinstance(surrogates, Mapping):
+        raise TypeError(
+            f"surrogates must map names to surrogates, got {type(surrogates).__name__}. "
+            'Write {"fast sigmoid": surrogate.fast_sigmoid()}.'
+        )
+    if not surrogates:
+        raise ValueError("surrogates is empty: give at least one name and surrogate.")
+    points = inputs.array("x", np.linspace(-1, 1, 401) if x is None else x)
+    if points.ndim != 1 or len(points) < 2 or (np.diff(points) <= 0).any():
+        raise ValueError(
+            "x must be at least 2 rising numbers of shape [N], got the shape "
+            f"{list(points.shape)}: torch.linspace(-1, 1, 401) is one."
+        )
+    ylabels = {
+        "primitive": "Smoothed spike",
+        "derivative": "Surrogate derivative dS/dU\n(per threshold unit)",
+    }
+    curves = {
+        kind: {name: _values(kind, name, s, points) for name, s in surrogates.items()}
+        for kind in ylabels
+    }
+    flat = style.own_axes(9, 3.9, 1, 2).ravel()
+    for ax, kind in zip(flat, curves, strict=True):
+        if kind == "primitive":
+            low, high = min(points[0], 0.0), max(points[-1], 0.0)
+            ax.plot(
+                [low, 0, 0, high], [0, 0, 1, 1], color=style.PALE, linewidth=4,
+                label="true spike", zorder=1.5, gid="true spike",
+            )  # fmt: skip
+        for i, (name, values) in enumerate(curves[kind].items()):
+            stride = max(len(points) // 8, 1)
+            every = (i * stride // max(len(surrogates), 1), stride)
+            ax.plot(points, values, label=str(name), markevery=every, gid=kind, **style.curve(i))
+        style.dress(ax, "Overdrive, U − threshold\n(threshold units)", ylabels[kind])
+    look: dict[str, Any] = {
+        "fontsize": style.NOTE_SIZE, "labelcolor": style.INK, "facecolor": "white",
+        "edgecolor": style.PALE, "handlelength": 3.2,
+    }  # fmt: skip
+    handles, names = flat[0].get_legend_handles_labels()
+    flat[0].figure.legend(handles, names, loc="outside lower center", ncols=4, **look)
+    return flat
+
+
 def _pair(x_name: str, x: Any, y_name: str, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    xs, ys = _inputs.array(x_name, x), _inputs.array(y_name, y)
+    xs, ys = inputs.array(x_name, x), inputs.array(y_name, y)
     if xs.ndim != 1 or xs.shape != ys.shape or not len(xs):
         raise ValueError(
             f"{x_name} and {y_name} must be sequences of one equal length of 1 or more, got the "
@@ -181,7 +240,7 @@ def _pair(x_name: str, x: Any, y_name: str, y: Any) -> tuple[np.ndarray, np.ndar
 
 
 def _classes(name: str, data: Any, low: int, num_classes: int) -> np.ndarray:
-    values = _inputs.array(name, data)
+    values = inputs.array(name, data)
     if values.ndim != 1 or not len(values):
         raise ValueError(
             f"{name} must have the shape [N] with N of 1 or more, got {list(values.shape)}: from a "
@@ -201,3 +260,17 @@ def _readable(background: Any) -> str:
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     luminance = float(linear @ [0.2126, 0.7152, 0.0722])
     return "black" if luminance > 0.179 else "white"
+
+
+def _values(kind: str, name: str, surrogate: Any, points: np.ndarray) -> np.ndarray:
+    try:
+        result = getattr(surrogate, kind)(torch.as_tensor(points))
+    except (AttributeError, TypeError) as error:
+        raise TypeError(f"surrogates[{name!r}] has no {kind} to draw: {error}") from error
+    values = inputs.array(f"the {kind} of {name!r}", result)
+    if values.shape != points.shape:
+        raise ValueError(
+            f"the {kind} of {name!r} must keep the shape {list(points.shape)}, got "
+            f"{list(values.shape)}: it must work elementwise."
+        )
+    return values

@@ -54,6 +54,14 @@ def array(name: str, data: Any) -> np.ndarray:
     return values
 
 
+def number(name: str, value: Any) -> float:
+    """Return a finite number, which may be a tensor of one entry."""
+    values = array(name, value)
+    if values.size != 1:
+        raise ValueError(f"{name} must be one number, got the shape {list(values.shape)}.")
+    return float(values.item())
+
+
 def record(name: str, data: Any, layout: str, remedy: str) -> np.ndarray:
     """Return ``data`` if it has the rank of ``layout``, such as ``"[T, C]"``, and no empty axis.
 
