@@ -1,4 +1,4 @@
-"""Whose line raised, and what was returned: words for what goes wrong in a learner's code."""
+"""Whose line raised: words for what goes wrong in a learner's code."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import dis
 import functools
 import inspect
 import linecache
-import numbers
-import re
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
@@ -20,7 +18,6 @@ import torch
 import tutorial_lib
 
 __all__ = [
-    "describe",
     "does_nothing",
     "is_gap",
     "place",
@@ -99,31 +96,6 @@ def does_nothing(function: Callable[..., Any]) -> bool:
         if step.opname in ("LOAD_CONST", "RETURN_CONST") and step.argval not in (None, ...):
             return False
     return True
-
-
-def describe(value: Any) -> str:
-    """What a value is, in a few words: its type, and its shape or size where it has one."""
-    if value is None or value is ...:
-        return "None" if value is None else "`...`"
-    if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {list(value.shape)} and {str(value.dtype).split('.')[-1]}"
-    if isinstance(value, bool | numbers.Number):
-        return f"`{value!r}` ({type(value).__name__})"
-    if isinstance(value, str):
-        return f"the text {value[:40]!r}"
-    if isinstance(value, tuple | list) and type(value).__name__ in ("tuple", "list"):
-        parts = "; ".join(describe(part) for part in value[:3])
-        more = "; ..." if len(value) > 3 else ""
-        noun = type(value).__name__
-        return f"a {noun} of {len(value)} ({parts}{more})" if len(value) else f"an empty {noun}"
-    if inspect.isclass(value):
-        return f"the class {value.__name__}"
-    if inspect.isroutine(value):
-        return f"the function {value.__name__}"
-    name = type(value).__name__
-    shape = getattr(value, "shape", None)
-    article = "an" if re.match("[aeiouAEIOU]", name) else "a"
-    return f"{article} {name}" + (f" of shape {list(shape)}" if isinstance(shape, tuple) else "")
 
 
 def _codes(answer: Any) -> Iterator[CodeType]:

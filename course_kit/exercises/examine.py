@@ -18,6 +18,7 @@ import torch
 from . import diagnose, settings
 from .exercise import Exercise, Wrong
 from .limit import OutOfTime, limited
+from .values import describe
 
 __all__ = ["Result", "as_html", "examine"]
 
@@ -151,7 +152,7 @@ def _has_stub(answer: Any) -> bool:
 
 
 def _wrong_kind(exercise: Exercise, answer: Any) -> str | None:
-    got = diagnose.describe(answer)
+    got = describe(answer)
     by_name = "by its name and without parentheses."
     if exercise.kind == "number":
         number = _number(answer)
@@ -296,10 +297,10 @@ def _unlike_reference(exercise: Exercise, calls: _Calls) -> str:
         return ""
     args, kwargs, result = calls.last
     try:
-        wanted = diagnose.describe(exercise.solution(*args, **kwargs))
+        wanted = describe(exercise.solution(*args, **kwargs))
     except Exception:  # the arguments may be used up: then nothing can be compared
         wanted = "something else"
-    got = diagnose.describe(result)
+    got = describe(result)
     hint = " Is its return missing?" if result is None else ""
     return "" if got == wanted else f"Your function returned {got}; expected {wanted}.{hint}"
 

@@ -6,8 +6,10 @@ An exercise is one module, ``nb00/leaky_step.py``, whose path gives the id "00-l
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import linecache
+import math
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
@@ -22,11 +24,17 @@ T = TypeVar("T")
 
 
 class Wrong(Exception):
-    """An answer does not hold.
+    """An answer does not hold. The learner reads the fault and a question.
 
-    Its text is what the learner reads: what was observed, for the smallest input that shows it,
-    what was expected, and a question that leads on.
+    Attributes:
+        fault: what was observed, for the smallest input that shows it, and what was expected.
+        question: leads on; a misconception that the exercise asks about has a better one.
     """
+
+    def __init__(self, fault: str, question: str = "") -> None:
+        """Joins the two."""
+        super().__init__(f"{fault} {question}".strip())
+        self.fault, self.question = fault, question
 
 
 @dataclass(frozen=True)
@@ -58,16 +66,16 @@ class Answer:
     """An answer that proves the judge.
 
     Attributes:
-        name: short, and unique within the exercise.
+        about: what is special about a right one; what somebody who gives a wrong one believes.
         make: returns the answer.
-        belief: what somebody who gives this wrong answer believes; "" for a right one.
         told: words that a wrong answer must be told.
+        asks: the question to whoever gives a wrong answer like this one; "" leaves it to the judge.
     """
 
-    name: str
+    about: str
     make: Callable[[], Any]
-    belief: str = ""
     told: str = ""
+    asks: str = ""
 
 
 class Exercise:
@@ -148,30 +156,34 @@ class Exercise:
         self._judge = function
         return function
 
-    def right(self, name: str, *answer: Any) -> Any:
+    def right(self, about: str, *answer: Any) -> Any:
         """Registers another right answer: a value, an :func:`edit`, or, as a decorator, code."""
-        return self._register(self.right_answers, answer, name=name)
+        return self._register(self.right_answers, answer, about=about)
 
-    def wrong(self, name: str, belief: str, *answer: Any, told: str) -> Any:
+    def wrong(self, belief: str, *answer: Any, told: str = "", asks: str = "") -> Any:
         """Registers a wrong answer: a value, an :func:`edit`, or, as a decorator, code.
 
         Args:
-            name: short, and unique within the exercise.
             belief: the misconception behind it, as a sentence of somebody who has it.
             *answer: the answer, unless this decorates it.
             told: words that the judge must say to it.
+            asks: instead, the question to this answer, and to every other one that is as far off:
+                the same number or key, or code in which the judge finds the same fault.
         """
-        return self._register(self.wrong_answers, answer, name=name, belief=belief, told=told)
+        return self._register(
+            self.wrong_answers, answer, about=belief, told=told or asks, asks=asks
+        )
 
-    def _register(self, answers: list[Answer], given: tuple[Any, ...], **about: str) -> Any:
+    def _register(self, answers: list[Answer], given: tuple[Any, ...], **words: str) -> Any:
         if not given:
-            return lambda answer: self._register(answers, (answer,), **about) or answer
+            return lambda answer: self._register(answers, (answer,), **words) or answer
         (value,) = given
-        if about["name"] in [answer.name for answer in self.right_answers + self.wrong_answers]:
-            raise ValueError(f"{self.id}: there is an answer named {about['name']!r} already.")
+        about = words["about"]
+        if about in [answer.about for answer in self.right_answers + self.wrong_answers]:
+            raise ValueError(f"{self.id}: there is an answer about {about!r} already.")
         edited = isinstance(value, Edit)
-        make = (lambda: self._edited(value, about["name"])) if edited else (lambda: value)
-        answers.append(Answer(make=make, **about))
+        make = (lambda: self._edited(value, about)) if edited else (lambda: value)
+        answers.append(Answer(make=make, **words))
         return None
 
     # What is made of it
@@ -185,7 +197,27 @@ class Exercise:
         """
         if self._judge is None:
             raise ValueError(f"{self.id} has no judge: decorate a function by @exercise.judge.")
-        return self._judge(answer)
+        try:
+            return self._judge(answer)
+        except Wrong as wrong:
+            asked = (a.asks for a in self.wrong_answers if a.asks and self._alike(a, answer, wrong))
+            raise Wrong(wrong.fault, next(asked, wrong.question)) from None
+
+    def _alike(self, known: Answer, answer: Any, wrong: Wrong) -> bool:
+        """Is a misconception's answer as far off as the learner's, in which this was found?"""
+        value = known.make()
+        if self.kind == "number":
+            rounded = (round(value, digits) for digits in (1, 2))
+            return math.isclose(answer, value, rel_tol=1e-4) or 0 != answer in rounded
+        if self.kind == "choice":
+            return answer == value
+        try:
+            self._judge(value)
+        except Wrong as other:
+            return other.fault == wrong.fault
+        except Exception:
+            pass
+        return False
 
     @property
     def solution(self) -> Any:
@@ -194,11 +226,9 @@ class Exercise:
             value = self._reference
             return value if callable(value) else copy.deepcopy(value)
         for key in self.options:
-            try:
+            with contextlib.suppress(Wrong):
                 self.check(key)
-            except Wrong:
-                continue
-            return key
+                return key
         raise ValueError(f"{self.id}: the judge takes none of the options.")
 
     @property
@@ -227,17 +257,17 @@ class Exercise:
         line, *others = str(ast.get_source_segment(text, node)).splitlines()
         return "\n".join([first + line, *textwrap.dedent("\n".join(others)).splitlines()])
 
-    def _edited(self, change: Edit, name: str) -> Any:
+    def _edited(self, change: Edit, about: str) -> Any:
         """Runs the changed text of the reference, beside all else that its module holds."""
         text = self.source
         for old, new in change.pairs:
             if text.count(old) != 1:
                 raise ValueError(
-                    f"{self.id}, {name!r}: {old!r} stands {text.count(old)} times in the text; "
+                    f"{self.id}, {about!r}: {old!r} stands {text.count(old)} times in the text; "
                     f"expected once. Give more of its line.\n{text}"
                 )
             text = text.replace(old, new)
-        file = f"<{self.id}, {name}>"
+        file = f"<{self.id}, {about}>"
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
         space = dict(vars(sys.modules[self._module]))
         exec(compile(text, file, "exec"), space)

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import numbers
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
-from .diagnose import describe
 from .exercise import Wrong
 
-__all__ = ["as_number", "is_near", "question_for", "show"]
+__all__ = ["as_number", "describe", "entries", "is_near", "show"]
+
+
+def describe(value: Any) -> str:
+    """What a value is, in a few words: its type, and its shape or size where it has one."""
+    if value is None or value is ...:
+        return "None" if value is None else "`...`"
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {list(value.shape)} and {str(value.dtype).split('.')[-1]}"
+    if isinstance(value, bool | numbers.Number):
+        return f"`{value!r}` ({type(value).__name__})"
+    if isinstance(value, str):
+        return f"the text {value[:40]!r}"
+    if isinstance(value, tuple | list) and type(value).__name__ in ("tuple", "list"):
+        parts = "; ".join(describe(part) for part in value[:3])
+        more = "; ..." if len(value) > 3 else ""
+        noun = type(value).__name__
+        return f"a {noun} of {len(value)} ({parts}{more})" if len(value) else f"an empty {noun}"
+    if inspect.isclass(value):
+        return f"the class {value.__name__}"
+    if inspect.isroutine(value):
+        return f"the function {value.__name__}"
+    name = type(value).__name__
+    shape = getattr(value, "shape", None)
+    article = "an" if re.match("[aeiouAEIOU]", name) else "a"
+    return f"{article} {name}" + (f" of shape {list(shape)}" if isinstance(shape, tuple) else "")
 
 
 def as_number(value: Any, what: str) -> float:
@@ -37,32 +64,24 @@ def as_number(value: Any, what: str) -> float:
     return number
 
 
+def entries(value: Any, *keys: str) -> Mapping[str, Any]:
+    """Takes a dictionary with these keys.
+
+    Raises:
+        Wrong: it is anything else.
+    """
+    if isinstance(value, Mapping) and value.keys() >= set(keys):
+        return value
+    has = f" with the keys {', '.join(map(repr, value))}" if isinstance(value, Mapping) else ""
+    wanted = " and ".join([", ".join(map(repr, keys[:-1])), repr(keys[-1])])
+    raise Wrong(
+        f"A dictionary with the keys {wanted} is asked for; you gave {describe(value)}{has}."
+    )
+
+
 def is_near(value: float, goal: float, tolerance: float = 1e-6) -> bool:
     """Tells whether a value is the goal but for rounding, which may have been in float32."""
     return math.isclose(value, goal, rel_tol=tolerance, abs_tol=tolerance)
-
-
-def question_for(
-    value: float,
-    slips: Mapping[float, str],
-    otherwise: str,
-    *,
-    relative: float = 1e-3,
-    absolute: float = 1e-9,
-) -> str:
-    """Finds the question that points to a misconception, by the value it leads to.
-
-    Args:
-        value: what the learner got.
-        slips: from the value that a misconception gives to its question; the first that is near
-            enough counts.
-        otherwise: the question when no misconception is recognized.
-        relative, absolute: how near the value must be: within the larger of the two.
-    """
-    for slip, question in slips.items():
-        if math.isclose(value, slip, rel_tol=relative, abs_tol=absolute):
-            return question
-    return otherwise
 
 
 def show(value: float) -> str:

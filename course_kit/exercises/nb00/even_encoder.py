@@ -7,9 +7,8 @@ from torch import Tensor
 
 import tutorial_lib as snn
 
-from ..diagnose import describe
 from ..exercise import Exercise, Wrong, edit
-from ..values import show
+from ..values import describe, show
 
 exercise = Exercise(__name__,
     "Invent an encoding: spikes in proportion to brightness, evenly spaced, without chance.",
@@ -109,22 +108,14 @@ def most_uneven(spk_rec: Tensor) -> int:
     return max((int(gap.max() - gap.min()) for gap in gaps if len(gap)), default=0)
 
 
-@exercise.right("by hand")
-def by_hand(image, num_steps):
-    mem, spk = torch.zeros_like(image), torch.zeros_like(image)
-    spk_rec = []
-    for _ in range(num_steps):
-        mem = mem + image - spk
-        spk = (mem > 1).to(image.dtype)
-        spk_rec.append(spk)
-    return torch.stack(spk_rec)
+def from_0(num_steps: int, image: Tensor) -> Tensor:
+    """The steps 0, 1, ... in a shape that broadcasts against an image."""
+    return torch.arange(num_steps).reshape(-1, *[1] * image.dim())
 
 
 @exercise.right("by counting")
 def by_counting(image, num_steps):
-    steps = torch.arange(num_steps + 1, dtype=torch.float64)
-    total = torch.floor(steps.reshape(-1, *[1] * image.dim()) * image + 1e-9)
-    return total.diff(dim=0) > 0
+    return torch.floor(from_0(num_steps + 1, image) * image.double() + 1e-9).diff(dim=0) > 0
 
 
 @exercise.right("fires at one half, in place")
@@ -138,48 +129,40 @@ def at_one_half(image, num_steps):
     return out
 
 
-exercise.wrong("leak", "Any neuron will do.", edit("beta=1.0", "beta=0.9"),
+exercise.wrong("Any neuron will do.", edit("beta=1.0", "beta=0.9"),
     told="What is left over of a pixel after each step")
-exercise.wrong("reset to zero", "What is above the threshold is lost.",
+exercise.wrong("What is above the threshold is lost.",
     edit("beta=1.0", 'beta=1.0, reset_mechanism="zero"'),
     told="What is left over of a pixel after each step")
-exercise.wrong("fixed length", "There are always 50 steps.", edit("range(num_steps)", "range(50)"),
+exercise.wrong("There are always 50 steps.", edit("range(num_steps)", "range(50)"),
     told="with one entry per step")
-exercise.wrong("time last", "Time comes last.",
-    edit("torch.stack(spk_rec)", "torch.stack(spk_rec, dim=-1)"), told="Is time the first axis")
-exercise.wrong("a list", "A list of steps is a record.", edit("torch.stack(spk_rec)", "spk_rec"),
+exercise.wrong("Time comes last.", edit("torch.stack(spk_rec)", "torch.stack(spk_rec, dim=-1)"),
+    told="Is time the first axis")
+exercise.wrong("A list of steps is a record.", edit("torch.stack(spk_rec)", "spk_rec"),
     told="Do you still have to `torch.stack` a list")
+exercise.wrong("A gray value is a spike.",
+    lambda image, num_steps: image.expand(num_steps, *image.shape), told="A gray value is no spike")
+exercise.wrong("Rates need chance.",
+    lambda image, num_steps: (torch.rand(num_steps, *image.shape) < image).float(),
+    told="Are there dice in your code")
 
 
-@exercise.wrong("constant current", "A gray value is a spike.", told="A gray value is no spike")
-def constant_current(image, num_steps):
-    return image.expand(num_steps, *image.shape)
-
-
-@exercise.wrong("rate", "Rates need chance.", told="Are there dice in your code")
-def rate(image, num_steps):
-    return (torch.rand(num_steps, *image.shape) < image).float()
-
-
-@exercise.wrong("frozen dice", "A seed makes chance even.", told="is there chance in it, if only")
+@exercise.wrong("A seed makes chance even.", told="is there chance in it, if only")
 def frozen_dice(image, num_steps):
     dice = torch.Generator().manual_seed(0)
     return (torch.rand(num_steps, *image.shape, generator=dice) < image).float()
 
 
-@exercise.wrong("latency", "One spike is enough to count.", told="allowed one spike only")
+@exercise.wrong("One spike is enough to count.", told="allowed one spike only")
 def latency(image, num_steps):
-    steps = torch.arange(num_steps).reshape(-1, *[1] * image.dim())
-    return (steps == ((1 - image) * (num_steps - 1)).round()).float()
+    return (from_0(num_steps, image) == ((1 - image) * (num_steps - 1)).round()).float()
 
 
-@exercise.wrong("burst", "Only the total counts.", told="are the spikes spread evenly on the way")
+@exercise.wrong("Only the total counts.", told="are the spikes spread evenly on the way")
 def burst(image, num_steps):
-    steps = torch.arange(num_steps).reshape(-1, *[1] * image.dim())
-    return (steps < (image * num_steps).round()).float()
+    return (from_0(num_steps, image) < (image * num_steps).round()).float()
 
 
-@exercise.wrong("whole period", "Every period is a whole number.", told="pay for its spike")
+@exercise.wrong("Every period is a whole number.", told="pay for its spike")
 def whole_period(image, num_steps):
-    steps = torch.arange(1, num_steps + 1).reshape(-1, *[1] * image.dim())
-    return (steps % (1 / image.clamp_min(1e-6)).long() == 0).float()
+    return ((from_0(num_steps, image) + 1) % (1 / image.clamp_min(1e-6)).long() == 0).float()

@@ -9,41 +9,32 @@ from tutorial_lib import neurons
 from ..exercise import Exercise, Wrong
 from ..values import show
 
-exercise = Exercise(
-    __name__,
+exercise = Exercise(__name__,
     "The constant current of 0.15 with beta 0.9: which reset gives more spikes in 100 steps?",
-    shows="Predict what the two resets do to the firing rate.",
-    kind="choice",
+    shows="Predict what the two resets do to the firing rate.", kind="choice",
     options={
         "a": "Reset to zero.",
         "b": "Subtract, because it keeps what exceeds the threshold.",
         "c": "Both give the same number: each climbs from 0 to the threshold again and again.",
         "d": "Both fire at every step, as without a reset: 0.15 / (1 - 0.9) is above threshold.",
-    },
-)
+    })
 
 
 @exercise.judge
 def judge(key: str) -> str:
     zero, first, start_zero = outcome("zero")
     subtract, _, start_subtract = outcome("subtract")
-    counts = f"In 100 steps, reset to zero gives {zero} spikes and `subtract` {subtract}."
-    climb = (
-        f"At the first spike U = {show(first)}; one step later, before the input, it is "
-        f"{show(start_zero)} after reset to zero and {show(start_subtract)} after `subtract`"
+    facts = (
+        f"In 100 steps, reset to zero gives {zero} spikes and `subtract` {subtract}. At the first "
+        f"spike U = {show(first)}; one step later, before the input, it is {show(start_zero)} "
+        f"after reset to zero and {show(start_subtract)} after `subtract`"
     )
     if key == ("a" if zero > subtract else "b" if subtract > zero else "c"):
         return (
-            f"{counts} {climb}: for a weak current `subtract` is the harsher reset. For a strong "
-            "one it is the milder, as the pulse has shown."
+            f"{facts}: for a weak current `subtract` is the harsher reset. For a strong one it is "
+            "the milder, as the pulse has shown."
         )
-    questions = {
-        "a": "Which climb starts higher?",
-        "b": "What is left of the excess once U has decayed and a whole threshold is taken away?",
-        "c": "Is that the same climb?",
-        "d": "The current alone would hold U above threshold, but where is U after a spike?",
-    }
-    raise Wrong(f"{counts} {climb}. {questions[key]}")
+    raise Wrong(f"{facts}.")
 
 
 @cache
@@ -58,9 +49,8 @@ def outcome(reset: str) -> tuple[int, float, float]:
     return int(sum(spk for spk, _ in record)), record[first][1], record[first + 1][1] - cur.item()
 
 
-exercise.wrong("excess", "Subtracting keeps the excess, so it is ahead.", "b",
-    told="once U has decayed and a whole threshold is taken away")
-exercise.wrong("same climb", "After any reset the climb is the same.", "c",
-    told="Is that the same climb")
-exercise.wrong("no effect", "The steady state decides alone.", "d",
-    told="but where is U after a spike")
+exercise.wrong("Subtracting keeps the excess, so it is ahead.", "b",
+    asks="What is left of the excess once U has decayed and a whole threshold is taken away?")
+exercise.wrong("After any reset the climb is the same.", "c", asks="Is that the same climb?")
+exercise.wrong("The steady state decides alone.", "d",
+    asks="The current alone would hold U above threshold, but where is U after a spike?")

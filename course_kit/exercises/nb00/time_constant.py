@@ -5,7 +5,7 @@ import math
 import torch
 
 from ..exercise import Exercise, Wrong
-from ..values import is_near, question_for, show
+from ..values import is_near, show
 
 exercise = Exercise(__name__,
     "A layer has beta = 0.5 and steps of 2 ms. What is its time constant in ms, to two decimals?",
@@ -16,50 +16,38 @@ solved_tau = exercise.reference(-2 / math.log(0.5))
 
 @exercise.judge
 def judge(tau: float) -> str:
-    exact = -2 / math.log(0.5)
-    if is_near(tau, exact, 0.005):
+    if is_near(tau, solved_tau, 0.005):
         return (
             f"After one step `exp(-2 / {show(tau)})` = 0.5 is left. Now you can translate any "
             "`beta` into milliseconds, and compare it with a paper or a real cell."
         )
+    question = "Which `tau` solves `exp(-2 / tau) = 0.5`?"
     if tau <= 0:
-        fault = f"A time constant of {show(tau)} ms is not above 0."
-    else:
-        fault = (
-            f"With `tau` = {show(tau)} ms the share `exp(-2 / tau)` = {show(math.exp(-2 / tau))} "
-            "of the membrane is left after one step of 2 ms; expected 0.5."
-        )
-    slips = {
-        2 / (1 - 0.5): "Is that Euler's `beta = 1 - dt / tau`, solved for `tau`?",
-        2.0: "Half of the membrane is left after 2 ms. But what share is left after one `tau`?",
-        exact / 2: "Is that `tau` counted in steps? How long is a step?",
-        1 / exact: "Is that `1 / tau`?",
-        -math.log(0.5): "Is that `dt / tau`?",
-        -exact: "What is the sign of `ln(0.5)`?",
-        -2 / math.log10(0.5): "Is your logarithm the natural one, `math.log`?",
-        exact / 1000: "Is that in seconds? Give milliseconds.",
-    }
-    otherwise = "Which `tau` solves `exp(-2 / tau) = 0.5`?"
-    question = question_for(tau, slips, otherwise, relative=0.011)  # rounded to two decimals, too
-    one_decimal = {2.9: "Is that rounded to one decimal? Give two."}
-    raise Wrong(f"{fault} {question_for(tau, one_decimal, question)}")
+        raise Wrong(f"A time constant of {show(tau)} ms is not above 0.", question)
+    raise Wrong(
+        f"With `tau` = {show(tau)} ms the share `exp(-2 / tau)` = {show(math.exp(-2 / tau))} of "
+        "the membrane is left after one step of 2 ms; expected 0.5.",
+        question,
+    )
 
 
 exercise.right("a tensor", torch.tensor(2.0, dtype=torch.float64) / math.log(2))
 exercise.right("three decimals", 2.885)
 exercise.right("an array of one", (-2 / torch.log(torch.tensor([0.5]))).numpy())
 
-exercise.wrong("euler", "beta is 1 - dt / tau.", 2 / (1 - 0.5), told="Is that Euler's")
-exercise.wrong("half-life", "After one tau, half is left.", 2.0,
-    told="what share is left after one `tau`")
-exercise.wrong("steps", "tau comes out in ms.", -1 / math.log(0.5), told="counted in steps")
-exercise.wrong("inverse", "tau is a rate.", -math.log(0.5) / 2, told="Is that `1 / tau`")
-exercise.wrong("inverse, rounded", "tau is a rate.", 0.35, told="Is that `1 / tau`")
-exercise.wrong("ratio", "It is dt / tau.", -math.log(0.5), told="Is that `dt / tau`")
-exercise.wrong("ratio, rounded", "It is dt / tau.", 0.69, told="Is that `dt / tau`")
-exercise.wrong("seconds", "A time is in seconds.", 0.00289, told="Is that in seconds")
-exercise.wrong("one decimal", "2.9 is near enough.", 2.9, told="rounded to one decimal")
-exercise.wrong("sign", "The logarithm of 0.5 is positive.", 2 / math.log(0.5),
-    told="the sign of `ln(0.5)`")
-exercise.wrong("log10", "log is log10.", -2 / math.log10(0.5), told="the natural one")
-exercise.wrong("guess", "beta and tau are proportional.", 0.5 * 2, told="Which `tau` solves")
+exercise.wrong("beta is 1 - dt / tau.", 2 / (1 - 0.5),
+    asks="Is that Euler's `beta = 1 - dt / tau`, solved for `tau`?")
+exercise.wrong("After one tau, half is left.", 2.0,
+    asks="Half of the membrane is left after 2 ms. But what share is left after one `tau`?")
+exercise.wrong("tau is counted in steps.", solved_tau / 2,
+    asks="Is that `tau` counted in steps? How long is a step?")
+exercise.wrong("tau is a rate.", 1 / solved_tau, asks="Is that `1 / tau`?")
+exercise.wrong("tau is dt / tau.", -math.log(0.5), asks="Is that `dt / tau`?")
+exercise.wrong("A time is in seconds.", solved_tau / 1000,
+    asks="Is that in seconds? Give milliseconds.")
+exercise.wrong("2.9 is near enough.", 2.9, asks="Is that rounded to one decimal? Give two.")
+exercise.wrong("The logarithm of 0.5 is positive.", -solved_tau,
+    asks="What is the sign of `ln(0.5)`?")
+exercise.wrong("log is log10.", -2 / math.log10(0.5),
+    asks="Is your logarithm the natural one, `math.log`?")
+exercise.wrong("beta and tau are proportional.", 0.5 * 2, told="Which `tau` solves")

@@ -1,7 +1,5 @@
 """One neuron that learns to fire five times, for the exercises that watch it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """Which of four neurons learn: dead is not the same as silent."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import torch
@@ -11,30 +9,21 @@ from tutorial_lib import surrogate
 from ..exercise import Exercise, Wrong
 from ._learning import GOAL, learn
 
-exercise = Exercise(
-    __name__,
+exercise = Exercise(__name__,
     "Which of the four neurons reach 5 spikes?",
-    shows="Tell a dead neuron (no derivative) from a silent one (no spikes).",
-    kind="choice",
+    shows="Tell a dead neuron (no derivative) from a silent one (no spikes).", kind="choice",
     options={
         "a": "Only the firing one with the fast sigmoid: without spikes there is no gradient.",
         "b": "The two that fire at the start: a neuron learns from its spikes.",
         "c": "The two with the fast sigmoid, firing or silent.",
         "d": "All but the one with the true derivative: any surrogate wakes a silent neuron.",
-    },
-)
+    })
 
 MEANT = {
     "a": {"firing, surrogate"},
     "b": {"firing, surrogate", "firing, true derivative"},
     "c": {"firing, surrogate", "silent, surrogate"},
     "d": {"firing, surrogate", "silent, surrogate", "silent, boxcar"},
-}
-QUESTIONS = {
-    "firing, surrogate": "Is there a spike, and a slope?",
-    "silent, surrogate": "Does the fast sigmoid's derivative ask whether there was a spike?",
-    "firing, true derivative": "It has spikes, but by what is the error multiplied at each?",
-    "silent, boxcar": "Its membrane comes up to 0.44: is the boxcar above zero there?",
 }
 
 
@@ -48,13 +37,11 @@ def judge(key: str) -> str:
             f"Spikes in 20 steps: {', '.join(told)}. Silence is about spikes, death is about the "
             "gradient. When a network does not learn, you now know the two things to look at."
         )
-    stuck = [name for name in ends if name in MEANT[key] - reached]
-    missed = [name for name in ends if name in reached - MEANT[key]]
-    name = (stuck + missed)[0]
+    differ = MEANT[key] - reached or reached - MEANT[key]
+    name = next(name for name in ends if name in differ)
     first, last = ends[name]
     raise Wrong(
-        f"The neuron '{name}' goes from {first} to {last} spikes in 40 updates; {GOAL} is the "
-        f"goal. {QUESTIONS[name]}"
+        f"The neuron '{name}' goes from {first} to {last} spikes in 40 updates; {GOAL} is the goal."
     )
 
 
@@ -72,6 +59,9 @@ def spikes() -> dict[str, tuple[int, int]]:
     return {name: (history[0], history[-1]) for name, history in histories.items()}
 
 
-exercise.wrong("silence is death", "No spikes, no gradient.", "a", told="ask whether there was")
-exercise.wrong("firing is enough", "A neuron learns by firing.", "b", told="by what is the error")
-exercise.wrong("any surrogate", "Every surrogate wakes.", "d", told="boxcar above zero there")
+exercise.wrong("No spikes, no gradient.", "a",
+    asks="Does the fast sigmoid's derivative ask whether there was a spike?")
+exercise.wrong("A neuron learns by firing.", "b",
+    asks="It has spikes, but by what is the error multiplied at each?")
+exercise.wrong("Every surrogate wakes.", "d",
+    asks="Its membrane comes up to 0.44: is the boxcar above zero there?")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..exercise import Exercise, Wrong
 from ..material import fresh, printed_digits, scale
-from ..values import question_for, show
+from ..values import show
 from ._networks import LAYERS, layers_of
 
 exercise = Exercise(__name__,
@@ -23,23 +23,12 @@ def judge(factor: float) -> str:
     for name, one, other in zip(LAYERS, wanted, got, strict=True):
         if torch.equal(one, other):
             continue
-        layer_1 = "Does the factor of layer 1 act on layer 2 as well? Its spikes are 0 or 1."
-        slips = {
-            0.25: "A membrane of 0.25 has to reach 1 now: up or down?",
-            16.0: layer_1,
-            64.0: layer_1,
-            2.0: "Is a root in it? Current and threshold stand in the update with the same power.",
-            1.75: "The threshold went down by 0.75, but does a weight go up by 0.75 of itself?",
-            0.75: "By how much the threshold went down does not matter: what is left of it?",
-            -4.0: "What does a minus do to a current that should reach a threshold above 0?",
-        }
-        otherwise = "What becomes of the current when you divide the update by the threshold?"
         fired, due = int(other.sum()), int(one.sum())
         elsewhere = ", though not the same ones" if fired == due else ""
         raise Wrong(
             f"With the factor {show(factor)}, {name} sends {fired:,} spikes for ten printed "
-            f"digits{elsewhere}; expected {due:,}, as at a threshold of 0.25. "
-            + question_for(factor, slips, otherwise)
+            f"digits{elsewhere}; expected {due:,}, as at a threshold of 0.25.",
+            "What becomes of the current when you divide the update by the threshold?",
         )
     return (
         f"Every spike of every layer is the same, {int(sum(s.sum() for s in wanted)):,} of them: "
@@ -56,11 +45,18 @@ def spikes(threshold: float, gain: float) -> list[Tensor]:
 exercise.right("an int", 4)
 exercise.right("a tensor", torch.tensor([4.0]))
 
-exercise.wrong("inverse", "Weights follow the threshold.", 0.25, told="up or down")
-exercise.wrong("compound", "Factors multiply along the way.", 64, told="act on layer 2 as well")
-exercise.wrong("two layers", "Two factors multiply.", 16, told="act on layer 2 as well")
-exercise.wrong("root", "Two things share the work.", 2, told="Is a root in it")
-exercise.wrong("added", "What is taken off is added.", 1.75, told="of itself")
-exercise.wrong("difference", "The change is the factor.", 0.75, told="what is left of it")
-exercise.wrong("minus", "Lower means minus.", -4, told="What does a minus do")
-exercise.wrong("more", "More is better.", 10, told="divide the update by the threshold")
+exercise.wrong("Weights follow the threshold.", 0.25,
+    asks="A membrane of 0.25 has to reach 1 now: up or down?")
+exercise.wrong("Factors multiply along three layers.", 64,
+    asks="Does the factor of layer 1 act on layer 2 as well? Its spikes are 0 or 1.")
+exercise.wrong("Factors multiply along two layers.", 16,
+    asks="Does the factor of layer 1 act on layer 2 as well? Its spikes are 0 or 1.")
+exercise.wrong("Threshold and weights share the work.", 2,
+    asks="Is a root in it? Current and threshold stand in the update with the same power.")
+exercise.wrong("What is taken off is added.", 1.75,
+    asks="The threshold went down by 0.75, but does a weight go up by 0.75 of itself?")
+exercise.wrong("The change is the factor.", 0.75,
+    asks="By how much the threshold went down does not matter: what is left of it?")
+exercise.wrong("Lower means minus.", -4,
+    asks="What does a minus do to a current that should reach a threshold above 0?")
+exercise.wrong("More is better.", 10, told="divide the update by the threshold")

@@ -28,44 +28,31 @@ def judge(answer: float) -> str:
             "can size a layer before you build it."
         )
     side = "few" if answer < count() else "many"
-    raise Wrong(f"You count {show(answer)} parameters, which is too {side}. {question(answer)}")
+    raise Wrong(f"You count {show(answer)} parameters, which is too {side}.", question(answer))
 
 
 @cache
 def count(kernel: int = 3, padding: int = 0, ceil: bool = False, pool: int = 2) -> int:
     """Builds the small network and counts; other settings are what misconceptions would build."""
-    layers = nn.Sequential(
-        nn.Conv2d(1, 6, kernel, padding=padding),
-        nn.MaxPool2d(pool, ceil_mode=ceil),
-        nn.Conv2d(6, 16, kernel, padding=padding),
-        nn.MaxPool2d(pool, ceil_mode=ceil),
-        nn.Flatten(),
-    )
-    inputs = layers(torch.zeros(1, 1, 28, 28)).numel()
-    return sum(p.numel() for p in layers.append(nn.Linear(inputs, 10)).parameters())
+    with torch.device("meta"):  # draws no weights
+        layers = nn.Sequential(
+            nn.Conv2d(1, 6, kernel, padding=padding),
+            nn.MaxPool2d(pool, ceil_mode=ceil),
+            nn.Conv2d(6, 16, kernel, padding=padding),
+            nn.MaxPool2d(pool, ceil_mode=ceil),
+            nn.Flatten(),
+        )
+        inputs = layers(torch.zeros(1, 1, 28, 28)).numel()
+        return sum(p.numel() for p in layers.append(nn.Linear(inputs, 10)).parameters())
 
 
 def question(answer: float) -> str:
-    """What to ask about one slip, alone or together with forgotten biases."""
-    slips = {
-        count(): "",
-        count(padding=1): "Is the border padded? A 3 by 3 filter without padding takes off 2.",
-        count(ceil=True): "What does pooling by 2 make of an odd size, 11? The rest is dropped.",
-        count(pool=1): "Where is the pooling? Each MP2 halves the maps.",
-        count(kernel=5): "Is the 5 of the other network still in it? Here the filters are 3 by 3.",
-        count() - 16 * 5 * 9: "How many input channels does a filter of the second convolution "
-        "look at?",
-        60 + 880 + 10_250: "1,024 is the other network's: how many inputs has the last layer here?",
-        60 + 880 + 10 * (16 + 1): "How many numbers is one of the 16 maps, when it is flattened?",
-        60 + 880 + 10 * (25 + 1): "The last maps are 5 by 5, but how many of them are there?",
-        60 + 880: "What about the fully connected layer?",
-        count() - 32 + 3: "Does a layer have one bias, or one for each filter and each output?",
-    }
-    for slip, doubt in slips.items():
-        left_out = without(slip - answer)
-        if slip == answer or left_out:
+    """Are biases forgotten, in the right count or together with another misconception?"""
+    slips = [(wrong.make(), wrong.asks) for wrong in exercise.wrong_answers if wrong.asks]
+    for slip, doubt in [(count(), ""), *slips]:
+        if left_out := without(slip - answer):
             biases = f"Where are the biases of {left_out}? There is one per filter or output."
-            return f"{doubt} {biases if left_out else ''}".strip()
+            return f"{doubt} {biases}".strip()
     return "What size are the maps after each layer, and what does one filter look at?"
 
 
@@ -79,26 +66,34 @@ def without(gap: float) -> str:
 exercise.right("a tensor", torch.tensor(4950))
 exercise.right("a float", 4950.0)
 
-exercise.wrong("no bias", "A layer is its weights.", 54 + 864 + 4_000,
+exercise.wrong("A layer is its weights.", 54 + 864 + 4_000,
     told="the biases of the first convolution and the second convolution and the fully connected")
-exercise.wrong("no bias in the convolutions", "A filter is its pixels.", 54 + 864 + 4_010,
+exercise.wrong("A filter is its pixels.", 54 + 864 + 4_010,
     told="the biases of the first convolution and the second convolution?")
-exercise.wrong("no fc bias", "Only filters are shifted.", 60 + 880 + 4_000,
+exercise.wrong("Only filters are shifted.", 60 + 880 + 4_000,
     told="the biases of the fully connected layer?")
-exercise.wrong("no bias in 2", "A bias is for the first.", 60 + 864 + 4_010,
+exercise.wrong("A bias is for the first layer.", 60 + 864 + 4_010,
     told="the second convolution, or those of the first convolution and the fully connected layer?")
-exercise.wrong("no bias but in 2", "A bias is for the second.", 54 + 880 + 4_000,
-    told="or those of the first convolution and the fully connected layer?")
-exercise.wrong("a bias per layer", "A layer has a bias.", 55 + 865 + 4_001, told="have one bias")
-exercise.wrong("1,024", "The last layer has 1,024 inputs.", 60 + 880 + 10_250,
-    told="the other network's")
-exercise.wrong("1,024, no bias", "Layers are weights.", 54 + 864 + 10_240,
+exercise.wrong("A layer has a bias.", 55 + 865 + 4_001,
+    asks="Does a layer have one bias, or one for each filter and each output?")
+exercise.wrong("The last layer has 1,024 inputs.", 60 + 880 + 10_250,
+    asks="1,024 is the other network's: how many inputs has the last layer here?")
+exercise.wrong("The last layer has 1,024 inputs, and a layer is its weights.", 54 + 864 + 10_240,
     told="how many inputs has the last layer here? Where are the biases")
-exercise.wrong("padded", "A filter keeps the size.", 8_790, told="Is the border padded")
-exercise.wrong("rounded up", "Pooling keeps the odd row.", 6_710, told="an odd size")
-exercise.wrong("one channel", "A filter is 3 by 3.", 60 + 160 + 4_010, told="input channels")
-exercise.wrong("not pooled", "Pooling does not matter.", 93_110, told="Where is the pooling")
-exercise.wrong("old filters", "Filters are 5 by 5.", count(kernel=5), told="the other network")
-exercise.wrong("one per map", "A map is one number.", 60 + 880 + 170, told="one of the 16 maps")
-exercise.wrong("one map", "The last layer sees a map.", 60 + 880 + 260, told="how many of them")
-exercise.wrong("guess", "All layers count alike.", 5_000, told="What size are the maps")
+exercise.wrong("A filter keeps the size.", count(padding=1),
+    asks="Is the border padded? A 3 by 3 filter without padding takes off 2.")
+exercise.wrong("Pooling keeps the odd row.", count(ceil=True),
+    asks="What does pooling by 2 make of an odd size, 11? The rest is dropped.")
+exercise.wrong("A filter is 3 by 3.", 60 + 160 + 4_010,
+    asks="How many input channels does a filter of the second convolution look at?")
+exercise.wrong("Pooling does not matter.", count(pool=1),
+    asks="Where is the pooling? Each MP2 halves the maps.")
+exercise.wrong("Filters are 5 by 5.", count(kernel=5),
+    asks="Is the 5 of the other network still in it? Here the filters are 3 by 3.")
+exercise.wrong("A map is one number.", 60 + 880 + 170,
+    asks="How many numbers is one of the 16 maps, when it is flattened?")
+exercise.wrong("The last layer sees one map.", 60 + 880 + 260,
+    asks="The last maps are 5 by 5, but how many of them are there?")
+exercise.wrong("The convolutions are the network.", 60 + 880,
+    asks="What about the fully connected layer?")
+exercise.wrong("All layers count alike.", 5_000, told="What size are the maps")

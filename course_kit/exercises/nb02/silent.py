@@ -28,14 +28,7 @@ def judge(key: str) -> str:
     if key == ("a" if share == 0 else "b" if share < 0.02 else "c" if share < 0.3 else "d"):
         more = " and ".join(str(row[-1]) for row in others)
         return f"{facts}; with two other seeds the output sends {more}. Now see your own digits."
-    questions = {
-        "a": "Is the output silent?",
-        "b": "A few spikes would need inputs to the last layer: how many does layer 2 send it?",
-        "c": "Nobody has told the network that one class in ten is right: who would balance that?",
-        "d": "A fair coin would need currents around the threshold: how large are those of "
-        "PyTorch's weights, when most inputs are 0?",
-    }
-    raise Wrong(f"{facts}. {questions[key]}")
+    raise Wrong(f"{facts}.")
 
 
 @cache
@@ -45,6 +38,10 @@ def spikes() -> list[list[int]]:
     return [[int(x.sum()) for x in layers_of(fresh(seed), 50, images)] for seed in range(3)]
 
 
-exercise.wrong("a few", "Random weights say a little.", "b", told="how many does layer 2 send")
-exercise.wrong("one in ten", "Chance is a tenth.", "c", told="who would balance that")
-exercise.wrong("a coin", "An untrained neuron is a coin.", "d", told="around the threshold")
+exercise.wrong("Random weights say a little.", "b",
+    asks="A few spikes would need inputs to the last layer: how many does layer 2 send it?")
+exercise.wrong("Chance is a tenth.", "c",
+    asks="Nobody has told the network that one class in ten is right: who would balance that?")
+exercise.wrong("An untrained neuron is a coin.", "d",
+    asks="A fair coin would need currents around the threshold: how large are those of PyTorch's "
+    "weights, when most inputs are 0?")

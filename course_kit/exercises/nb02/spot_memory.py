@@ -40,12 +40,7 @@ def judge(key: str) -> str:
             f"{what}; as published, by {traces():.2g}. Each call began from rest, so every step "
             "was the first. Any state that is started inside the loop over time has this fault."
         )
-    questions = {
-        "a": "So is it the image that is missing, or somebody who remembers it?",
-        "b": "So does it matter which value is returned, if nobody passes it back in?",
-        "d": "So who gives the returned membranes to the next call?",
-    }
-    raise Wrong(f"{what}: still the first step again and again. {questions[key]}")
+    raise Wrong(f"{what}: still the first step again and again.")
 
 
 @cache
@@ -68,6 +63,9 @@ def last_membrane(fc: nn.Module, lif: Leaky, frames: list[Tensor], remedy: str) 
     return mem - spk * lif.threshold if remedy == "b" else mem
 
 
-exercise.wrong("input", "Change needs another input.", "a", told="somebody who remembers")
-exercise.wrong("reset", "The reset gets lost.", "b", told="if nobody passes it back in")
-exercise.wrong("return", "What is returned is kept.", "d", told="who gives the returned")
+exercise.wrong("Change needs another input.", "a",
+    asks="So is it the image that is missing, or somebody who remembers it?")
+exercise.wrong("The reset gets lost.", "b",
+    asks="So does it matter which value is returned, if nobody passes it back in?")
+exercise.wrong("What is returned is kept.", "d",
+    asks="So who gives the returned membranes to the next call?")

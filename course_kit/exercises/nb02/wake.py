@@ -10,10 +10,9 @@ from tutorial_lib import functional as SF
 from tutorial_lib import networks, surrogate
 from tutorial_lib.neurons import Leaky
 
-from ..diagnose import describe
 from ..exercise import Exercise, Wrong, edit
 from ..material import fresh, printed_digits
-from ..values import show
+from ..values import describe, show
 from ._networks import LAYERS, layers_of
 
 exercise = Exercise(__name__,
@@ -124,55 +123,48 @@ exercise.right("not in place, but written", edit("p.mul_(4)", "p.copy_(p * 4)"))
 exercise.right("returned", edit("p.mul_(4)", "p.mul_(4)\n    return net"))
 
 
-def on_layers(change: Callable[[nn.Module], Any]) -> Callable[[nn.Sequential], None]:
-    """The answer that changes each layer with weights in place."""
+def on(places: tuple[int, ...], change: Callable[[nn.Module], Any]) -> Callable:
+    """The answer that changes some layers of the network in place."""
 
     @torch.no_grad()
     def answer(net: nn.Sequential) -> None:
-        for layer in (net[0], net[3], net[7]):
-            change(layer)
+        for place in places:
+            change(net[place])
 
     return answer
 
 
-exercise.right("bias", on_layers(lambda layer: layer.bias.add_(0.6)))
-exercise.right("He", on_layers(lambda layer: nn.init.kaiming_normal_(layer.weight)))
-exercise.right("orthogonal", on_layers(lambda layer: nn.init.orthogonal_(layer.weight, gain=2)))
+WEIGHTS, NEURONS = (0, 3, 7), (2, 5, 8)
 
-exercise.wrong("rebound", "p = p * 4 changes p.", edit("p.mul_(4)", "p = p * 4"),
-    told="makes a new tensor")
-exercise.wrong("too little", "A bit more will do.", edit("mul_(4)", "mul_(1.5)"),
-    told="large enough to reach")
-exercise.wrong("Glorot", "Any named initialization will do.",
-    on_layers(lambda layer: nn.init.xavier_normal_(layer.weight)), told="large enough to reach")
-exercise.wrong("a bit of bias", "Any push will do.", on_layers(lambda layer: layer.bias.add_(0.3)),
+exercise.right("bias", on(WEIGHTS, lambda layer: layer.bias.add_(0.6)))
+exercise.right("He", on(WEIGHTS, lambda layer: nn.init.kaiming_normal_(layer.weight)))
+exercise.right("orthogonal", on(WEIGHTS, lambda layer: nn.init.orthogonal_(layer.weight, gain=2)))
+
+exercise.wrong("p = p * 4 changes p.", edit("p.mul_(4)", "p = p * 4"), told="makes a new tensor")
+exercise.wrong("A bit more will do.", edit("mul_(4)", "mul_(1.5)"), told="large enough to reach")
+exercise.wrong("Any named initialization will do.",
+    on(WEIGHTS, lambda layer: nn.init.xavier_normal_(layer.weight)), told="large enough to reach")
+exercise.wrong("Any push will do.", on(WEIGHTS, lambda layer: layer.bias.add_(0.3)),
     told="rate of the output layer 0.00% (expected at least 0.5%)")
-exercise.wrong("too much", "More is better.", edit("mul_(4)", "mul_(1000)"),
+exercise.wrong("More is better.", edit("mul_(4)", "mul_(1000)"),
     told="Are your parameters too large")
-exercise.wrong("last layer", "The silent layer is the faulty one.",
+exercise.wrong("The silent layer is the faulty one.",
     edit("net.parameters()", "net[7].parameters()", "mul_(4)", "mul_(100)"),
     told="The parameters of layer 1 and layer 2 are as before")
-exercise.wrong("not the last layer", "What comes last follows.",
+exercise.wrong("What comes last follows.",
     edit("net.parameters()", "net[:6].parameters()", "mul_(4)", "mul_(3)"),
     told="The parameters of the output layer are as before")
-exercise.wrong("bias alone", "A spike is a spike.", on_layers(lambda layer: layer.bias.add_(3)),
+exercise.wrong("A spike is a spike.", on(WEIGHTS, lambda layer: layer.bias.add_(3)),
     told="Only biases have changed")
-exercise.wrong("nan", "A norm is never 0.", edit("p.mul_(4)", "p.div_(0 * p)"), told="NaN or infin")
-exercise.wrong("another network", "Any network that fires will do.",
+exercise.wrong("A norm is never 0.", edit("p.mul_(4)", "p.div_(0 * p)"), told="NaN or infin")
+exercise.wrong("Any network that fires will do.",
     lambda net: networks.conv_net(beta=0.5, threshold=0.2), told="should stay as they are")
 
 
-def on_neurons(name: str, value: Any) -> Callable[[nn.Sequential], None]:
-    def answer(net: nn.Sequential) -> None:
-        for layer in (net[2], net[5], net[8]):
-            setattr(layer, name, value)
-
-    return answer
-
-
-exercise.wrong("threshold", "Lower thresholds.", on_neurons("threshold", torch.tensor(0.2)),
+exercise.wrong("Thresholds may be lower.", on(NEURONS, lambda lif: lif.threshold.fill_(0.2)),
     told="threshold = 0.2 now")
-exercise.wrong("decay", "A longer memory.", on_neurons("beta", torch.tensor(0.9)),
+exercise.wrong("Memories may be longer.", on(NEURONS, lambda lif: lif.beta.fill_(0.9)),
     told="beta = 0.9 now")
-exercise.wrong("surrogate", "A wider surrogate makes spikes.",
-    on_neurons("spike_grad", surrogate.fast_sigmoid(slope=1)), told="on the backward pass only")
+exercise.wrong("A wider surrogate makes spikes.",
+    on(NEURONS, lambda lif: setattr(lif, "spike_grad", surrogate.fast_sigmoid(slope=1))),
+    told="on the backward pass only")

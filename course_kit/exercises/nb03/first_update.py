@@ -39,13 +39,7 @@ def judge(key: str) -> str:
             "single precision has no number so near. Adam takes the size of the gradient out, but "
             "for the 1e-8 that guards its division."
         )
-    questions = {
-        "a": "By what does SGD multiply the learning rate?",
-        "b": "The gradient is tiny, but is it zero?",
-        "c": "Which optimizer divides by the size of the gradient?",
-        "d": "What does a division by a number far below 1 do?",
-    }
-    raise Wrong(f"{facts}. {questions[key]}")
+    raise Wrong(f"{facts}.")
 
 
 @cache
@@ -65,6 +59,8 @@ def moves() -> tuple[float, float, float]:
     return grad.abs().max().item(), *moved
 
 
-exercise.wrong("rate", "A learning rate is a step.", "a", told="multiply the learning rate")
-exercise.wrong("dead", "Silent means dead.", "b", told="tiny, but is it zero")
-exercise.wrong("divides", "Adam's division makes smaller.", "d", told="a division by")
+exercise.wrong("A learning rate is a step.", "a",
+    asks="By what does SGD multiply the learning rate?")
+exercise.wrong("Silent means dead.", "b", asks="The gradient is tiny, but is it zero?")
+exercise.wrong("Adam's division makes smaller.", "d",
+    asks="What does a division by a number far below 1 do?")

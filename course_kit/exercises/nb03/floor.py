@@ -9,7 +9,7 @@ import torch
 from tutorial_lib import functional as SF
 
 from ..exercise import Exercise, Wrong, edit
-from ..values import as_number, is_near, question_for, show
+from ..values import as_number, is_near, show
 
 exercise = Exercise(__name__, "Write the floor of ce_rate_loss for any number of classes.",
     shows="Know the range of a loss before training with it.", kind="function")
@@ -30,9 +30,13 @@ def judge(floor: Callable) -> str:
         got = as_number(floor(classes), f"The floor for {classes} classes")
         wanted = perfect(classes)
         if not is_near(got, wanted, 1e-4):
+            rounded = got in (round(wanted, digits) for digits in (1, 2, 3))
             raise Wrong(
                 f"For {classes} classes a perfect record has the loss {show(wanted)}; your "
-                f"function gives {show(got)}. {question(classes, got, wanted)}"
+                f"function gives {show(got)}.",
+                "Is it rounded on the way? Return the number as it is."
+                if rounded
+                else "Which score does the target have at each step, and which do the others?",
             )
     room = [math.log(classes) - perfect(classes) for classes in (2, 10, 1000)]
     return (
@@ -49,53 +53,34 @@ def perfect(classes: int) -> float:
     return SF.ce_rate_loss()(record, torch.tensor([0])).item()
 
 
-def question(classes: int, got: float, wanted: float) -> str:
-    for digits in (3, 2, 1):
-        if got == round(wanted, digits):
-            return "Is it rounded on the way? Return the number as it is."
-    e, others = math.e, classes - 1
-    slips = {
-        0.0: "Would that not need a score without bounds, as a count is? A spike is 0 or 1.",
-        math.log(classes): "Is that the loss of silence?",
-        math.log(1 + classes / e): "Is the target counted among the others, too?",
-        math.log(1 + others * e): "Is that the loss if all others fire and the target does not?",
-        math.exp(-wanted): "Is that the probability of the target? What is the loss of it?",
-        -wanted: "What is the sign of a cross entropy?",
-        wanted / math.log(2): "Is your logarithm the natural one?",
-        wanted / math.log(10): "Is your logarithm the natural one?",
-        math.log(e + others): "Is that all of it? The target has a score, too: e to its power is "
-        "divided by the sum.",
-        perfect(10): "Does your formula use the number of classes?",
-    }
-    otherwise = "Which score does the target have at each step, and which scores do the others?"
-    return question_for(got, slips, otherwise)
-
-
 exercise.right("tensors", lambda c: torch.log((torch.e + torch.tensor(c - 1.0)) / torch.e))
 exercise.right("asks the loss",
     lambda c: SF.ce_rate_loss()(torch.eye(c).unsqueeze(0), torch.arange(c)))
-exercise.right("log_softmax",
-    lambda c: -torch.eye(c, dtype=torch.float64).log_softmax(-1)[0, 0])
+exercise.right("log_softmax", lambda c: -torch.eye(c, dtype=torch.float64).log_softmax(-1)[0, 0])
 
 TERM = "(num_classes - 1) / math.e"
-exercise.wrong("zero", "A cross entropy falls to zero.", lambda c: 0.0, told="without bounds")
-exercise.wrong("silence", "Silence is the floor.", math.log, told="the loss of silence")
-exercise.wrong("all classes", "There are C others.", edit(TERM, "num_classes / math.e"),
-    told="counted among the others, too")
-exercise.wrong("reversed", "The others have the score 1.",
-    edit(TERM, "(num_classes - 1) * math.e"), told="if all others fire")
-exercise.wrong("count", "The loss is on the count.", edit("/ math.e", "* math.exp(-50)"),
-    told="without bounds")
-exercise.wrong("probability", "The loss is the probability.",
-    lambda c: math.e / (math.e + c - 1), told="the probability of the target")
-exercise.wrong("sign", "Loss is log p.", edit("return ", "return -"), told="What is the sign")
-exercise.wrong("bits", "log is log2.", edit("math.log", "math.log2"), told="natural one")
-exercise.wrong("log10", "log is log10.", edit("math.log", "math.log10"), told="natural one")
-exercise.wrong("sum only", "The loss is the log of the sum.",
-    lambda c: math.log(math.e + c - 1), told="Is that all of it")
-exercise.wrong("ten", "1.461 is a constant.", edit("num_classes - 1", "10 - 1"),
-    told="use the number of classes")
-exercise.wrong("rounded", "Three digits are enough.",
-    lambda c: round(solved_floor(c), 3), told="rounded on the way")
-exercise.wrong("half", "The floor is half way.", lambda c: math.log(c) / 2,
+exercise.wrong("A cross entropy falls to zero.", lambda c: 0.0,
+    asks="Would that not need a score without bounds, as a count is? A spike is 0 or 1.")
+exercise.wrong("Silence is the floor.", math.log, asks="Is that the loss of silence?")
+exercise.wrong("There are C others.", edit(TERM, "num_classes / math.e"),
+    asks="Is the target counted among the others, too?")
+exercise.wrong("The others have the score 1.", edit(TERM, "(num_classes - 1) * math.e"),
+    asks="Is that the loss if all others fire and the target does not?")
+exercise.wrong("The loss is on the count.", edit("/ math.e", "* math.exp(-50)"),
+    asks="Would that not need a score without bounds, as a count is? A spike is 0 or 1.")
+exercise.wrong("The loss is the probability.", lambda c: math.e / (math.e + c - 1),
+    asks="Is that the probability of the target? What is the loss of it?")
+exercise.wrong("Loss is log p.", edit("return ", "return -"),
+    asks="What is the sign of a cross entropy?")
+exercise.wrong("log is log2.", edit("math.log", "math.log2"),
+    asks="Is your logarithm the natural one?")
+exercise.wrong("log is log10.", edit("math.log", "math.log10"),
+    asks="Is your logarithm the natural one?")
+exercise.wrong("The loss is the log of the sum.", lambda c: math.log(math.e + c - 1),
+    asks="Is that all of it? The target has a score, too: e to its power is divided by the sum.")
+exercise.wrong("1.461 is a constant.", edit("num_classes - 1", "10 - 1"),
+    asks="Does your formula use the number of classes?")
+exercise.wrong("Three digits are enough.", lambda c: round(solved_floor(c), 3),
+    told="rounded on the way")
+exercise.wrong("The floor is half way.", lambda c: math.log(c) / 2,
     told="Which score does the target have")

@@ -33,13 +33,7 @@ def judge(key: str) -> str:
             f"{facts}: all {pulled} are pulled up, since 0 is below 10 of 50, too. This loss wakes "
             "neurons that a cross entropy would push further down, and asks them to stay awake."
         )
-    questions = {
-        "a": "In how many of its 50 steps should a wrong neuron fire, at a rate of 0.2?",
-        "b": "Which counts does the loss want?",
-        "c": "This is the derivative by a spike: is a silent neuron where the loss wants it?",
-        "d": "Is a count of 0 above or below the 10 that are wanted from a wrong neuron?",
-    }
-    raise Wrong(f"{facts}. {questions[key]}")
+    raise Wrong(f"{facts}.")
 
 
 @cache
@@ -50,6 +44,9 @@ def along_a_spike() -> list[float]:
     return record.grad[0, 0].tolist()
 
 
-exercise.wrong("target", "Only the target should fire.", "a", told="at a rate of 0.2")
-exercise.wrong("none", "At silence there is no derivative.", "c", told="where the loss wants it")
-exercise.wrong("wrong ones", "The wrong ones are what costs.", "d", told="above or below the 10")
+exercise.wrong("Only the target should fire.", "a",
+    asks="In how many of its 50 steps should a wrong neuron fire, at a rate of 0.2?")
+exercise.wrong("At silence there is no derivative.", "c",
+    asks="This is the derivative by a spike: is a silent neuron where the loss wants it?")
+exercise.wrong("The wrong ones are what costs.", "d",
+    asks="Is a count of 0 above or below the 10 that are wanted from a wrong neuron?")

@@ -1,7 +1,6 @@
 """A start from which plain gradient descent learns."""
 
 import math
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -10,10 +9,9 @@ import torch
 from tutorial_lib import functional as SF
 from tutorial_lib import networks, simulation, surrogate
 
-from ..diagnose import describe
 from ..exercise import Exercise, Wrong
 from ..material import printed_digits, scale
-from ..values import as_number, show
+from ..values import as_number, entries, show
 
 exercise = Exercise(__name__,
     "Find a slope and a scale of the first weights from which plain SGD learns.",
@@ -43,7 +41,7 @@ def judge(answer: Any) -> str:
         )
     missed = [f"the loss is {end:.3f} (expected below {LOSS})"] if end >= LOSS else []
     missed += [f"{hit:.0%} are right (expected at least {SHARE:.0%})"] if hit < SHARE else []
-    raise Wrong(f"{said}. At the end {' and '.join(missed)}. {question(slope, losses, decided)}")
+    raise Wrong(f"{said}. At the end {' and '.join(missed)}.", question(slope, losses, decided))
 
 
 def question(slope: float, losses: list[float], decided: list[float]) -> str:
@@ -72,21 +70,14 @@ def question(slope: float, losses: list[float], decided: list[float]) -> str:
 
 
 def recipe(answer: Any) -> tuple[float, float]:
-    if not isinstance(answer, Mapping) or not {"slope", "gain"} <= answer.keys():
-        keys = f" with the keys {', '.join(map(repr, answer))}" if isinstance(answer, dict) else ""
-        raise Wrong(
-            "A dictionary with the keys 'slope' and 'gain' is asked for; you gave "
-            f"{describe(answer)}{keys}."
-        )
-    values = {name: as_number(answer[name], f"The {name}") for name in ("slope", "gain")}
-    why = {
-        "slope": "What would a negative one do to the sign of the gradient?",
-        "gain": "What is left of the network if its weights are wiped out or turned round?",
-    }
-    for name, value in values.items():
-        if value <= 0:
-            raise Wrong(f"The {name} is {show(value)}; expected a number above 0. {why[name]}")
-    return values["slope"], values["gain"]
+    given = entries(answer, "slope", "gain")
+    for name, why in (
+        ("slope", "What would a negative one do to the sign of the gradient?"),
+        ("gain", "What is left of the network if its weights are wiped out or turned round?"),
+    ):
+        if (value := as_number(given[name], f"The {name}")) <= 0:
+            raise Wrong(f"The {name} is {show(value)}; expected a number above 0. {why}")
+    return float(given["slope"]), float(given["gain"])
 
 
 @cache
@@ -117,18 +108,14 @@ exercise.right("a tensor, and more gain", {"gain": torch.tensor(5.0), "slope": 1
 
 SILENT = "whose input never spikes"
 NARROW = "is the surrogate wide enough"
-exercise.wrong("as published", "The start is good.", {"slope": 25, "gain": 1}, told=SILENT)
-exercise.wrong("slope only", "The gradient is all that is missing.",
-    {"slope": 1, "gain": 1}, told=SILENT)
-exercise.wrong("whisper", "One spike is as good as many.",
-    {"slope": 25, "gain": 2.5}, told="if it spoke from the start")
-exercise.wrong("gain only", "Spikes are all that is missing.",
-    {"slope": 25, "gain": 4}, told=NARROW)
-exercise.wrong("steeper", "The steeper, the truer, the better.",
-    {"slope": 100, "gain": 4}, told=NARROW)
-exercise.wrong("loud", "Twice the gain is twice as good.",
-    {"slope": 1, "gain": 8}, told="are right (expected at least 30%)")
-exercise.wrong("too loud", "The more spikes, the better.",
-    {"slope": 1, "gain": 20}, told="so that nothing is said")
-exercise.wrong("negative", "A slope may fall.",
-    {"slope": -1, "gain": 4}, told="the sign of the gradient")
+exercise.wrong("The start is good.", {"slope": 25, "gain": 1}, told=SILENT)
+exercise.wrong("The gradient is all that is missing.", {"slope": 1, "gain": 1}, told=SILENT)
+exercise.wrong("One spike is as good as many.", {"slope": 25, "gain": 2.5},
+    told="if it spoke from the start")
+exercise.wrong("Spikes are all that is missing.", {"slope": 25, "gain": 4}, told=NARROW)
+exercise.wrong("The steeper, the truer, the better.", {"slope": 100, "gain": 4}, told=NARROW)
+exercise.wrong("Twice the gain is twice as good.", {"slope": 1, "gain": 8},
+    told="are right (expected at least 30%)")
+exercise.wrong("The more spikes, the better.", {"slope": 1, "gain": 20},
+    told="so that nothing is said")
+exercise.wrong("A slope may fall.", {"slope": -1, "gain": 4}, told="the sign of the gradient")

@@ -7,9 +7,8 @@ from torch import Tensor
 
 from tutorial_lib import functional as SF
 
-from ..diagnose import describe
 from ..exercise import Exercise, Wrong
-from ..values import is_near, show
+from ..values import describe, is_near, show
 
 exercise = Exercise(__name__,
     "Spot the fault: two records of equal counts with unequal ce_rate_loss.",
@@ -68,8 +67,10 @@ def checked(record: Any, number: int) -> Tensor:
     if len(odd):
         more = "Can a neuron fire twice in a step?"
         less = "Is there anything between a spike and none?"
-        raise Wrong(f"Record {number} holds {show(odd[0].item())}; expected 0 and 1. "
-                    f"{more if odd[0] > 1 else less}")
+        raise Wrong(
+            f"Record {number} holds {show(odd[0].item())}; expected 0 and 1. "
+            f"{more if odd[0] > 1 else less}"
+        )
     return record
 
 
@@ -92,23 +93,22 @@ def pair(*records: list[list[float]], dtype: torch.dtype | None = None) -> tuple
 exercise.right("integers", pair([[1, 1], [0, 0]], [[1, 0], [0, 1]], dtype=torch.int64))
 exercise.right("ten classes",
     [torch.eye(10).roll(1, 0).unsqueeze(1), torch.eye(10)[[0] * 10].T.unsqueeze(1)])
-exercise.right("three classes, True and False", pair(
-    [[1, 1, 1], [0, 0, 0], [1, 0, 0]], [[1, 1, 0], [1, 0, 1], [0, 0, 0]], dtype=torch.bool))
+exercise.right("three classes, True and False",
+    pair([[1, 1, 1], [0, 0, 0], [1, 0, 0]], [[1, 1, 0], [1, 0, 1], [0, 0, 0]], dtype=torch.bool))
 
-exercise.wrong("late", "The loss per step asks when.",
+exercise.wrong("The loss per step asks when.",
     pair([[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 0.0]]), told="does not care for the order")
-exercise.wrong("twins", "The loss differs by itself.",
-    pair([[1.0, 0.0]], [[1.0, 0.0]]), told="one record, twice")
-exercise.wrong("more spikes", "A difference in loss is enough.",
+exercise.wrong("The loss differs by itself.", pair([[1.0, 0.0]], [[1.0, 0.0]]),
+    told="one record, twice")
+exercise.wrong("A difference in loss is enough.",
     pair([[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]]),
     told="what would a difference of the losses show")
-exercise.wrong("rival", "Only the sum over classes counts.",
-    pair([[1.0, 0.0]], [[0.0, 1.0]]), told="the same count for each class")
-exercise.wrong("double spike", "Spikes of a step add up.",
-    pair([[2.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]]), told="fire twice in a step")
-exercise.wrong("half spike", "A spike may be a probability.",
+exercise.wrong("Only the sum over classes counts.", pair([[1.0, 0.0]], [[0.0, 1.0]]),
+    told="the same count for each class")
+exercise.wrong("Spikes of a step add up.", pair([[2.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]]),
+    told="fire twice in a step")
+exercise.wrong("A spike may be a probability.",
     pair([[0.5, 0.0], [0.5, 0.0]], [[1.0, 0.0], [0.0, 0.0]]), told="between a spike and none")
-exercise.wrong("padded", "Silent steps change nothing but the mean.",
+exercise.wrong("Silent steps change nothing but the mean.",
     pair([[1.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]]), told="can you do it with as many")
-exercise.wrong("no batch", "A record is [T, C].",
-    (torch.eye(2), torch.eye(2)), told="Is the batch axis there")
+exercise.wrong("A record is [T, C].", (torch.eye(2), torch.eye(2)), told="Is the batch axis there")

@@ -1,16 +1,13 @@
 """Small records of spikes for decoders, in words, and what a decoder returns."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..diagnose import describe
 from ..exercise import Wrong
-
-__all__ = ["integers", "random_spikes", "said", "spikes"]
+from ..values import describe
 
 
 def spikes(*steps: str) -> Tensor:
@@ -35,6 +32,15 @@ def said(spk_rec: Tensor) -> str:
     return f"{len(spk_rec)} steps, counted from 0, in which {fires}"
 
 
+def mismatch(spk_rec: Tensor, got: Sequence, wanted: Sequence) -> tuple[int, str] | None:
+    """The first image whose result is not as wanted, also in words."""
+    images = spk_rec.shape[1]
+    for image in range(images):
+        if got[image] != wanted[image]:
+            return image, said(spk_rec) if images == 1 else f"Image {image} of {images} random ones"
+    return None
+
+
 def integers(value: Any, images: int, what: str) -> list[int]:
     """Reads one integer for each image.
 
@@ -48,8 +54,9 @@ def integers(value: Any, images: int, what: str) -> list[int]:
     if not isinstance(value, Tensor) and hasattr(value, "__len__") and len(value) == images:
         raise Wrong(f"{given}; expected a tensor. Can `torch.as_tensor` make one of it?")
     if not isinstance(value, Tensor) or list(value.shape) != [images]:
-        raise Wrong(f"{given}; expected a tensor of shape [{images}]. Over which axes do you "
-                    "count?")
+        raise Wrong(
+            f"{given}; expected a tensor of shape [{images}]. Over which axes do you count?"
+        )
     if value.is_complex() or not bool((value.double() % 1 == 0).all()):
         raise Wrong(f"Your {what} are no whole numbers: the first is {value[0].item()!r}.")
     return [int(number) for number in value]

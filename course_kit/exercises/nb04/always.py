@@ -5,7 +5,7 @@ import torch
 from tutorial_lib.neurons import lif_step
 
 from ..exercise import Exercise, Wrong
-from ..values import question_for, show
+from ..values import show
 
 exercise = Exercise(__name__,
     "From which constant current on does a neuron of layer 1 fire at every step?",
@@ -24,28 +24,16 @@ def judge(current: float) -> str:
             "full: its count cannot tell strong from stronger."
         )
     if below is None:
-        slips = {
-            2.0: "Is that 1 / (1 - beta)? What are the parts of U when a spike comes at each step?",
-            3.0: "Is the decay in it twice? How much of U is left after a step?",
-        }
-        question = question_for(current, slips, "Which smaller current is enough to come back?")
         raise Wrong(
             f"At a current of {show(current - 1e-3)}, a bit below yours, the neuron fires at each "
-            f"of 200 steps already; expected the smallest such current. {question}"
+            "of 200 steps already; expected the smallest such current.",
+            "Which smaller current is enough to come back?",
         )
     first, count = misses(current)
-    slips = {
-        1.0: "Is that the current for reset to zero? Here a spike takes the threshold off, after "
-        "the decay: what must be left?",
-        0.5: "That is the current from which on it fires at all. What does a spike cost?",
-        0.0: "Does a neuron without a current fire?",
-    }
-    otherwise = (
-        "U must come back above the threshold although a spike has taken one off: from where?"
-    )
     raise Wrong(
         f"At a current of {show(current)}, {count} of 200 steps have a spike, and step {first}, "
-        f"counted from 0, has none; expected all 200. {question_for(current, slips, otherwise)}"
+        "counted from 0, has none; expected all 200.",
+        "U must come back above the threshold although a spike has taken one off: from where?",
     )
 
 
@@ -62,10 +50,15 @@ def misses(current: float) -> tuple[int | None, int]:
 exercise.right("a tensor", torch.tensor(1.5))
 exercise.right("just above", 1.5001)
 
-exercise.wrong("reset to zero", "A current above 1 fires at each step.", 1.0,
-    told="Is that the current for reset to zero")
-exercise.wrong("rheobase", "Firing is firing always.", 0.5, told="fires at all")
-exercise.wrong("gain", "The threshold is multiplied by 2.", 2.0, told="Is that 1 / (1 - beta)")
-exercise.wrong("twice", "The decay counts twice.", 3.0, told="Is the decay in it twice")
-exercise.wrong("guess", "A bit above threshold.", 1.25, told="must come back above")
-exercise.wrong("large", "The more, the better.", 10, told="Which smaller current")
+exercise.wrong("A current above 1 fires at each step.", 1.0,
+    asks="Is that the current for reset to zero? Here a spike takes the threshold off, after the "
+    "decay: what must be left?")
+exercise.wrong("Firing is firing always.", 0.5,
+    asks="That is the current from which on it fires at all. What does a spike cost?")
+exercise.wrong("A neuron fires by itself.", 0.0, asks="Does a neuron without a current fire?")
+exercise.wrong("The threshold is multiplied by 2.", 2.0,
+    asks="Is that 1 / (1 - beta)? What are the parts of U when a spike comes at each step?")
+exercise.wrong("The decay counts twice.", 3.0,
+    asks="Is the decay in it twice? How much of U is left after a step?")
+exercise.wrong("A bit above threshold is enough.", 1.25, told="must come back above")
+exercise.wrong("The more, the better.", 10, told="Which smaller current")

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 from tutorial_lib import functional as SF
 
 from ..exercise import Exercise, Wrong, edit
-from ._records import integers, random_spikes, said, spikes
+from ._records import integers, mismatch, random_spikes, spikes
 
 exercise = Exercise(__name__,
     "Decode by the first spike, and tell silence and ties from class 0.",
@@ -40,34 +39,20 @@ CASES = (
 
 @exercise.judge
 def judge(decode: Callable) -> str:
-    for spk_rec, usual in CASES:
-        images = spk_rec.shape[1]
-        answers = integers(decode(spk_rec.clone()), images, "classes")
-        for image, (got, wanted) in enumerate(
-            zip(answers, solved_decoder(spk_rec).tolist(), strict=True)
-        ):
-            if got != wanted:
-                where = said(spk_rec) if images == 1 else f"Image {image} of {images} random ones"
-                raise Wrong(f"{where}. Your answer is {got}; expected {wanted}. "
-                            f"{question(spk_rec[:, image], got, usual)}")
+    for spk_rec, question in CASES:
+        got, wanted = (
+            integers(function(spk_rec.clone()), spk_rec.shape[1], "classes")
+            for function in (decode, solved_decoder)
+        )
+        if found := mismatch(spk_rec, got, wanted):
+            image, where = found
+            raise Wrong(
+                f"{where}. Your answer is {got[image]}; expected {wanted[image]}.", question
+            )
     return (
         "Silence and a dead heat are told from class 0. Now compare this code with the count, on "
         "the same spikes."
     )
-
-
-def question(spk: Tensor, got: int, usual: str) -> str:
-    """What to ask about an answer to one image, spikes ``[T, C]``."""
-    counts = spk.sum(0)
-    if got == -1 and spk[:-1].any():
-        return "Somebody does fire alone here: how far along the run do you look?"
-    if got < -1:
-        return "Which number should say that there is no answer?"
-    if got >= len(counts):
-        return "Is that a step, where the class is asked for?"
-    if counts.any() and got >= 0 and counts[got] == 0:
-        return "That class never fires: at which step does it, for your code?"
-    return usual
 
 
 @exercise.right("image by image")
@@ -94,27 +79,28 @@ def by_weights(spk_rec):  # an early spike weighs more than all later ones toget
 
 
 DECIDE = "torch.where(first.sum(-1) == 1, first.argmax(-1), -1)"
-exercise.wrong("count", "The count is the only code.", SF.predict_rate,
-    told="or the number of them")
-exercise.wrong("silence is early", "argmax of no spikes is no step.",
-    lambda spk_rec: spk_rec.argmax(0).argmin(-1), told="That class never fires")
-exercise.wrong("silence is class 0", "No answer is class 0.",
+exercise.wrong("The count is the only code.", SF.predict_rate, told="or the number of them")
+exercise.wrong("Silence is early: argmax of no spikes is 0.",
+    lambda spk_rec: spk_rec.argmax(0).argmin(-1),
+    asks="That class never fires: at which step does it, for your code?")
+exercise.wrong("No answer is class 0.",
     edit(DECIDE, "torch.where(first.sum(-1) <= 1, first.argmax(-1), -1)"),
     told="that nothing was said")
-exercise.wrong("lowest wins", "There are no ties.",
-    edit("first.sum(-1) == 1", "first.sum(-1) > 0"), told="Two are first at once")
-exercise.wrong("latest", "The last spike decides.",
-    edit("fired =", "spk_rec = spk_rec.flip(0)\n    fired ="), told="or the last")
-exercise.wrong("steps", "The step is the answer.",
-    edit(DECIDE, "fired.int().argmax(0)"), told="Is that a step")
-exercise.wrong("first step", "Who matters is there at once.",
-    edit("fired.int().argmax(0)", "0 * fired.int().argmax(0)"), told="how far along the run")
-exercise.wrong("minus two", "Any negative number is no answer.",
-    edit("first.argmax(-1), -1)", "first.argmax(-1), -2)"), told="Which number should say")
+exercise.wrong("There are no ties.", edit("first.sum(-1) == 1", "first.sum(-1) > 0"),
+    told="Two are first at once")
+exercise.wrong("The last spike decides.", edit("fired =", "spk_rec = spk_rec.flip(0)\n    fired ="),
+    told="or the last")
+exercise.wrong("The step is the answer.", edit(DECIDE, "fired.int().argmax(0)"),
+    asks="Is that a step, where the class is asked for?")
+exercise.wrong("Who matters is there at once.",
+    edit("fired.int().argmax(0)", "0 * fired.int().argmax(0)"),
+    asks="Somebody does fire alone here: how far along the run do you look?")
+exercise.wrong("Any negative number is no answer.",
+    edit("first.argmax(-1), -1)", "first.argmax(-1), -2)"),
+    asks="Which number should say that there is no answer?")
 
 
-@exercise.wrong("silence is late", "Silence fires at the last step.",
-    told="fires at the last step")
+@exercise.wrong("Silence fires at the last step.", told="fires at the last step")
 def silence_is_late(spk_rec):
     time = SF.first_spike_time(spk_rec)
     unique = (time == time.amin(-1, keepdim=True)).sum(-1) == 1

@@ -4,13 +4,12 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 from tutorial_lib import functional as SF
 
 from ..exercise import Exercise, Wrong, edit
 from ..values import show
-from ._records import integers, random_spikes, said, spikes
+from ._records import integers, mismatch, random_spikes, spikes
 
 exercise = Exercise(__name__,
     "Let the mean membrane decide where the spikes do not.",
@@ -32,6 +31,7 @@ LEVEL = torch.tensor([0.1, 0.2, 0.6]).expand(4, 1, 3)
 BURST = torch.tensor([[0.0, 0.5, 0.4]] * 3 + [[0.9, 0.0, 0.4]]).unsqueeze(1)
 DEEP = torch.tensor([-3.0, 0.2, -0.5]).expand(4, 1, 3)
 PAID = torch.tensor([[0.3, 0.9, 0.1]] * 2 + [[0.5, 0.1, 0.1]] * 2).unsqueeze(1)
+RANDOM = random_spikes(0.1)
 CASES = (
     (spikes("100", "100", "010", "000"), LEVEL, "Do the spikes decide where they can?"),
     (TIE, LEVEL, "Two are level: whom does the membrane favor?"),
@@ -41,43 +41,30 @@ CASES = (
     (spikes("110", "010", "100", "000"), PAID,
         "Is something taken off the membrane where there was a spike? Its mean, as recorded, is "
         "asked for."),
+    (RANDOM, torch.randn(RANDOM.shape, generator=torch.Generator().manual_seed(1)),
+        "Is each image decided for itself, by the count or else by the mean membrane?"),
 )
 
 
 @exercise.judge
 def judge(choose: Callable) -> str:
     for spk_rec, mem_rec, question in CASES:
-        (got,) = integers(choose(spk_rec.clone(), mem_rec.clone()), 1, "answers")
-        if got != (wanted := int(solved_choice(spk_rec, mem_rec))):
-            if spk_rec is TIE and got == 1:
-                question = "Do you let only the two that are level compete? All classes are asked."
-            raise Wrong(f"{described(spk_rec, mem_rec)}. Your answer is {got}; expected {wanted}. "
-                        f"{question}")
-    spk_rec = random_spikes(0.1)
-    mem_rec = torch.randn(spk_rec.shape, generator=torch.Generator().manual_seed(1))
-    images = spk_rec.shape[1]
-    answers = integers(choose(spk_rec.clone(), mem_rec.clone()), images, "answers")
-    right = solved_choice(spk_rec, mem_rec).tolist()
-    for image, (got, wanted) in enumerate(zip(answers, right, strict=True)):
-        if got != wanted:
-            one = spk_rec[:, image : image + 1], mem_rec[:, image : image + 1]
-            (alone,) = integers(choose(*(part.clone() for part in one)), 1, "answers")
-            question = (
-                "Alone, it is decided rightly. Is each image decided for itself?"
-                if alone == wanted
-                else "Is it the count that decides, and else the mean membrane over the steps?"
+        got, wanted = (
+            integers(function(spk_rec.clone(), mem_rec.clone()), spk_rec.shape[1], "answers")
+            for function in (choose, solved_choice)
+        )
+        if found := mismatch(spk_rec, got, wanted):
+            image, where = found
+            means = ", ".join(show(value) for value in mem_rec.mean(0)[image].tolist())
+            raise Wrong(
+                f"{where}; the mean membranes are {means}. Your answer is {got[image]}; expected "
+                f"{wanted[image]}.",
+                question,
             )
-            raise Wrong(f"Image {image} of {images} random ones: {described(*one)}. Your answer is "
-                        f"{got}; expected {wanted}. {question}")
     return (
         "Where spikes decide they do, and elsewhere the membrane does. The next cell counts how "
         "many of the undecided images that saves."
     )
-
-
-def described(spk_rec: Tensor, mem_rec: Tensor) -> str:
-    means = ", ".join(show(value) for value in mem_rec.mean(0)[0].tolist())
-    return f"{said(spk_rec)}; the mean membranes are {means}"
 
 
 @exercise.right("with an index")
@@ -99,31 +86,30 @@ def by_image(spk_rec, mem_rec):
 
 
 MEAN = "mem_rec.mean(dim=0).argmax(-1)"
-exercise.wrong("membrane always", "The membrane knows better.",
+exercise.wrong("The membrane knows better.",
     edit(f"torch.where(answers >= 0, answers, {MEAN})", MEAN), told="decide where they can")
-exercise.wrong("lowest class", "argmax settles a tie.",
+exercise.wrong("argmax settles a tie.",
     edit(f"torch.where(answers >= 0, answers, {MEAN})", "spk_rec.sum(0).argmax(-1)"),
     told="whom does the membrane favor")
-exercise.wrong("unchanged", "-1 is an answer.",
-    edit(f"torch.where(answers >= 0, answers, {MEAN})", "answers"),
+exercise.wrong("-1 is an answer.", edit(f"torch.where(answers >= 0, answers, {MEAN})", "answers"),
     told="whom does the membrane favor")
-exercise.wrong("ties only", "Silence is no tie.",
+exercise.wrong("Silence is no tie.",
     edit("answers >= 0,", "(answers >= 0) | (spk_rec.sum((0, 2)) == 0),"),
     told="Is silence undecided")
-exercise.wrong("last step", "The last membrane says it all.",
-    edit("mem_rec.mean(dim=0)", "mem_rec[-1]"), told="mean over all steps")
-exercise.wrong("highest peak", "The peak says it all.",
-    edit("mem_rec.mean(dim=0)", "mem_rec.amax(0)"), told="mean over all steps")
-exercise.wrong("depth", "What is far from zero is loud.",
-    edit("mem_rec.mean", "mem_rec.abs().mean"), told="a membrane below zero")
-exercise.wrong("after the spike", "A spike costs the membrane at once.",
+exercise.wrong("The last membrane says it all.", edit("mem_rec.mean(dim=0)", "mem_rec[-1]"),
+    told="mean over all steps")
+exercise.wrong("The peak says it all.", edit("mem_rec.mean(dim=0)", "mem_rec.amax(0)"),
+    told="mean over all steps")
+exercise.wrong("What is far from zero is loud.", edit("mem_rec.mean", "mem_rec.abs().mean"),
+    told="a membrane below zero")
+exercise.wrong("A spike costs the membrane at once.",
     edit("mem_rec.mean", "(mem_rec - spk_rec).mean"), told="Is something taken off the membrane")
-exercise.wrong("mixed", "The loudest image speaks for all.",
+exercise.wrong("The loudest image speaks for all.",
     edit(MEAN, "mem_rec.mean(dim=(0, 1)).argmax(-1)"), told="Is each image decided for itself")
 
 
-@exercise.wrong("only the level ones", "The others are out.",
-    told="only the two that are level")
+@exercise.wrong("The others are out.",
+    asks="Do you let only the two that are level compete? All classes are asked.")
 def only_the_level_ones(spk_rec, mem_rec):
     counts, answers = spk_rec.sum(0), SF.predict_rate(spk_rec)
     level = torch.where(counts == counts.amax(-1, keepdim=True), mem_rec.mean(0), -math.inf)

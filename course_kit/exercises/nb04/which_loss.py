@@ -1,6 +1,5 @@
 """The handwriting of three losses."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch.nn.functional as F
@@ -8,9 +7,9 @@ from torch import Tensor
 
 from tutorial_lib import functional as SF
 
-from ..diagnose import describe
 from ..exercise import Exercise, Wrong
 from ..material import LOSSES, mystery_networks
+from ..values import entries
 
 exercise = Exercise(__name__,
     "Find out from rasters alone which of three networks was trained with which loss.",
@@ -57,15 +56,9 @@ def question(taken_for: str, target: float, never: float) -> str:
 
 
 def named(answer: Any) -> dict[str, str]:
-    if not isinstance(answer, Mapping) or not {"A", "B", "C"} <= answer.keys():
-        keys = f" with the keys {', '.join(map(repr, answer))}" if isinstance(answer, dict) else ""
-        raise Wrong(
-            "A dictionary with the keys 'A', 'B' and 'C' is asked for; you gave "
-            f"{describe(answer)}{keys}."
-        )
-    names = {}
+    given, names = entries(answer, *"ABC"), {}
     for letter in "ABC":
-        value = answer[letter]
+        value = given[letter]
         name = value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
         name = name.strip("` ").removesuffix("()").removeprefix("SF.")
         if name not in LOSSES:
@@ -91,24 +84,19 @@ def rates(spk_rec: Tensor, targets: Tensor) -> tuple[float, float, float, float]
 RATE, MEMBRANE, COUNT = "ce_rate_loss", "ce_max_membrane_loss", "mse_count_loss"
 
 
-def losses(a: Any, b: Any, c: Any) -> dict[str, Any]:
-    """An answer."""
-    return {"A": a, "B": b, "C": c}
-
-
 exercise.right("as calls", {"C": f"{MEMBRANE}()", "A": f"SF.{COUNT}", "B": RATE})
 exercise.right("the losses themselves",
-    losses(SF.mse_count_loss, SF.ce_rate_loss(), SF.ce_max_membrane_loss))
+    {"A": SF.mse_count_loss, "B": SF.ce_rate_loss(), "C": SF.ce_max_membrane_loss})
 
-exercise.wrong("membrane for count", "A loss on membranes makes even rates.",
-    losses(MEMBRANE, RATE, COUNT), told="hold the target back")
-exercise.wrong("rate for count", "ce_rate_loss sets rates.",
-    losses(RATE, COUNT, MEMBRANE), told="ask that little of the target")
-exercise.wrong("rate for membrane", "Only the target's row is looked at.",
-    losses(COUNT, MEMBRANE, RATE), told="silence nearly all of the others")
-exercise.wrong("twice", "Two networks may share a loss.",
-    losses(COUNT, RATE, RATE), told="each of the three losses once")
-exercise.wrong("not among them", "Any loss will do.",
-    losses("ce_count_loss", RATE, MEMBRANE), told="expected one of")
-exercise.wrong("round", "A full row is what the mean square wants.",
-    losses(RATE, MEMBRANE, COUNT), told="ask that little of the target")
+exercise.wrong("A loss on membranes makes even rates.", {"A": MEMBRANE, "B": RATE, "C": COUNT},
+    told="hold the target back")
+exercise.wrong("ce_rate_loss sets rates.", {"A": RATE, "B": COUNT, "C": MEMBRANE},
+    told="ask that little of the target")
+exercise.wrong("Only the target's row is looked at.", {"A": COUNT, "B": MEMBRANE, "C": RATE},
+    told="silence nearly all of the others")
+exercise.wrong("Two networks may share a loss.", {"A": COUNT, "B": RATE, "C": RATE},
+    told="each of the three losses once")
+exercise.wrong("Any loss will do.", {"A": "ce_count_loss", "B": RATE, "C": MEMBRANE},
+    told="expected one of")
+exercise.wrong("A full row is what the mean square wants.", {"A": RATE, "B": MEMBRANE, "C": COUNT},
+    told="ask that little of the target")

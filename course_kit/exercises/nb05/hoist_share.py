@@ -3,7 +3,7 @@
 import torch
 
 from ..exercise import Exercise, Wrong
-from ..values import is_near, question_for, show
+from ..values import is_near, show
 
 exercise = Exercise(__name__,
     "What share of all multiplications, in percent, does it save to run conv1 once in 50?",
@@ -26,39 +26,10 @@ def judge(share: float) -> str:
             f"{wanted:.1f}%. If only multiplications took time, a forward pass could become "
             f"{100 / (100 - wanted):.2f} times as fast, no more. So look at the second layer next."
         )
-    pooled = FIRST / 4, SECOND / 4
-    third = "Does one of three layers cost a third?"
-    parameters = "Those are parameters: at how many places is each filter used?"
-    slips = {
-        100 * FIRST / ALL: "It still has to run once: which share of its runs is saved?",
-        98.0: "That is its own share: what do the other layers cost?",
-        100 / 3: third,
-        98 / 3: third,
-        100 * 312 / 29_826: parameters,
-        98 * 312 / 29_826: parameters,
-        98 * FIRST / (FIRST + SECOND): "Where is the fully connected layer?",
-        98 * pooled[0] / (sum(pooled) + LAST): (
-            "A convolution runs before its pooling: on which size?"
-        ),
-        98 * FIRST / (FIRST + SECOND / 12 + LAST): (
-            "How many input channels does a filter of the second convolution look at?"
-        ),
-        0.98 * FIRST / ALL: "That is a share of one: how many percent is it?",
-        100 * FIRST / (SECOND + LAST): "A share of all, or of the rest?",
-        100 * 49 * FIRST / (FIRST + 50 * (SECOND + LAST)): (
-            "A share of what it was, or of what is left?"
-        ),
-        100 - wanted: "That is what remains: which share is saved?",
-        98 * 2 * FIRST / (2 * FIRST + 3 * (SECOND + LAST)): (
-            "That counts a training step: what does the forward pass alone cost?"
-        ),
-        11.9: "Is that cut off after one decimal? Round it.",
-    }
-    otherwise = "Which layer multiplies how often for one image?"
     more = "less" if share < wanted else "more"
     raise Wrong(
-        f"You say {show(share)}%, which is {more} than the share that counting gives. "
-        + question_for(share, slips, otherwise, relative=5e-3, absolute=0.03)
+        f"You say {show(share)}%, which is {more} than the share that counting gives.",
+        "Which layer multiplies how often for one image?",
     )
 
 
@@ -66,18 +37,33 @@ exercise.right("an integer", torch.tensor(12))
 exercise.right("two decimals", 11.99)
 exercise.right("one decimal", 12.0)
 
-exercise.wrong("own share", "What it saves is what matters.", 98, told="do the other layers cost")
-exercise.wrong("always", "Once is never.", 12.24, told="still has to run once")
-exercise.wrong("always, rounded", "Once is never.", 12.2, told="still has to run once")
-exercise.wrong("a third", "Layers cost alike.", 33.3, told="cost a third")
-exercise.wrong("parameters", "Few weights are little work.", 1.03, told="at how many places")
-exercise.wrong("pooled", "A layer works on its output.", 11.74, told="before its pooling")
-exercise.wrong("one channel", "A filter is 5 by 5.", 59.33, told="How many input channels")
-exercise.wrong("no fc", "Only convolutions count.", 12.08, told="Where is the fully connected")
-exercise.wrong("fraction", "A share is below 1.", 0.12, told="how many percent")
-exercise.wrong("of the rest", "The others are the whole.", 13.95, told="A share of all, or of the")
-exercise.wrong("of what is left", "What is left is all.", 13.63, told="or of what is left")
-exercise.wrong("remaining", "Saved is what remains.", 88.0, told="which share is saved")
-exercise.wrong("training", "A pass is a training step.", 8.3, told="the forward pass alone")
-exercise.wrong("cut off", "The second decimal is cut off.", 11.9, told="Is that cut off")
-exercise.wrong("guess", "It must be a lot.", 50, told="Which layer multiplies how often")
+POOLED = FIRST / 4 + SECOND / 4 + LAST  # if a convolution ran on the size after its pooling
+
+exercise.wrong("What it saves is what matters.", 98,
+    asks="That is its own share: what do the other layers cost?")
+exercise.wrong("Once is never.", 100 * FIRST / ALL,
+    asks="It still has to run once: which share of its runs is saved?")
+exercise.wrong("Layers cost alike.", 98 / 3, asks="Does one of three layers cost a third?")
+exercise.wrong("Layers cost alike, and once is never.", 100 / 3,
+    asks="Does one of three layers cost a third?")
+exercise.wrong("Few weights are little work.", 98 * 312 / 29_826,
+    asks="Those are parameters: at how many places is each filter used?")
+exercise.wrong("A layer works on its output.", 98 * FIRST / 4 / POOLED,
+    asks="A convolution runs before its pooling: on which size?")
+exercise.wrong("A filter is 5 by 5.", 98 * FIRST / (FIRST + SECOND / 12 + LAST),
+    asks="How many input channels does a filter of the second convolution look at?")
+exercise.wrong("Only convolutions count.", 98 * FIRST / (FIRST + SECOND),
+    asks="Where is the fully connected layer?")
+exercise.wrong("A share is below 1.", 0.98 * FIRST / ALL,
+    asks="That is a share of one: how many percent is it?")
+exercise.wrong("The others are the whole.", 100 * FIRST / (SECOND + LAST),
+    asks="A share of all, or of the rest?")
+exercise.wrong("What is left is the whole.", 98 * FIRST / (ALL - 0.98 * FIRST),
+    asks="A share of what it was, or of what is left?")
+exercise.wrong("Saved is what remains.", 100 - 98 * FIRST / ALL,
+    asks="That is what remains: which share is saved?")
+exercise.wrong("A pass is a training step.", 98 * 2 * FIRST / (2 * FIRST + 3 * (SECOND + LAST)),
+    asks="That counts a training step: what does the forward pass alone cost?")
+exercise.wrong("The second decimal is cut off.", 11.9,
+    asks="Is that cut off after one decimal? Round it.")
+exercise.wrong("It must be a lot.", 50, told="Which layer multiplies how often")

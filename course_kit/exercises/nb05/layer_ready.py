@@ -6,8 +6,8 @@ from torch import Tensor, nn
 import tutorial_lib as snn
 from tutorial_lib import simulation
 
-from ..diagnose import describe
 from ..exercise import Exercise, Wrong, edit
+from ..values import describe
 
 exercise = Exercise(__name__,
     "Rewrite a network, without changing a spike, so that it can be run layer by layer.",
@@ -190,45 +190,42 @@ OWN = "snn.Leaky(beta=0.9, init_hidden=True)"
 HIDDEN = "spk1 = self.lif1(self.fc1(x.flatten(1)))"
 PASSED_IN = "spk1, self.mem1 = self.lif1(self.fc1(x.flatten(1)), self.mem1)"
 
-exercise.wrong("as given", "It runs, so it is ready.", Stubborn, told="uses 'mem1', a tensor")
-exercise.wrong("state on self", "Only the view is in the way.",
+exercise.wrong("It runs, so it is ready.", Stubborn, told="uses 'mem1', a tensor")
+exercise.wrong("Only the view is in the way.",
     edit(OWN, "snn.Leaky(beta=0.9)\n        self.mem1 = self.lif1.init_leaky()", HIDDEN, PASSED_IN),
     told="uses 'mem1', a tensor")
-exercise.wrong("explicit", "A state may start at each call.",
+exercise.wrong("A state may start at each call.",
     edit(OWN, "snn.Leaky(beta=0.9)",
          HIDDEN, "spk1, _ = self.lif1(self.fc1(x.flatten(1)), self.lif1.init_leaky())"),
     told="Which argument of Leaky")
-exercise.wrong("view, shape", "A shape is a number.", edit("flatten(1)", "view(x.shape[0], -1)"),
+exercise.wrong("A shape is a number.", edit("flatten(1)", "view(x.shape[0], -1)"),
     told="asks for 'shape' of a tensor, which holds many steps here. Which method or layer")
-exercise.wrong("view, size", "A size is a number.", edit("flatten(1)", "view(x.size(0), -1)"),
-    told="asks for size() of a tensor, which holds many steps here. Which method or layer")
-exercise.wrong("view, len", "A length is a number.", edit("flatten(1)", "view(len(x), -1)"),
+exercise.wrong("A length is a number.", edit("flatten(1)", "view(len(x), -1)"),
     told="asks for len() of a tensor, which holds many steps here. Which method or layer")
-exercise.wrong("reshape", "Twenty is twenty.", edit("flatten(1)", "reshape(-1, 20)"),
+exercise.wrong("Twenty is twenty.", edit("flatten(1)", "reshape(-1, 20)"),
     told="the operation 'reshape' may mix samples or steps. Which method or layer")
-exercise.wrong("loop", "Each image is flattened by itself.",
+exercise.wrong("Each image is flattened by itself.",
     edit("x.flatten(1)", "torch.stack([image.flatten() for image in x])"),
     told="goes through a tensor in a loop")
-exercise.wrong("layer made inside", "A layer may be made anywhere.",
-    edit("x.flatten(1)", "nn.Flatten()(x)"), told="Where does a network make its layers")
-exercise.wrong("all flat", "The batch axis is an axis.",
-    edit("flatten(1)", "flatten().view(-1, 20)"), told="Which axes may be flattened")
-exercise.wrong("from the end", "Axes may be counted from the end.",
-    edit("flatten(1)", "flatten(-2)"), told="counts from the last axis")
-exercise.wrong("not flat", "A linear layer takes an image.", edit("x.flatten(1)", "x"),
+exercise.wrong("A layer may be made anywhere.", edit("x.flatten(1)", "nn.Flatten()(x)"),
+    told="Where does a network make its layers")
+exercise.wrong("The batch axis is an axis.", edit("flatten(1)", "flatten().view(-1, 20)"),
+    told="Which axes may be flattened")
+exercise.wrong("Axes may be counted from the end.", edit("flatten(1)", "flatten(-2)"),
+    told="counts from the last axis")
+exercise.wrong("A linear layer takes an image.", edit("x.flatten(1)", "x"),
     told="one row of numbers")
-exercise.wrong("both return membranes", "output=True belongs to all.",
+exercise.wrong("output=True belongs to all.",
     edit("beta=0.9, init_hidden=True", "beta=0.9, init_hidden=True, output=True",
          "spk1 =", "spk1, _ ="), told="Which layer alone needs")
-exercise.wrong("spikes only", "The spikes are the result.",
+exercise.wrong("The spikes are the result.",
     edit("return self.lif2(self.fc2(spk1))", "return self.lif2(self.fc2(spk1))[0]"),
     told="What does each layer of neurons return")
-exercise.wrong("one for both", "One neuron serves two layers.",
+exercise.wrong("One neuron serves two layers.",
     edit("snn.Leaky(beta=0.8, init_hidden=True, output=True)", "self.lif1"),
     told="How many membranes does")
-exercise.wrong("no output", "Spikes are all we need.", edit(", output=True", ""),
+exercise.wrong("Spikes are all we need.", edit(", output=True", ""),
     told="What does each layer of neurons")
-exercise.wrong("other decay", "Betas are alike.", edit("beta=0.8", "beta=0.9"),
-    told="have the beta [0.9, 0.9]")
-exercise.wrong("other reset", "Resets are alike.",
-    edit("beta=0.8", 'beta=0.8, reset_mechanism="zero"'), told="What differs from the class given")
+exercise.wrong("Betas are alike.", edit("beta=0.8", "beta=0.9"), told="have the beta [0.9, 0.9]")
+exercise.wrong("Resets are alike.", edit("beta=0.8", 'beta=0.8, reset_mechanism="zero"'),
+    told="What differs from the class given")
