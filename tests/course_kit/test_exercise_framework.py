@@ -75,8 +75,8 @@ def test_what_an_author_gets_wrong_is_an_error() -> None:
         about().check(1)
     twice = about()
     twice.right("it", 1)
-    with pytest.raises(ValueError, match="named 'it' already"):
-        twice.wrong("it", "A belief.", 2, told="No.")
+    with pytest.raises(ValueError, match="about 'it' already"):
+        twice.wrong("it", 2, told="No.")
     with pytest.raises(ValueError, match="has no new text"):
         edit("a", "b", "c")
     for old, count in (("slope", 2), ("nothing", 0)):
@@ -89,6 +89,47 @@ def test_an_edited_answer_is_the_learners_code() -> None:
     broken = SAMPLE._edited(edit("x.abs()", "x.abs().no_such()"), "broken")
     said = examined(SAMPLE, broken).message
     assert "raised AttributeError" in said and "at line 3 of your code: `return 1 / (1 +" in said
+
+
+# The question to an answer
+
+
+def flipped(x: torch.Tensor, slope: float) -> torch.Tensor:
+    """The misconception that forgets |x|, in other words."""
+    return torch.square(x * slope + 1.0).reciprocal()
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "question"),
+    [
+        (SAMPLE, flipped, "Is it even, as |x| is?"),
+        (SAMPLE, lambda x, slope: 1 / (1 + slope * x.abs()) ** 3, "Is it squared?"),  # the judge's
+        (CHOICE, "a", "Is it wide?"),
+        (NUMBER, 2 / 7, "Why seven?"),
+        (NUMBER, 0.285714, "Why seven?"),
+        (NUMBER, 0.29, "Why seven?"),
+        (NUMBER, 0.3, "Why seven?"),
+        (NUMBER, 0.28, None),
+        (NUMBER, 0, None),
+    ],
+)
+def test_whoever_is_as_far_off_is_asked_the_same(
+    exercise: Exercise, answer: Any, question: str | None
+) -> None:
+    said = examined(exercise, answer)
+    assert said.status == "failed"
+    assert said.message.endswith(question) if question else "?" not in said.message
+
+
+def test_a_misconception_that_the_judge_cannot_judge_asks_nothing() -> None:
+    def judge(function: Callable) -> str:
+        if function(1) != 2:
+            raise Wrong("It is not 2.", "Is it twice?")
+        return "It is 2."
+
+    exercise = exercise_of(judge)
+    exercise.wrong("It needs no argument.", lambda: 2, asks="Which argument?")
+    assert examined(exercise, lambda x: 3 * x).message == "It is not 2. Is it twice?"
 
 
 # Untouched
@@ -567,7 +608,7 @@ def test_a_question_in_a_terminal() -> None:
     asked = exercises.predict("99-delta")
     assert "a) Option `a` & more." in repr(asked) and asked.result is None
     assert "exercises.predict('99-delta', 'a')" in repr(asked)
-    assert exercises.predict("99-delta", " B ").result.message == "b: see <the> peak."
+    assert exercises.predict("99-delta", " B ").result.message == "b: see <the> peak. Is it wide?"
     assert exercises.predict("99-delta", "c").result.status == "passed"
     assert "Choose one of a, b, c, d" in exercises.predict("99-delta", "e").result.message
     with pytest.raises(ValueError, match="no options"):

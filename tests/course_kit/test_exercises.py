@@ -60,7 +60,7 @@ def shortcomings(exercise: Exercise) -> list[str]:
         said.append("no title, or nothing that it shows")
     if len(exercise.wrong_answers) < 3:
         said.append("fewer than three wrong answers")
-    if any(len(wrong.told) < 2 or len(wrong.belief) < 8 for wrong in exercise.wrong_answers):
+    if any(len(wrong.told) < 2 or len(wrong.about) < 8 for wrong in exercise.wrong_answers):
         said.append("a wrong answer without its words or its belief")
     if exercise.kind in ("function", "class") and len(exercise.right_answers) < 2:
         said.append("fewer than two other right answers")
@@ -80,15 +80,15 @@ def test_an_exercise_is_complete(exercise: Exercise) -> None:
 def test_right_answers_pass_and_the_stub_is_untouched(exercise: Exercise) -> None:
     assert judged(exercise, exercise.untouched).status == "untouched"
     answers = {"reference": exercise.solution}
-    answers |= {right.name: right.make() for right in exercise.right_answers}
+    answers |= {right.about: right.make() for right in exercise.right_answers}
     results = {name: judged(exercise, answer) for name, answer in answers.items()}
     assert {n: r.message for n, r in results.items() if r.status != "passed"} == {}
 
 
 @of_each
 def test_misconceptions_are_met_with_their_words(exercise: Exercise) -> None:
-    said = {wrong.name: judged(exercise, wrong.make()) for wrong in exercise.wrong_answers}
-    told = {wrong.name: wrong.told for wrong in exercise.wrong_answers}
+    said = {wrong.about: judged(exercise, wrong.make()) for wrong in exercise.wrong_answers}
+    told = {wrong.about: wrong.told for wrong in exercise.wrong_answers}
     assert {name: result for name, result in said.items() if result.status != "failed"} == {}
     assert {n: (told[n], r.message) for n, r in said.items() if told[n] not in r.message} == {}
     praise = judged(exercise, exercise.solution).message

@@ -36,7 +36,7 @@ SPIKE_GRAD = surrogate.fast_sigmoid(slope=2.0)
 @exercise.judge
 def judge(way_back: Callable) -> str:
     for steps, seed, beta, threshold in (
-        (1, 0, 0.9, 1.0), (2, 1, 0.5, 0.5), (3, 2, 0.9, 1.0), (12, 3, 0.9, 1.0), (12, 4, 0.8, 0.6),
+        (1, 0, 0.9, 1.0), (2, 5, 0.5, 0.5), (3, 2, 0.9, 1.0), (12, 3, 0.9, 1.0), (12, 4, 0.8, 0.6),
     ):  # fmt: skip
         mem_rec, grad_spk, expected = run(steps, seed, beta, threshold)
         got = way_back(mem_rec, grad_spk, beta, threshold, SPIKE_GRAD)

@@ -19,4 +19,4 @@ def judge(key):
 
 
 for option in "abd":
-    exercise.wrong(option, "Something else.", option, told="see <the>")
+    exercise.wrong(f"Something else: {option}.", option, asks="Is it wide?")

@@ -29,23 +29,20 @@ def judge(function):
         raise Wrong(f"Your slope has shape {list(got.shape)}; expected {list(x.shape)}.")
     for point, one, other in zip(x.tolist(), wanted.tolist(), got.tolist(), strict=True):
         if abs(one - other) > 1e-6:
-            raise Wrong(f"At x = {point:.1f} expected {one:.4f}, got {other:.4f}. {asked(got)}")
+            raise Wrong(
+                f"At x = {point:.1f} expected {one:.4f}, got {other:.4f}.",
+                "Is the peak 1?" if (got > 1).any() else "Is it squared?",
+            )
     return "This slope can train a network."
-
-
-def asked(got):
-    if (got > 1).any():
-        return "Is the peak 1?"
-    return "Is it even, as |x| is?" if not torch.allclose(got, got.flip(0)) else "Is it squared?"
 
 
 exercise.right("a power", lambda x, slope: (1 + slope * x.abs()).pow(-2))
 exercise.right("numerator", edit("1 / (1", "1.0 / (1.0"))
 
-exercise.wrong("not squared", "A power is missing.", edit(" ** 2", ""), told="Is it squared")
-exercise.wrong("no abs", "x is never below 0.", edit("x.abs()", "x"), told="as |x| is")
+exercise.wrong("A power is missing.", edit(" ** 2", ""), told="Is it squared")
+exercise.wrong("x is never below 0.", edit("x.abs()", "x"), asks="Is it even, as |x| is?")
 
 
-@exercise.wrong("area 1", "The slope has area 1.", told="Is the peak 1")
+@exercise.wrong("The slope has area 1.", told="Is the peak 1")
 def of_area_1(x, k):
     return k / 2 / (1 + k * x.abs()) ** 2

@@ -19,6 +19,6 @@ def judge(number):
     return f"It is of the type {type(number).__name__}."
 
 
-exercise.wrong("third", "A half is a third.", 1 / 3, told="number is 0.333")
-exercise.wrong("whole", "A half is a whole.", 1, told="number is 1.")
-exercise.wrong("two", "A half is two.", 2, told="number is 2.")
+exercise.wrong("A half is a third.", 1 / 3, told="number is 0.333")
+exercise.wrong("A half is a whole.", 1, told="number is 1.")
+exercise.wrong("A half is two sevenths.", 2 / 7, asks="Why seven?")
