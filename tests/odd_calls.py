@@ -36,12 +36,13 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 import course_kit.exercises
 import course_kit.explorers
 import course_kit.figures
 import tutorial_lib
-from tutorial_lib import functional, surrogate
+from tutorial_lib import _checks, functional, surrogate
 
 PACKAGES = (tutorial_lib, course_kit.explorers, course_kit.exercises, course_kit.figures)
 DOORS = (course_kit.exercises, course_kit.figures)  # nobody imports a module of these
@@ -192,6 +193,7 @@ class Call(NamedTuple):
     arguments: dict[str, Any]
     good: Callable[[dict[str, Any], Any], bool] = lambda given, result: True
     steps: bool = False  # one step of a computation, elementwise, where NaN gives NaN
+    refuses: bool = False  # this object cannot do it, whatever it is given
 
 
 @dataclass
@@ -201,20 +203,34 @@ class Verdict:
     why: str
 
 
-def made(name: str, number: int) -> tuple[Call, dict[str, Any], str]:
-    """The call of this number of a public name: valid arguments, changed ones, and its text."""
+class Made(NamedTuple):
+    """A call with its arguments, and those of them that were changed: into what."""
+
+    name: str
+    number: int
+    call: Call
+    arguments: dict[str, Any]
+    changed: dict[str, str]
+
+    def __str__(self) -> str:
+        changed = ", ".join(f"{key}: {value}" for key, value in self.changed.items())
+        return f"{self.name} {self.number} ({changed})"
+
+
+def made(name: str, number: int) -> Made:
+    """The call of this number of a public name."""
     from tests import valid_calls  # what is drawn here, and what is valid, know of each other
 
     draw = random.Random(f"{name}/{number}")
     torch.manual_seed(number)
     call = valid_calls.VALID[name]()
-    parameters = {
-        name: parameter
-        for name, parameter in inspect.signature(call.function).parameters.items()
+    parameters = [
+        parameter.name
+        for parameter in inspect.signature(call.function).parameters.values()
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    }
+    ]
     arguments, told = dict(call.arguments), {}
-    changed = draw.sample(list(parameters), min(draw.choice((1, 1, 2)), len(parameters)))
+    changed = draw.sample(parameters, min(draw.choice((1, 1, 2)), len(parameters)))
     for argument in changed:
         before = arguments.get(argument)
         if isinstance(before, Tensor) and draw.random() < 0.6:
@@ -223,35 +239,58 @@ def made(name: str, number: int) -> tuple[Call, dict[str, Any], str]:
         else:
             told[argument] = draw.choice(list(ODD))
             arguments[argument] = ODD[told[argument]]()
-    text = ", ".join(f"{key}: {value}" for key, value in told.items())
-    return call, {key: arguments[key] for key in changed} | arguments, f"{name} {number} ({text})"
+    return Made(name, number, call, {key: arguments[key] for key in changed} | arguments, told)
 
 
-THEIRS = ("loss_fn:", "simulate:")  # functions; what goes wrong in them is their caller's
+THEIRS = {"loss_fn", "simulate"}  # functions; what goes wrong in them is their caller's
 
 
 def judged(name: str, number: int) -> Verdict:
     """Make one call; say what it ends in."""
-    call, arguments, text = made(name, number)
+    this = made(name, number)
+    before = state(this.arguments)
     try:
         with quiet(), limited(SECONDS):
-            result = call.function(**arguments)
+            result = this.call.function(**this.arguments)
             if isinstance(result, types.GeneratorType):
                 result = [value for value, _ in zip(result, range(5), strict=False)]
     except Exception as error:
-        if any(changed in text for changed in THEIRS) and not isinstance(error, Hang):
-            return Verdict("error of the function given", text, str(error))
-        problem = unclear(error)
-        return Verdict("unclear" if problem else "our error", text, problem or str(error))
-    problem = nonsense(call, arguments, result)
-    return Verdict("unclear" if problem else "sensible value", text, problem or "")
+        if THEIRS & this.changed.keys() and not isinstance(error, Hang):
+            return Verdict("error of the function given", str(this), str(error))
+        after = state(this.arguments)
+        changed = [part for part in before if before[part] != after[part]]
+        problem = unclear(error, this)
+        if changed and problem is None:
+            problem = f"has changed {', '.join(changed)} when it says: {error}"
+        return Verdict("unclear" if problem else "our error", str(this), problem or str(error))
+    problem = nonsense(this.call, this.arguments, result)
+    return Verdict("unclear" if problem else "sensible value", str(this), problem or "")
+
+
+def state(arguments: dict[str, Any]) -> dict[str, object]:
+    """What a call that ends in an error leaves as it is: networks, generators, files, settings."""
+    nets = [value for value in arguments.values() if isinstance(value, nn.Module)]
+    held = [x.detach() for net in nets for x in net.state_dict().values() if not x.is_meta]
+    reads = any(isinstance(value, DataLoader) for value in arguments.values())  # each draws a seed
+    return {
+        "a network": [(x.shape, x.contiguous().numpy().tobytes()) for x in held],
+        "its mode": [module.training for net in nets for module in net.modules()],
+        "torch's generator": None if reads else torch.get_rng_state().numpy().tobytes(),
+        "Python's generator": hash(random.getstate()),
+        "files": sorted((item.name, item.stat().st_mtime_ns) for item in os.scandir()),
+        "settings": (torch.get_num_threads(), torch.is_grad_enabled(), torch.get_default_dtype()),
+    }
 
 
 # ------------------------------------------------------------------------------ what is clear
 
 
-def unclear(error: BaseException) -> str | None:
-    """Why an error is none of ours, or does not help; None if it does."""
+def unclear(error: BaseException, this: Made) -> str | None:
+    """Why an error is none of ours, or does not help; None if it does.
+
+    It helps if it names an argument and says what was given for it. That is one that was changed,
+    or one of two that do not fit each other.
+    """
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     told = f"{type(error).__name__}: {str(error).strip()[:300]}"
     trace = error.__traceback__
@@ -263,15 +302,52 @@ def unclear(error: BaseException) -> str | None:
     if not (raised and code.co_filename.startswith(OURS)):
         return f"raised elsewhere, {where}: {told}"
     message = str(error.args[0] if isinstance(error, KeyError) else error)
-    if len(message) < 30 or not any(word in message.lower() for word in SAID):
-        return f"does not say what was given and expected, {where}: {told}"
+    message = " ".join([message, *getattr(error, "__notes__", ())])
+    if this.call.refuses and type(this.call.function.__self__).__name__ in message:
+        return None
+    named = [name for name in this.arguments if re.search(rf"\b{name}\b", message)]
+    if not named:
+        return f"names no argument, {where}: {told}"
+    if not any(shows(message, this.arguments[name]) for name in named):
+        return f"does not say what was given, {where}: {told}"
     return None
 
 
-SAID = (
-    "got", "does not exist", "is not", "is no ", "has ", "are ", "is ", "have ", "contain", "must",
-    "needs", "takes",
-)  # fmt: skip
+def shows(message: str, value: Any) -> bool:
+    """Whether a message says what was given: its value, what it is, its shape or its kind."""
+    seen = [" ".join(str(value).split())[:40], " ".join(repr(value).split())[:40]]
+    seen += [type(value).__name__, getattr(value, "__name__", "")]
+    if isinstance(value, (list, tuple, dict, set, range, nn.Sequential)):
+        seen += [] if len(value) else ["empty"]
+        if any(shows(message, part) for part in value):
+            return True
+        seen += [str([len(value)]), f"got {len(value)}"]
+    elif isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "OU":
+        return shows(message, list(value))
+    elif not getattr(value, "ndim", not isinstance(value, numbers.Number)):
+        seen += ["one number"]
+    if isinstance(value, (Tensor, np.ndarray)):
+        seen += [str(list(value.shape)), str(value.dtype)]
+    if isinstance(value, Tensor):
+        dense = _checks.has_values(value)
+        seen += numbers_of(value) if dense else [str(value.device), str(value.layout)]
+    elif isinstance(value, np.ndarray):
+        seen += numbers_of(torch.from_numpy(value)) if value.dtype.kind in "biuf" else []
+    elif isinstance(value, numbers.Real) and not isinstance(value, bool):
+        number = int(value) if isinstance(value, numbers.Integral) else float(value)
+        number = torch.tensor(min(max(number, -1e300), 1e300), dtype=torch.float64)
+        seen += numbers_of(number) + numbers_of(number.float())
+    return any(text and text in message for text in seen)
+
+
+def numbers_of(value: Tensor) -> list[str]:
+    """What messages say of a tensor's values: its extremes, or what is no number."""
+    if value.numel() == 0 or value.is_complex():
+        return ["empty"]
+    low, high = (float(end) for end in value.detach().flatten().double().aminmax())
+    if not math.isfinite(low + high):
+        return ["NaN", "nan", "inf"]
+    return [text for end in (low, high) for text in (f"{end:g}", f"{end:.4g}")]
 
 
 def nonsense(call: Call, arguments: dict[str, Any], result: Any) -> str | None:
@@ -416,9 +492,9 @@ def main() -> None:
     from tests import valid_calls
 
     if len(sys.argv) > 2:
-        call, arguments, text = made(sys.argv[1], int(sys.argv[2]))
-        print(text)
-        print(call.function(**arguments))
+        this = made(sys.argv[1], int(sys.argv[2]))
+        print(this)
+        print(this.call.function(**this.arguments))
         return
     total: Counter[str] = Counter()
     with bounded():

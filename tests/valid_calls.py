@@ -40,6 +40,7 @@ from tutorial_lib.functional import LOSSES
 from tutorial_lib.training import recipes
 
 STEPS, BATCH, CLASSES = 5, 4, 3
+SF = "tutorial_lib.functional"
 # The package has functions of these names.
 gradient, losses, neuron, rates, schedules, surrogates = (
     import_module(f"course_kit.explorers.{name}")
@@ -166,6 +167,11 @@ def method(owner: Callable[[], Any], name: str, /, *good: Any, **arguments: Any)
     return lambda: call(getattr(owner(), name), *good, **arguments)()
 
 
+def refused(maker: Maker) -> Maker:
+    """Of an object that cannot do it, whatever it is given."""
+    return lambda: maker()._replace(refuses=True)
+
+
 def surrogates_calls() -> dict[str, Maker]:
     made: dict[str, Maker] = {}
     own = {
@@ -187,6 +193,9 @@ def surrogates_calls() -> dict[str, Maker]:
         made[f"{full}.__call__"] = method(owner, "__call__", like_input, True, overdrive=x)
         made[f"{full}.derivative"] = method(owner, "derivative", like_input, True, x=x)
         made[f"{full}.primitive"] = method(owner, "primitive", like_input, True, x=x)
+        for part, kinds in (("derivative", ("Surrogate",)), ("primitive", tuple(own))):
+            if name in kinds and name != f"from_{part}":
+                made[f"{full}.{part}"] = refused(made[f"{full}.{part}"])
         made[f"{full}.with_slope"] = call(kind.with_slope, slope=5.0)
     return made
 
@@ -201,10 +210,10 @@ def losses_calls() -> dict[str, Maker]:
         made[f"{full}.__call__"] = method(
             kind, "__call__", loss_value, **{first: rec, "targets": targets}
         )
+    made[f"{SF}.Loss.__call__"] = refused(made[f"{SF}.Loss.__call__"])
     return made
 
 
-SF = "tutorial_lib.functional"
 VALID: dict[str, Maker] = {
     "tutorial_lib.Leaky": call(Leaky, beta=0.9),
     "tutorial_lib.Leaky.forward": method(

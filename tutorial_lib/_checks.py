@@ -22,7 +22,7 @@ def positive(name: str, value: float) -> float:
     """
     number = _number(name, value)
     if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"{name} must be a finite number above 0, got {_shown(value)}.")
+        raise ValueError(f"{name} must be a finite number above 0, got {shown(value)}.")
     return number
 
 
@@ -56,7 +56,7 @@ def seed(value: int) -> int:
 
 def _integer(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an integer, got {_shown(value)} ({type(value).__name__}).")
+        raise TypeError(f"{name} must be an integer, got {shown(value)} ({type(value).__name__}).")
     return int(value)
 
 
@@ -69,7 +69,7 @@ def fraction(name: str, value: float) -> float:
     """
     number = _number(name, value)
     if not 0 <= number <= 1:
-        raise ValueError(f"{name} must lie between 0 and 1, got {_shown(value)}.")
+        raise ValueError(f"{name} must lie between 0 and 1, got {shown(value)}.")
     return number
 
 
@@ -82,7 +82,7 @@ def finite(name: str, value: float) -> float:
     """
     number = _number(name, value)
     if not math.isfinite(number):
-        raise ValueError(f"{name} must be a finite number, got {_shown(value)}.")
+        raise ValueError(f"{name} must be a finite number, got {shown(value)}.")
     return number
 
 
@@ -94,7 +94,7 @@ def flag(name: str, value: bool) -> bool:
     """
     if not isinstance(value, bool):
         raise TypeError(
-            f"{name} must be True or False, got {_shown(value)} ({type(value).__name__}). "
+            f"{name} must be True or False, got {shown(value)} ({type(value).__name__}). "
             f"Write {name}=True or {name}=False, without quotes."
         )
     return value
@@ -107,12 +107,12 @@ def choice(name: str, value: str, options: tuple[str, ...]) -> str:
         ValueError: otherwise.
     """
     if not isinstance(value, str) or value not in options:
-        raise ValueError(f"{name} must be one of {options}, got {_shown(value)}.")
+        raise ValueError(f"{name} must be one of {options}, got {shown(value)}.")
     return value
 
 
 def _number(name: str, value: float) -> float:
-    problem = TypeError(f"{name} must be a number, got {_shown(value)} ({type(value).__name__}).")
+    problem = TypeError(f"{name} must be a number, got {shown(value)} ({type(value).__name__}).")
     kind = str(getattr(value, "dtype", type(value).__name__))  # also of NumPy's and torch's scalars
     if isinstance(value, str) or "bool" in kind or "complex" in kind:
         raise problem
@@ -124,7 +124,7 @@ def _number(name: str, value: float) -> float:
         raise problem from error
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """What was given, in one short line: no array of a thousand numbers."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:77]}..."
@@ -221,10 +221,11 @@ def record(name: str, rec: Tensor) -> Tensor:
     if 0 in rec.shape:
         raise ValueError(f"{name} is empty: its shape [T, B, C] is {list(rec.shape)}.")
     tensor(name, rec)
-    if not bool(rec.detach().abs().amax() <= LARGEST):
-        what = "NaN" if bool(torch.isnan(rec).any()) else "infinite values"
-        if bool(torch.isfinite(rec).all()):
-            what = f"values beyond {LARGEST:g}, whose squares would overflow"
+    largest = rec.detach().abs().amax()  # NaN if there is one
+    if not bool(largest <= LARGEST):
+        what = "NaN" if bool(largest.isnan()) else "infinite values"
+        if bool(largest.isfinite()):
+            what = f"values up to {largest:g}; beyond {LARGEST:g} squares would overflow"
         raise ValueError(
             f"{name} contains {what}. Is the learning rate too large, or the input not finite?"
         )

@@ -151,13 +151,13 @@ def called_once(name: str, calls: int = 2) -> ValueError:
 def no_pair(got: str) -> TypeError:
     """The error for a step that does not return ``(spk, mem)``."""
     return TypeError(
-        f"A step of the network must return (spk, mem), got {got}. "
+        f"net must return (spk, mem) at each step, got {got}. "
         "Build its last layer as Leaky(..., init_hidden=True, output=True)."
     )
 
 
 @torch.no_grad()
-def check_membranes(net: nn.Module, mem_rec: Tensor) -> None:
+def check_membranes(net: nn.Module, mem_rec: Tensor, data: Tensor) -> None:
     """Raise if a membrane is NaN or infinite after a run, which its spikes do not tell.
 
     Such a membrane stays so, whatever comes, so the last step tells of all.
@@ -179,6 +179,7 @@ def check_membranes(net: nn.Module, mem_rec: Tensor) -> None:
                 f"The parameter {bad[0]!r} is not finite: an update went wrong. Go back to weights "
                 "from before it, and try a smaller learning rate or a surrogate that is less steep."
                 if bad
-                else "Are weights or data so large that currents overflow? Scale them down."
+                else "Do currents overflow? Scale weights or data down: data reaches "
+                f"{data.abs().max():.3g}."
             )
             raise ValueError(f"The membranes {where} contain NaN or infinity. {cause}")

@@ -54,10 +54,12 @@ def check_defaults(state_quant: object, graded_spikes_factor: object, **flags: b
     other = {name: _checks.flag(name, value) != _DEFAULTS[name] for name, value in flags.items()}
     other["state_quant"] = state_quant is not False and state_quant is not None
     other["graded_spikes_factor"] = not _is_one(graded_spikes_factor)
+    given = flags | {"state_quant": state_quant, "graded_spikes_factor": graded_spikes_factor}
     for name in other:
         if other[name]:
             raise ValueError(
-                f"Leaky takes snnTorch's {name} at its default only. {INSTEAD['Leaky'][name]}"
+                f"Leaky takes snnTorch's {name} at its default only, got "
+                f"{_checks.shown(given[name])}. {INSTEAD['Leaky'][name]}"
             )
 
 

@@ -41,14 +41,15 @@ def conv_net(
             detach_reset=detach_reset,
         )
 
+    first, second, last = neurons(), neurons(), neurons(output=True)  # before weights are drawn
     return nn.Sequential(
         nn.Conv2d(1, 12, 5),
         nn.MaxPool2d(2),
-        neurons(),
+        first,
         nn.Conv2d(12, 64, 5),
         nn.MaxPool2d(2),
-        neurons(),
+        second,
         nn.Flatten(),
         nn.Linear(64 * 4 * 4, 10),
-        neurons(output=True),
+        last,
     )

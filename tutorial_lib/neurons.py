@@ -172,7 +172,7 @@ class Leaky(nn.Module):
         """
         if not isinstance(input_, Tensor):
             raise TypeError(
-                f"The current must be a tensor [B, ...], got {type(input_).__name__}. "
+                f"input_, the current, must be a tensor [B, ...], got {type(input_).__name__}. "
                 "Convert it with torch.as_tensor(cur, dtype=torch.float32)."
             )
         state = self._state(input_, mem)
@@ -216,7 +216,7 @@ class Leaky(nn.Module):
                 )
             if not isinstance(mem, Tensor):
                 raise TypeError(
-                    f"The membrane must be a tensor, got {type(mem).__name__}. "
+                    f"mem, the membrane, must be a tensor, got {type(mem).__name__}. "
                     "Start with mem = lif.init_leaky()."
                 )
             state = mem
@@ -226,13 +226,13 @@ class Leaky(nn.Module):
             return state.to(cur.device).reshape(()).expand(cur.shape)
         if state.shape != cur.shape:
             raise ValueError(
-                f"The current has the shape {list(cur.shape)}, the membrane still has "
+                f"The current input_ has the shape {list(cur.shape)}, the membrane mem still has "
                 f"{list(state.shape)} from the step before. {remedy}"
             )
         if state.device != cur.device:
             raise ValueError(
-                f"The current is on {cur.device}, the membrane on {state.device}. {remedy} "
-                "Move net and data with .to(device) before that."
+                f"The current input_ is on {cur.device}, the membrane mem on {state.device}. "
+                f"{remedy} Move net and data with .to(device) before that."
             )
         return state
 

@@ -71,7 +71,7 @@ def forward_pass(
             spk_rec, mem_rec = plan.run(num_steps, data)  # [T, B, C] each
         else:
             spk_rec, mem_rec = _step_by_step(net, num_steps, data, time_varying)
-    check_membranes(net, mem_rec)
+    check_membranes(net, mem_rec, data)
     return spk_rec, mem_rec
 
 
@@ -147,8 +147,8 @@ def record_spikes(
         layers = {name: layer for name, layer in net.named_modules() if isinstance(layer, Leaky)}
         if not layers:
             raise ValueError(
-                f"{type(net).__name__} has no Leaky layer to record. Did you pass the whole "
-                "network?"
+                f"net, a {type(net).__name__}, has no Leaky layer to record. Did you pass the "
+                "whole network?"
             )
         warn_of_slow_bf16(data)
         plan = fast.plan(net, schedule, time_varying)
@@ -157,7 +157,7 @@ def record_spikes(
         try:
             if plan is not None and plan.layers.keys() == layers.keys():
                 _, mem_rec = plan.run(num_steps, data, spikes)
-                check_membranes(net, mem_rec)
+                check_membranes(net, mem_rec, data)
                 return {name: torch.cat(parts, dim=1) for name, parts in spikes.items()}
 
             def keep(name: str, _layer: nn.Module, _given: tuple, out: Any) -> None:
@@ -167,7 +167,7 @@ def record_spikes(
                 layer.register_forward_hook(partial(keep, name)) for name, layer in layers.items()
             ):
                 _, mem_rec = _step_by_step(net, num_steps, data, time_varying)
-            check_membranes(net, mem_rec)
+            check_membranes(net, mem_rec, data)
         finally:
             utils.reset(net)
     for name, steps in spikes.items():
@@ -199,7 +199,7 @@ def _first_step(net: nn.Module, data: Tensor) -> tuple[Tensor, Tensor]:
     got = f"a tensor of shape {list(out.shape)}" if isinstance(out, Tensor) else type(out).__name__
     if isinstance(out, tuple):
         got = f"({', '.join(type(x).__name__ for x in out)})"
-    raise no_pair(got)
+    raise no_pair(f"{got} from {type(net).__name__}")
 
 
 @contextmanager

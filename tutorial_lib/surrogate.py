@@ -92,12 +92,7 @@ class Surrogate:
         """
         for field in fields(self):
             value = getattr(self, field.name)
-            number = _checks.positive(field.name, value)
-            if not 1e-30 <= number <= 1e30:
-                raise ValueError(
-                    f"{field.name} must lie between 1e-30 and 1e30, got {value!r}: with it the "
-                    "derivative would overflow float32."
-                )
+            number = _in_range(field.name, value)
             if type(value) not in (int, float):
                 object.__setattr__(self, field.name, number)
 
@@ -111,10 +106,15 @@ class Surrogate:
             ValueError: if ``slope`` is not a finite number above 0.
             TypeError: if it is no number.
         """
-        number = _checks.positive("slope", slope)
+        number = _in_range("slope", slope)
         if not (is_dataclass(cls) and fields(cls)):
             return cls()
-        return cls(1 / number if cls.by_width else slope)
+        if fields(cls)[0].name == "function":
+            raise TypeError(
+                f"{cls.__name__} takes a function, whose slope is its own; got slope={slope!r}. "
+                "Write the slope into the function."
+            )
+        return cls(max(1 / number, 1e-30) if cls.by_width else slope)
 
     def __call__(self, overdrive: Tensor) -> Tensor:
         """Return the spikes, 1.0 where ``overdrive > 0`` and 0.0 elsewhere.
@@ -134,11 +134,28 @@ class Surrogate:
 
     def derivative(self, x: Tensor) -> Tensor:
         """The slope used on the backward pass, elementwise."""
-        raise TypeError(f"{type(self).__name__} has no derivative(x). A subclass must define it.")
+        raise _undefined(self, "derivative")
 
     def primitive(self, x: Tensor) -> Tensor:
         """The smooth function whose derivative is ``derivative``, elementwise."""
-        raise TypeError(f"{type(self).__name__} has no primitive(x). A subclass must define it.")
+        raise _undefined(self, "primitive")
+
+
+def _in_range(name: str, value: float) -> float:
+    number = _checks.positive(name, value)
+    if not 1e-30 <= number <= 1e30:
+        raise ValueError(
+            f"{name} must lie between 1e-30 and 1e30, got {value!r}: with it the derivative would "
+            "overflow float32."
+        )
+    return number
+
+
+def _undefined(of: Surrogate, what: str) -> TypeError:
+    return TypeError(
+        f"{type(of).__name__} defines no {what}(x). Define it in a subclass, or give it as a "
+        f"function to from_{what}."
+    )
 
 
 SURROGATES: dict[str, type[Surrogate]] = {}
@@ -494,32 +511,33 @@ def _probe(
     kind: str, function: Callable[[Tensor], Tensor], derivative: Callable[[Tensor], Tensor]
 ) -> None:
     if not callable(function):
-        raise TypeError(f"The {kind} must be a function of a tensor, got {function!r}.")
+        raise TypeError(f"function must be a function of a tensor, got {function!r}.")
     x = torch.linspace(-1, 1, 9)
     try:
         value = function(x)
     except Exception as error:
         raise ValueError(
-            f"The {kind} must work elementwise, but {function!r} fails on a tensor of shape [9]: "
-            f"{error}. Give a function of one tensor, such as torch.tanh."
+            f"function, here the {kind}, must work elementwise, but {function!r} fails on a tensor "
+            f"of shape [9]: {error}. Give a function of one tensor, such as torch.tanh."
         ) from error
     if not isinstance(value, Tensor) or value.shape != x.shape or not value.is_floating_point():
         shape = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(
-            f"The {kind} must work elementwise: an input of shape [9] gave {shape}. "
-            "Build it from functions such as torch.tanh that keep the shape."
+            f"function, here the {kind}, must work elementwise, but {function!r} made {shape} of "
+            "an input of shape [9]. Build it from functions such as torch.tanh that keep the shape."
         )
     if kind == "primitive" and not function(x.clone().requires_grad_()).requires_grad:
         raise ValueError(
-            "The primitive must be differentiable, but autograd finds no gradient in it. A step "
-            "such as (x > 0).float() has none: give a smooth step, or its slope to from_derivative."
+            "function, here the primitive, must be differentiable, but autograd finds no gradient "
+            f"in {function!r}. A step such as (x > 0).float() has none: give a smooth step, or its "
+            "slope to from_derivative."
         )
     slope = derivative(x)
     if not bool(torch.isfinite(slope).all()):
         where = x[~torch.isfinite(slope)].tolist()
         raise ValueError(
-            f"The {kind} gives slopes that are not finite at x = {where}. "
-            "A surrogate must stay finite around the threshold."
+            f"function, here the {kind}, must have finite slopes around the threshold, but those "
+            f"of {function!r} are not at x = {where}."
         )
 
 

@@ -13,6 +13,7 @@ from . import _checks, _snntorch
 
 __all__ = ["detach", "device_of", "mode", "reset"]
 
+
 def reset(net: nn.Module) -> None:
     """Forget the hidden state of every stateful layer of ``net``, however deeply nested.
 
@@ -56,8 +57,8 @@ def device_of(net: nn.Module) -> torch.device:
     device = torch.device("cpu") if first is None else first.device
     if device.type == "meta":
         raise ValueError(
-            "This network is on the meta device, where tensors hold no numbers. Build it outside "
-            "torch.device('meta')."
+            f"net, a {type(net).__name__}, is on the meta device, where tensors hold no numbers. "
+            "Build it outside torch.device('meta')."
         )
     return device
 

@@ -124,4 +124,4 @@ def _find(exercise_id: str) -> Exercise:
         return _load(paths[exercise_id])
     near = difflib.get_close_matches(exercise_id, paths, n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]!r}?" if near else " exercises.collected() lists all."
-    raise KeyError(f"There is no exercise {exercise_id!r}.{hint}")
+    raise KeyError(f"exercise_id: there is no exercise {exercise_id!r}.{hint}")

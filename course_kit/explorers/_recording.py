@@ -108,7 +108,11 @@ def record(
     image = _one_image(image).to(device)
     target = _class_number(target)
     with utils.mode(net, training=False), torch.no_grad():
-        layers = record_spikes(net, num_steps, image)  # checks the rest before it runs
+        try:
+            layers = record_spikes(net, num_steps, image)  # checks the rest before it runs
+        except (TypeError, ValueError) as error:
+            error.add_note(f"data is the image here: {list(image.shape)}, {image.dtype}.")
+            raise
         spk_rec, mem_rec = forward_pass(net, num_steps, image)
     utils.reset(net)
     classes = spk_rec.shape[2]

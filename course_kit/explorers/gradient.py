@@ -113,8 +113,8 @@ def compute(slope: float = 5, depth: int = 2, weight: float = 0.32) -> GradientR
         ValueError: for a slope, depth or weight outside its range.
         TypeError: for one that is no number.
     """
-    chain(depth, slope)
     weight = number("weight", weight, WEIGHTS[0], WEIGHTS[-1])
+    chain(depth, slope)
     _, losses, gradients = _over_range(depth, slope)
     places = [int(np.abs(WEIGHTS - place).argmin()) for place in PLACES]
     near = np.array([weight - NUDGE, weight, weight + NUDGE])

@@ -196,8 +196,8 @@ def surrogate_curves(surrogates: Mapping[str, Any], x: Any = None) -> np.ndarray
     points = inputs.array("x", np.linspace(-1, 1, 401) if x is None else x)
     if points.ndim != 1 or len(points) < 2 or (np.diff(points) <= 0).any():
         raise ValueError(
-            "x must be at least 2 rising numbers of shape [N], got the shape "
-            f"{list(points.shape)}: torch.linspace(-1, 1, 401) is one."
+            f"x must be at least 2 rising numbers of shape [N], got {inputs.shape_of(points)}: "
+            "torch.linspace(-1, 1, 401) is one."
         )
     ylabels = {
         "primitive": "Smoothed spike",
@@ -233,8 +233,9 @@ def _pair(x_name: str, x: Any, y_name: str, y: Any) -> tuple[np.ndarray, np.ndar
     xs, ys = inputs.array(x_name, x), inputs.array(y_name, y)
     if xs.ndim != 1 or xs.shape != ys.shape or not len(xs):
         raise ValueError(
-            f"{x_name} and {y_name} must be sequences of one equal length of 1 or more, got the "
-            f"shapes {list(xs.shape)} and {list(ys.shape)}: note the iteration with every value."
+            f"{x_name} and {y_name} must be sequences of one equal length of 1 or more, got "
+            f"{inputs.shape_of(xs)} and {_inputs.shape_of(ys)}: note the iteration with every "
+            "value."
         )
     return xs, ys
 
@@ -243,8 +244,8 @@ def _classes(name: str, data: Any, low: int, num_classes: int) -> np.ndarray:
     values = inputs.array(name, data)
     if values.ndim != 1 or not len(values):
         raise ValueError(
-            f"{name} must have the shape [N] with N of 1 or more, got {list(values.shape)}: from a "
-            "record [T, B, C], take record.sum(0).argmax(-1)."
+            f"{name} must have the shape [N] with N of 1 or more, got "
+            f"{inputs.shape_of(values)}: from a record [T, B, C], take record.sum(0).argmax(-1)."
         )
     if (values != values.round()).any() or values.min() < low or values.max() >= num_classes:
         raise ValueError(

@@ -220,7 +220,7 @@ def test_state_follows_device() -> None:
     """The meta device stands in for an accelerator."""
     lif = Leaky(0.5, init_hidden=True, output=True)
     lif(torch.randn(2, 3))
-    with pytest.raises(ValueError, match=r"current is on meta, the membrane on cpu.*utils\.reset"):
+    with pytest.raises(ValueError, match=r"input_ is on meta, .* mem on cpu.*utils\.reset"):
         lif(torch.randn(2, 3, device="meta"))
     lif.to("meta")
     assert lif.mem.device.type == "meta"
@@ -410,9 +410,9 @@ def test_bad_calls() -> None:
         explicit(cur)
     with pytest.raises(TypeError, match=r"keeps its own membrane \(init_hidden=True\)"):
         hidden(cur, cur)
-    with pytest.raises(TypeError, match=r"current must be a tensor.*got list.*as_tensor"):
+    with pytest.raises(TypeError, match=r"input_, .*must be a tensor.*got list.*as_tensor"):
         hidden([1.0, 2.0])
-    with pytest.raises(TypeError, match=r"membrane must be a tensor, got float.*init_leaky"):
+    with pytest.raises(TypeError, match=r"mem, .*must be a tensor, got float.*init_leaky"):
         explicit(cur, 0.0)
     for name in ("beta", "threshold"):
         lif = Leaky(**{"beta": 0.5, name: torch.tensor([0.5, 0.5])}, init_hidden=True)

@@ -352,7 +352,7 @@ def test_styles_differ_without_color() -> None:
 BATCH = torch.zeros(50, 128, 10)
 NAN = torch.full((5, 3), torch.nan)
 REFUSED: list[tuple[str, Callable[[], Any], tuple[str, ...]]] = [
-    ("raster 0-d", lambda: splt.raster(torch.tensor(1.0)), (r"\[\]", "torch.stack")),
+    ("raster 0-d", lambda: splt.raster(torch.tensor(1.0)), ("one number", "torch.stack")),
     ("raster empty", lambda: splt.raster(torch.zeros(0, 3)), (r"\[0, 3\]",)),
     ("raster mem", lambda: splt.raster(MEM), (r"\[20, 4\]", "mem_rec")),
     ("raster NaN", lambda: splt.raster(NAN), (r"\[5, 3\]", "nan")),

@@ -294,9 +294,9 @@ def test_bad_functions(make: type) -> None:
     with pytest.raises(TypeError, match="must be a function of a tensor, got 3"):
         make(3)
     for bad, got in ((torch.sum, r"\[\]"), (lambda x: x[:4], r"\[4\]"), (lambda x: 1.0, "float")):
-        with pytest.raises(ValueError, match=rf"elementwise.*\[9\] gave {got}.*keep the shape"):
+        with pytest.raises(ValueError, match=rf"elementwise.* made {got} of .*\[9\].*keep the "):
             make(bad)
-    with pytest.raises(ValueError, match=r"not finite at x = \[0.0\]"):
+    with pytest.raises(ValueError, match=r"finite slopes.*at x = \[0.0\]"):
         make(lambda x: 1 / x.abs() if make is surrogate.from_derivative else x.abs().sqrt())
 
 
@@ -306,5 +306,5 @@ def test_a_step_is_no_primitive() -> None:
 
 
 def test_a_derivative_alone_has_no_primitive() -> None:
-    with pytest.raises(TypeError, match=r"from_derivative has no primitive"):
+    with pytest.raises(TypeError, match=r"from_derivative defines no primitive.*from_primitive"):
         CUSTOM[0].primitive(torch.zeros(1))

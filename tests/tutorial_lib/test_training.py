@@ -213,7 +213,7 @@ def test_a_forgotten_flag_or_transpose_is_named() -> None:
 
 def test_a_generator_lasts_one_pass() -> None:
     once = (batch for batch in DataLoader(small_dataset(20), batch_size=10))
-    with pytest.raises(ValueError, match=r"generator used up"):
+    with pytest.raises(ValueError, match=r"generator that is used up"):
         fit(small_net(), once, 3)
 
 

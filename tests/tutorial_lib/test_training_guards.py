@@ -126,6 +126,8 @@ REFUSED_BY_TRAIN: list[tuple[dict[str, object], type[Exception], str]] = [
     ({"optimizer": 1}, TypeError, r"torch optimizer, got int"),
     ({"optimizer": adam(small_net())}, ValueError, r"none of this network's.*\.parameters\(\)"),
     ({"eval_loader": small_dataset(9)}, TypeError, r"eval_loader must yield .*got TensorDataset"),
+    ({"eval_loader": iter([(X, Y)])}, TypeError, r"eval_loader is read several times.*only once"),
+    ({"eval_loader": []}, ValueError, r"eval_loader yields no batch"),
     ({"loss_fn": lambda spk, y: 1.5}, TypeError, r"tensor with a gradient, got float"),
     ({"loss_fn": lambda spk, y: spk.detach().mean()}, ValueError, r"The loss has no gradient"),
     ({"loss_fn": lambda spk, y: spk.mean((0, 2))}, ValueError, r"one number.*\[10\]"),

@@ -42,7 +42,7 @@ class CudaGraph:
     def __init__(self, simulation: nn.Module) -> None:
         if not (isinstance(simulation, nn.Module) and hasattr(simulation, "num_steps")):
             raise TypeError(
-                "A CudaGraph takes a whole run over time, CudaGraph(Simulation(net, num_steps)), "
+                "simulation must be a whole run over time, CudaGraph(Simulation(net, num_steps)), "
                 f"got {type(simulation).__name__}."
             )
         self.simulation = simulation
@@ -113,7 +113,7 @@ class CudaGraph:
         spk_rec, mem_rec, *states = self.graph(data, *parameters)
         for layer, state in zip(self.layers, states, strict=True):
             layer.mem = state.detach().clone()
-        check_membranes(self.simulation, mem_rec)
+        check_membranes(self.simulation, mem_rec, data)
         return _OwnRecords.apply(self, spk_rec, mem_rec)
 
 

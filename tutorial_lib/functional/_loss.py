@@ -49,12 +49,12 @@ class Loss:
         Raises:
             TypeError, ValueError: for a malformed record, or targets that do not fit it.
         """
-        return self._reduce(*self._values(_checks.record("The record", spk_out), targets))
+        return self._reduce(*self._values(_checks.record("spk_out", spk_out), targets))
 
     def _values(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Values ``[B]`` or ``[..., B, C]`` of a checked record, and the checked targets."""
         raise TypeError(
-            f"{type(self).__name__} has no values of its own: take a loss such as ce_rate_loss()."
+            f"{type(self).__name__} itself computes nothing: take a loss such as ce_rate_loss()."
         )
 
     def _labels(self, targets: Tensor, batch: int, num_classes: int) -> Tensor:
@@ -93,7 +93,7 @@ def _class_weight(weight: Tensor) -> Tensor:
     if not usable or not bool((given > 0).any()):
         raise ValueError(
             "weight must hold one finite number >= 0 per class, shape [C], and not only zeros, "
-            f"got shape {list(given.shape)}: {given.tolist()}."
+            f"got shape {list(given.shape)}: {_checks.shown(weight)}."
         )
     return given
 

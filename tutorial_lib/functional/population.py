@@ -31,7 +31,8 @@ def population_spikes(spk_rec: Tensor, num_classes: int) -> Tensor:
     steps, batch, neurons = spk_rec.shape
     if neurons % num_classes:
         raise ValueError(
-            f"spk_rec has {neurons} neurons, which {num_classes} classes cannot share equally. "
+            f"spk_rec of shape {list(spk_rec.shape)} has {neurons} neurons, which num_classes = "
+            f"{num_classes} classes cannot share equally. "
             f"Give the last layer a multiple of {num_classes} neurons."
         )
     return spk_rec.reshape(steps, batch, num_classes, neurons // num_classes).sum(-1)

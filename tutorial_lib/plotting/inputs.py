@@ -37,7 +37,9 @@ def array(name: str, data: Any) -> np.ndarray:
         try:
             values = np.asarray(data)
         except ValueError as error:
-            raise ValueError(f"{name} must be rectangular, got rows of unequal length.") from error
+            raise ValueError(
+                f"{name} must be rectangular, got rows of unequal length: {_checks.shown(data)}."
+            ) from error
         if values.dtype.kind not in "biuf":
             raise TypeError(
                 f"{name} must be a tensor or array of real numbers, got {type(data).__name__} "
@@ -73,10 +75,15 @@ def record(name: str, data: Any, layout: str, remedy: str) -> np.ndarray:
     if len(shape) != rank:
         if len(shape) < rank:
             remedy = "time comes first; join the time steps with torch.stack(steps)"
-        raise ValueError(f"{name} must have the shape {layout}, got {shape}: {remedy}.")
+        raise ValueError(f"{name} must have the shape {layout}, got {shape_of(data)}: {remedy}.")
     if 0 in shape:
         raise ValueError(f"{name} must have the shape {layout} with no empty axis, got {shape}.")
     return array(name, data)
+
+
+def shape_of(values: torch.Tensor | np.ndarray) -> str:
+    """A shape for a message."""
+    return str(list(values.shape)) if values.ndim else "one number"
 
 
 def binary(name: str, values: np.ndarray) -> np.ndarray:
@@ -156,14 +163,14 @@ def hint_time_first(name: str, shape: Sequence[int]) -> None:
 
 def axes_list(axes: Any, count: int) -> np.ndarray:
     """Return ``axes`` (one, a list or an array of Axes) as a flat array of at least ``count``."""
-    if not isinstance(axes, (list, tuple, np.ndarray)):
-        axes_or_none("axes", axes)
-    flat = np.array(axes, dtype=object).ravel()
+    many = (list, tuple, np.ndarray)
+    rows = axes if isinstance(axes, many) and getattr(axes, "ndim", 1) else [axes]
+    flat = [ax for row in rows for ax in (row if isinstance(row, many) else [row])]
     for ax in flat:
-        axes_or_none("axes", ax)
+        axes_or_none("each of axes" if isinstance(axes, many) else "axes", ax)
     if len(flat) < count:
         raise ValueError(f"axes must hold at least {count} Axes, one per panel, got {len(flat)}.")
-    return flat
+    return np.array(flat, dtype=object)
 
 
 def axes_or_none(name: str, ax: Any) -> None:

@@ -161,7 +161,8 @@ def _single(name: str, data: Any) -> np.ndarray:
         remedy = f"pick one neuron, {name}_rec[{picks}]" if values.size else "it holds no time step"
         if values.ndim == 0:
             remedy = "record every time step and join them with torch.stack(steps)"
-        raise ValueError(f"{name} must have the shape [T], got {list(values.shape)}: {remedy}.")
+        shape = inputs.shape_of(values)
+        raise ValueError(f"{name} must have the shape [T], got {shape}: {remedy}.")
     return values.ravel()
 
 

@@ -34,7 +34,7 @@ def raster(data: Any, ax: Axes | None = None, **kwargs: Any) -> PathCollection:
     values = inputs.array("data", data)
     if values.ndim == 0 or 0 in values.shape:
         raise ValueError(
-            f"data must have the shape [T, N] with no empty axis, got {list(values.shape)}: "
+            f"data must have the shape [T, N] with no empty axis, got {inputs.shape_of(values)}: "
             "time comes first; join the time steps with torch.stack(steps)."
         )
     inputs.binary("data", values)

@@ -144,7 +144,7 @@ def read(path: str | Path) -> dict[str, Any]:
     """
     path = _files.as_path("path", path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no checkpoint at {path}. Save one with save_checkpoint.")
+        raise FileNotFoundError(f"path: no checkpoint at {path}. Save one with save_checkpoint.")
     packed = path.read_bytes()
     sealed, digest = packed[:-DIGEST], packed[-DIGEST:]
     fault, content = "its checksum is missing or does not match", None

@@ -18,6 +18,7 @@ from ._guards import (
     check_loader,
     check_loss,
     check_weights,
+    no_batch,
     unpacked,
 )
 from ._precision import autocasting, check_autocast
@@ -95,7 +96,7 @@ def evaluate(
             all_targets.append(targets.cpu())
             all_predictions.append(SF.predict_rate(spk_rec).cpu())
     if not all_targets:
-        raise ValueError("The loader yields no batch. Is its dataset empty, or was it used up?")
+        raise no_batch(loader)
     if not math.isfinite(loss_sum):
         raise ValueError("The loss is not finite. Look for NaN and infinities in the data.")
     targets, predictions = torch.cat(all_targets), torch.cat(all_predictions)

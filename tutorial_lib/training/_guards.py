@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import length_hint
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,35 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
+from .. import _checks
+
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 Batches = Iterable[tuple[Tensor, Tensor]]
 LARGEST_RATE = 1e30  # torch's own updates overflow somewhat above it
 
 
-def check_loader(name: str, loader: Batches) -> None:
-    """Raise TypeError unless ``loader`` can be a source of batches."""
+def check_loader(name: str, loader: Batches, *, often: bool = False) -> None:
+    """Raise unless ``loader`` can be a source of batches, as ``often`` as it is asked."""
     if isinstance(loader, (Tensor, np.ndarray, str, Mapping)) or not isinstance(loader, Iterable):
         raise TypeError(
             f"{name} must yield batches (data, targets), got {type(loader).__name__}. "
             "A dataset becomes one with torch.utils.data.DataLoader(dataset, batch_size=128)."
         )
+    if often and isinstance(loader, Iterator):
+        raise TypeError(
+            f"{name} is read several times, got {_checks.shown(loader)}, which can be read only "
+            "once. Give the DataLoader itself, or list(...) of the batches."
+        )
+    if length_hint(loader, 1) == 0:
+        raise no_batch(loader, name)
+
+
+def no_batch(loader: Batches, name: str = "loader") -> ValueError:
+    """The error for a source without batches."""
+    return ValueError(
+        f"{name} yields no batch, got {_checks.shown(loader)}. Is its dataset empty, or was it a "
+        "generator that is used up?"
+    )
 
 
 def check_loss(loss_fn: LossFunction, reductions: tuple[str, ...]) -> None:
@@ -96,7 +114,7 @@ def unpacked(
     """
     if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
         kind = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else type(batch).__name__
-        raise TypeError(f"A batch must be a pair (data, targets), got {kind}.")
+        raise TypeError(f"A batch of the loader must be a pair (data, targets), got {kind}.")
     for name, part in zip(("data", "targets"), batch, strict=True):
         if not isinstance(part, Tensor):
             raise TypeError(
@@ -107,18 +125,20 @@ def unpacked(
     axis = int(time_varying)
     if targets.ndim == 0 or data.ndim <= axis or 0 in (len(targets), data.shape[axis]):
         raise ValueError(
-            f"A batch holds no samples: its data has the shape {list(data.shape)}, its targets "
-            f"{list(targets.shape)}. Is the batch size of the loader at least 1?"
+            f"A batch of the loader holds no samples: its data has the shape {list(data.shape)}, "
+            f"its targets {list(targets.shape)}. Is the batch size of the loader at least 1?"
         )
     if data.shape[axis] != len(targets):
         hint = "Pair each sample with one target."
+        if time_varying:
+            hint = "With time_varying=True it is [T, B, ...], the samples along its second axis."
         if not time_varying and data.ndim > 1 and data.shape[1] == len(targets):
             hint = "Data with a time axis in front, [T, B, ...], needs time_varying=True."
         elif time_varying and len(data) == len(targets) and data.shape[1] == num_steps:
             hint = "Time comes first, [T, B, ...]: turn the batch with data.transpose(0, 1)."
         raise ValueError(
-            f"A batch has {data.shape[axis]} samples and {len(targets)} targets: its data has the "
-            f"shape {list(data.shape)}. {hint}"
+            f"A batch of the loader has {data.shape[axis]} samples and {len(targets)} targets: its "
+            f"data has the shape {list(data.shape)}. {hint}"
         )
     return data.to(device), targets.to(device)
 

@@ -22,6 +22,7 @@ from ._guards import (
     check_loss_value,
     check_trainable,
     check_weights,
+    no_batch,
     unpacked,
 )
 from ._history import History
@@ -99,7 +100,7 @@ def train(
     check_trainable(net, optimizer)
     check_loader("loader", loader)
     if eval_loader is not None:
-        check_loader("eval_loader", eval_loader)
+        check_loader("eval_loader", eval_loader, often=True)
     whole = micro_batch is None and eval_loader is None
     check_loss(loss_fn, ("mean", "sum") if whole else ("mean",))
     if not isinstance(history, (History, type(None))):
@@ -111,6 +112,7 @@ def train(
     start = len(history.iterations)
     stop = start + num_iterations
     axis = int(time_varying)
+    options = {"time_varying": time_varying, "autocast": autocast}
 
     def run(data: Tensor) -> tuple[Tensor, Tensor]:
         return forward_pass(net, num_steps, data, time_varying=time_varying)
@@ -119,9 +121,11 @@ def train(
         if eval_loader is None or iteration in history.eval_iterations:
             return
         with torch.random.fork_rng(devices=[]):
-            result = evaluate(
-                net, eval_loader, num_steps, loss_fn, time_varying=time_varying, autocast=autocast
-            )
+            try:
+                result = evaluate(net, eval_loader, num_steps, loss_fn, **options)
+            except (TypeError, ValueError) as error:
+                error.add_note(f"It was the loader given as eval_loader, at iteration {iteration}.")
+                raise
         history.eval_iterations.append(iteration)
         history.eval_loss.append(result.loss)
         history.eval_accuracy.append(result.accuracy)
@@ -164,10 +168,7 @@ def _endless(loader: Batches) -> Iterator[tuple[Tensor, Tensor]]:
             empty = False
             yield batch
         if empty:
-            raise ValueError(
-                "The training loader yields no batch. Is its dataset empty, or was a generator "
-                "used up?"
-            )
+            raise no_batch(loader)
 
 
 def _progress_bar(total: int, show: bool) -> Any:
