@@ -290,12 +290,12 @@ WRONG: list[tuple[str, type[Exception], Callable[[], nn.Module]]] = [
     ),
     (r"init_hidden=True", TypeError, chain(lambda: Leaky(0.5))),
     (
-        r"\(spk, mem\), got a tensor (from layer '0'|of shape \[5, 3\]).*output=True",
+        r"\(spk, mem\) .*got a tensor (from layer '0'|of shape \[5, 3\]).*output=True",
         TypeError,
         lambda: nn.Sequential(neurons()),
     ),
     (
-        r"\(spk, mem\), got a tensor (from layer 'fc2'|of shape \[5, 3\]).*output=True",
+        r"\(spk, mem\) .*got a tensor (from layer 'fc2'|of shape \[5, 3\]).*output=True",
         TypeError,
         own(lambda net, x: net.fc2(net.lif(net.fc(x)))),
     ),
