@@ -234,7 +234,7 @@ def _pair(x_name: str, x: Any, y_name: str, y: Any) -> tuple[np.ndarray, np.ndar
     if xs.ndim != 1 or xs.shape != ys.shape or not len(xs):
         raise ValueError(
             f"{x_name} and {y_name} must be sequences of one equal length of 1 or more, got "
-            f"{inputs.shape_of(xs)} and {_inputs.shape_of(ys)}: note the iteration with every "
+            f"{inputs.shape_of(xs)} and {inputs.shape_of(ys)}: note the iteration with every "
             "value."
         )
     return xs, ys
