@@ -155,7 +155,7 @@ def ours(schedule: str, autocast: torch.dtype | None = None, name: str | None = 
 
 
 def graphed(autocast: torch.dtype | None = None, name: str = "ours, CUDA graph") -> Contender:
-    """tutorial_lib layer by layer, a training step's work recorded once: for GPUs only."""
+    """tutorial_lib layer by layer, forward and backward recorded once: for GPUs only."""
     from tutorial_lib import networks, surrogate
     from tutorial_lib.fast import CudaGraph
     from tutorial_lib.simulation import Simulation

@@ -43,6 +43,10 @@ _ELEMENTWISE = {
     operator.add, operator.sub, operator.mul, operator.truediv,
     torch.add, torch.sub, torch.mul, "add", "sub", "mul",
 }  # fmt: skip
+_IN_PLACE = {
+    operator.iadd: operator.add, operator.isub: operator.sub,
+    operator.imul: operator.mul, operator.itruediv: operator.truediv,
+}  # fmt: skip
 _FLATTEN = {torch.flatten, "flatten"}
 # What may return its input itself, or a view of it.
 _ALIASES = {nn.Identity, nn.Flatten, *_DROPOUTS, *_FLATTEN, "contiguous"}
@@ -168,27 +172,32 @@ def _is_item(value: Any) -> bool:
 def _runner(node: fx.Node) -> Callable[..., Any]:
     """What computes this operation from its arguments."""
     module = node.meta["module"]
-    if _is_in_place(node):  # nobody else sees its input: see _in_place_obstacle
+    # Nobody else sees the input of what works in place: see _in_place_obstacle.
+    operation = _IN_PLACE.get(node.target, node.target)
+    if _is_in_place(node) and operation is node.target:
         return lambda x, *_, **__: torch.relu(x)
     if type(module) is nn.MaxPool2d and not node.kwargs:
         return lambda x: max_pool2d(x, module)
     if module is not None:
         return module
-    run = getattr(Tensor, node.target) if node.op == "call_method" else node.target
+    run = getattr(Tensor, operation) if node.op == "call_method" else operation
 
     def elementwise(*args: Any, **kwargs: Any) -> Tensor:
         # Broadcasting may reach the axis of the samples, which holds all steps here.
         if len({x.ndim for x in args if isinstance(x, Tensor)}) > 1:
             raise NotLayerwise(f"{node.name!r} combines tensors of different rank")
-        return run(*args, **kwargs)
+        out = run(*args, **kwargs)
+        return out if operation is node.target else out.to(args[0].dtype)
 
-    return elementwise if node.target in _ELEMENTWISE else run
+    return elementwise if operation in _ELEMENTWISE else run
 
 
 def _is_in_place(node: fx.Node) -> bool:
     """Whether this operation writes its result over its input."""
     if node.op == "call_module":
         return getattr(node.meta["module"], "inplace", False)
+    if node.target in _IN_PLACE:
+        return True
     given = node.kwargs.get("inplace", node.args[1] if len(node.args) > 1 else False)
     return node.target is F.relu and bool(given)
 
@@ -211,13 +220,15 @@ def _obstacle(node: fx.Node, output: fx.Node) -> str | None:
         return "a layer's membrane feeds another layer" if inner else _output_obstacle(node)
     if target in _FLATTEN:
         return _flatten_obstacle(node)
-    if target in _FUNCTIONS | _METHODS | _ELEMENTWISE:
-        return None
     name = getattr(target, "__name__", target)
+    if "out" in node.kwargs:
+        return f"the operation {name!r} writes its result into a tensor, out"
+    if target in _FUNCTIONS | _METHODS | _ELEMENTWISE | _IN_PLACE.keys():
+        return None
     if target in _SHAPE:
         asked = repr(node.args[1]) if target is getattr else f"{name}()"
         return f"its forward() asks for {asked} of a tensor, which holds many steps here"
-    return f"the operation {name!r} may mix samples or steps"
+    return f"the operation {name!r} is not known to treat samples and steps alike"
 
 
 def _module_obstacle(name: str, module: nn.Module) -> str | None:
@@ -233,12 +244,13 @@ def _module_obstacle(name: str, module: nn.Module) -> str | None:
 
 
 def _in_place_obstacle(node: fx.Node) -> str | None:
-    (source,) = node.all_input_nodes
-    kind = type(node.meta["module"] or nn.ReLU())  # F.relu is the one function of this kind
+    source = node.all_input_nodes[0]
+    kind = type(node.meta["module"] or nn.ReLU())  # or F.relu, += and their like
     alias = source.target in _ALIASES or type(source.meta["module"]) in _ALIASES
     if kind is nn.ReLU and source.op != "placeholder" and len(source.users) == 1 and not alias:
         return None
-    return f"{kind.__name__} {node.name!r} changes its input in place"
+    name = "the operation" if node.target in _IN_PLACE else kind.__name__
+    return f"{name} {node.name!r} changes its input in place, where something else uses it"
 
 
 def _flatten_obstacle(node: fx.Node) -> str | None:

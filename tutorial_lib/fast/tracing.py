@@ -6,6 +6,7 @@ It is called once, with a stand-in for its data. What it sets or appends meanwhi
 from __future__ import annotations
 
 import copy
+import operator
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,13 +29,56 @@ class NotLayerwise(ValueError):
         )
 
 
+class _StandIn(fx.Proxy):
+    """In place of a tensor. Of fx's own, ``x += y`` makes a new one, and ``x.data = y`` is lost."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in ("tracer", "node"):
+            raise NotLayerwise(f"its forward() sets {name!r} of a tensor")
+        super().__setattr__(name, value)
+
+
+def _in_place(name: str) -> Any:
+    target = getattr(operator, name)
+    return lambda x, other: x.tracer.create_proxy("call_function", target, (x, other), {})
+
+
+for _name in ("iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "imatmul",
+              "iand", "ior", "ixor"):  # fmt: skip
+    setattr(_StandIn, f"__{_name}__", _in_place(_name))
+
+
 class _Tracer(fx.Tracer):
     proxy_buffer_attributes = True  # so that nothing is computed with the network's own tensors
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        layers = [module for module in net.modules() if isinstance(module, Leaky)]
+        self.modules, self.parameters = list(net.modules()), list(net.parameters())
+        layers = [module for module in self.modules if isinstance(module, Leaky)]
         self.of_neurons = {id(x) for layer in layers for x in (layer.beta, layer.threshold)}
+        self.outside = self.modes()
+
+    def modes(self) -> dict[str, Any]:
+        """What changes the meaning of an operation, without being one that is noted."""
+        casts = [d for d in ("cpu", "cuda", "mps") if torch.is_autocast_enabled(d)]
+        return {
+            "whether gradients are kept, as torch.no_grad() does": (
+                torch.is_grad_enabled(), torch.is_inference_mode_enabled(),
+            ),
+            "autocast": [(device, torch.get_autocast_dtype(device)) for device in casts],
+            "which parameters are learned": [p.requires_grad for p in self.parameters],
+            "which layers are in training mode": [m.training for m in self.modules],
+        }  # fmt: skip
+
+    def create_node(self, kind: str, target: Any, *args: Any, **kwargs: Any) -> fx.Node:
+        for what, now in self.modes().items():
+            if now != self.outside[what]:
+                name = getattr(target, "__name__", target)
+                raise NotLayerwise(f"its forward() changes {what}, before {name!r}")
+        return super().create_node(kind, target, *args, **kwargs)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _StandIn(node, self)
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         if id(attr_val) in self.of_neurons:  # read by a method of the layer, such as init_leaky()
@@ -59,6 +103,7 @@ def traced(net: nn.Module) -> fx.Graph:
         NotLayerwise: if its ``forward()`` cannot be traced, or does more than wire layers.
     """
     before = torch.get_rng_state()
+    learned = [(p, p.requires_grad) for p in net.parameters()]
     try:
         with _left_as_it_was(net):
             graph = _Tracer(net).trace(net)
@@ -69,6 +114,8 @@ def traced(net: nn.Module) -> fx.Graph:
     finally:
         drawn = not torch.equal(before, torch.get_rng_state())
         torch.set_rng_state(before)
+        for parameter, flag in learned:
+            parameter.requires_grad_(flag)
     if drawn:
         raise NotLayerwise("its forward() draws random numbers")
     if sum(node.op == "placeholder" for node in graph.nodes) > 1:

@@ -203,7 +203,7 @@ exercise.wrong("A shape is a number.", edit("flatten(1)", "view(x.shape[0], -1)"
 exercise.wrong("A length is a number.", edit("flatten(1)", "view(len(x), -1)"),
     told="asks for len() of a tensor, which holds many steps here. Which method or layer")
 exercise.wrong("Twenty is twenty.", edit("flatten(1)", "reshape(-1, 20)"),
-    told="the operation 'reshape' may mix samples or steps. Which method or layer")
+    told="'reshape' is not known to treat samples and steps alike. Which method or layer")
 exercise.wrong("Each image is flattened by itself.",
     edit("x.flatten(1)", "torch.stack([image.flatten() for image in x])"),
     told="goes through a tensor in a loop")

@@ -107,8 +107,9 @@ class Branches(Base):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = self.encode(x)
         parts = [self.fc2(y) for y in (self.relu(self.lif(x)), F.relu(-x))]
-        h = self.relu(self.fc3(parts[0])) + F.relu(self.fc3(parts[1]), inplace=True)
-        result = self.out(h - 0.3)
+        h = self.fc3(parts[0])
+        h += F.relu(self.fc3(parts[1]), inplace=True)
+        result = self.out(self.relu(h) - 0.3)
         self.lif2(parts[0])
         return result
 

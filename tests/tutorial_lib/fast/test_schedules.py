@@ -129,6 +129,53 @@ def on_an_alias(net: Any, x: Tensor) -> tuple[Tensor, Tensor]:
     return net.out(k + h)
 
 
+def adds_under_another_name(net: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    h = k = net.fc2(net.lif(net.fc(x)))
+    k += 1
+    return net.out(h)
+
+
+def scaled(x: Tensor) -> Tensor:
+    x *= 1
+    return x
+
+
+def writes_out(net: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    h = net.lif(x)
+    torch.add(h, 1, out=h)
+    return net.out(h)
+
+
+def sets_data(net: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    h = net.fc(x)
+    h.data = net.fc2(x)
+    return net.out(net.lif(h))
+
+
+def turns_gradients(net: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    with torch.set_grad_enabled(not torch.is_grad_enabled()):
+        h = net.lif(net.fc(x))
+    return net.out(net.fc2(h))
+
+
+def casts(net: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    with torch.autocast("cpu", torch.bfloat16):
+        return Net.forward(net, x)
+
+
+def freezes(net: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    for parameter in net.fc.parameters():
+        parameter.requires_grad_(not parameter.requires_grad)
+    return Net.forward(net, x)
+
+
+def draws_in_evaluation(net: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    net.drop.train()
+    x = net.drop(x)
+    net.drop.eval()
+    return Net.forward(net, x)
+
+
 def resets(net: Any, x: Tensor) -> tuple[Tensor, Tensor]:
     net.lif.reset_mem()
     return Net.forward(net, x)
@@ -184,8 +231,24 @@ REFUSED: list[tuple[str, Callable[[], nn.Module]]] = [
         r"asks for 'shape' of a tensor, which holds many steps",
         own(lambda net, x: Net.forward(net, x.view(x.shape[0], -1))),
     ),
-    (r"'view' may mix samples", own(lambda net, x: Net.forward(net, x.view(-1, 3)))),
-    (r"'sub_' may mix samples", own(lambda net, x: net.out((net.lif(x) * 2).sub_(1)))),
+    (
+        r"'view' is not known to treat samples and steps alike",
+        own(lambda net, x: Net.forward(net, x.view(-1, 3))),
+    ),
+    (r"'sub_' is not known", own(lambda net, x: net.out((net.lif(x) * 2).sub_(1)))),
+    (r"'detach' is not known", own(lambda net, x: net.out(net.lif(net.fc(x)).detach()))),
+    (r"'iadd' changes its input in place", own(adds_under_another_name)),
+    (r"'imul' changes its input in place", own(lambda net, x: Net.forward(net, scaled(x)))),
+    (r"'add' writes its result into a tensor", own(writes_out)),
+    (r"sets 'data' of a tensor", own(sets_data)),
+    (r"whether gradients are kept, as torch.no_grad\(\) does, before 'fc'", own(turns_gradients)),
+    (r"whether gradients are kept", own(torch.inference_mode()(Net.forward))),
+    (r"changes autocast, before 'fc'", own(casts)),
+    (r"which parameters are learned, before 'fc'", own(freezes)),
+    (
+        r"which layers are in training mode, before 'drop'",
+        own(draws_in_evaluation, drop=lambda: nn.Dropout().eval()),
+    ),
     (r"flatten\(-1\) counts from the last", own(lambda net, x: Net.forward(net, x.flatten(-1)))),
     (
         r"flatten\(\) includes the batch",
@@ -213,6 +276,7 @@ def held(net: nn.Module) -> list[Any]:
     values = [x for module in net.modules() for x in vars(module).values()]
     values += [y for x in values if isinstance(x, (list, dict)) for y in list(x)]
     states = [p.tolist() for p in net.state_dict().values()]
+    states += [p.requires_grad for p in net.parameters()]
     states += [layer.mem.tolist() for layer in net.modules() if isinstance(layer, Leaky)]
     return [states, list(map(id, values)), torch.get_rng_state().tolist(), random.getstate()]
 
