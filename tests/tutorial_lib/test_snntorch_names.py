@@ -5,21 +5,25 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
 import re
 from collections.abc import Callable
+from types import FunctionType
 
 import pytest
 import snntorch.functional
 import snntorch.spikegen
 import snntorch.surrogate
+import snntorch.utils
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.helpers import assert_equal, peers_spikeplot, public_names, run_layer
-from tutorial_lib import Leaky, encoding, functional, plotting, surrogate
+import tutorial_lib
+from tests.helpers import ROOT, assert_equal, peers_spikeplot, public_names, run_layer
+from tutorial_lib import Leaky, encoding, functional, plotting, surrogate, utils
 from tutorial_lib._snntorch import INSTEAD
 
 PAIRS = {
@@ -43,11 +47,30 @@ def test_the_table_holds_exactly_the_names_that_are_missing(namespace: str) -> N
     assert not hasattr(ours, "nonsense")
 
 
-def test_a_missing_module_says_so_when_it_is_imported() -> None:
-    with pytest.raises(ImportError, match=re.escape(INSTEAD["functional"]["quant"])):
-        from tutorial_lib.functional import quant  # noqa: F401
-    with pytest.raises(ImportError, match=re.escape(INSTEAD["snntorch"]["spikeplot"])):
-        from tutorial_lib import spikeplot  # noqa: F401
+IMPORTED = PAIRS | {"snntorch": (snntorch, tutorial_lib), "utils": (snntorch.utils, utils)}
+
+
+@pytest.mark.parametrize("namespace", IMPORTED)
+def test_what_an_import_of_a_missing_name_says(namespace: str) -> None:
+    """Of a module it is the table's words; of a class or a function Python allows only its own."""
+    theirs, ours = IMPORTED[namespace]
+    names = public_names(theirs)
+    for name, instead in INSTEAD[namespace].items():
+        module = not isinstance(names[name], (type, FunctionType))
+        with pytest.raises(ImportError) as raised:
+            exec(f"from {ours.__name__} import {name}")
+        assert (instead in str(raised.value)) == module, name
+        assert module or f"cannot import name {name!r}" in str(raised.value)
+        with pytest.raises(ModuleNotFoundError, match=f"No module named '{ours.__name__}.{name}'"):
+            importlib.import_module(f"{ours.__name__}.{name}")
+
+
+def test_the_book_quotes_what_imports_say() -> None:
+    text = (ROOT / "book" / "from_snntorch.md").read_text(encoding="utf-8")
+    for code in ("from tutorial_lib import Synaptic", "import tutorial_lib.spikegen"):
+        with pytest.raises(ImportError) as raised:
+            exec(code)
+        assert f'"{str(raised.value).split(" from ")[0]}"' in text
 
 
 def parameters(function: object) -> list[str]:

@@ -42,7 +42,7 @@ def describe(fig: Figure | SubFigure) -> str:
             "plt.subplots() returns (fig, ax): pass the first; ax.figure is that of an axes."
         )
     if not fig.axes:
-        raise ValueError(f"fig must have axes, got an empty {fig}: draw something first.")
+        raise ValueError(f"fig has no axes, got {fig}: draw something first.")
     panels = artists.panels(fig)
     alike: dict[tuple[str, ...], list[Panel]] = defaultdict(list)
     for panel in panels:
