@@ -52,7 +52,8 @@ SECONDS = 10.0  # of processor time; a call takes some milliseconds
 # ------------------------------------------------------------------------------ what is public
 
 
-RESULTS = {"Digits", "Loaders", "Evaluation", "Recordings"}  # made by functions; nobody calls these
+# Made by functions; nobody calls these.
+RESULTS = {"Digits", "Loaders", "Evaluation", "Recordings", "Ledger", "LedgerRow"}
 
 
 def modules() -> Iterator[types.ModuleType]:

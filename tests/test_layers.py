@@ -21,7 +21,7 @@ FLOORS = (
     {"_runs"},
     {"networks", "fast"},
     {"simulation"},
-    {"training"},
+    {"initialization", "training"},
 )
 PACKAGES = ("tutorial_lib", "course_kit")
 

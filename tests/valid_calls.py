@@ -29,6 +29,7 @@ from tutorial_lib import (
     events,
     fast,
     functional,
+    initialization,
     networks,
     plotting,
     simulation,
@@ -314,6 +315,22 @@ VALID: dict[str, Maker] = {
         functional.first_spike_time,
         lambda given, out: out.shape == given["spk_rec"].shape[1:] and out.min() >= 0,
         spk_rec=record,
+    ),
+    "tutorial_lib.initialization.membrane_statistics": call(
+        initialization.membrane_statistics,
+        lambda given, out: out[0].shape == out[1].shape and bool((out[1] >= 0).all()),
+        layer=lambda: nn.Linear(6, 3), rates=lambda: torch.rand(BATCH, 6), beta=0.9,
+    ),
+    "tutorial_lib.initialization.scale_to_threshold": call(
+        initialization.scale_to_threshold,
+        lambda given, out: all(factor > 0 for factor in out.values()),
+        net=small_net, num_steps=STEPS, data=batch, xi=1.0,
+    ),
+    "tutorial_lib.initialization.silence_ledger": call(
+        initialization.silence_ledger,
+        lambda given, out: all(0 <= row.measured <= 1 for row in out.rows),
+        net=small_net, num_steps=STEPS, data=batch, targets=targets,
+        loss_fn=lambda: functional.ce_rate_loss(),
     ),
     "tutorial_lib.networks.conv_net": call(networks.conv_net),
     "tutorial_lib.plotting.animator": call(

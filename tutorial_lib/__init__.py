@@ -9,9 +9,9 @@ Its modules, in the order in which they build on each other: :mod:`~tutorial_lib
 :mod:`~tutorial_lib.encoding`, :mod:`~tutorial_lib.functional`, :mod:`~tutorial_lib.events`,
 :mod:`~tutorial_lib.data`, :mod:`~tutorial_lib.plotting`, :mod:`~tutorial_lib.utils`,
 :mod:`~tutorial_lib.lif`, :mod:`~tutorial_lib.neurons`, :mod:`~tutorial_lib.networks`,
-:mod:`~tutorial_lib.fast`, :mod:`~tutorial_lib.simulation`, :mod:`~tutorial_lib.training`.
-``import tutorial_lib`` loads torch and NumPy only, and lets a CUDA build of torchvision import
-beside a CPU-only torch.
+:mod:`~tutorial_lib.fast`, :mod:`~tutorial_lib.simulation`, :mod:`~tutorial_lib.initialization`,
+:mod:`~tutorial_lib.training`. ``import tutorial_lib`` loads torch and NumPy only, and lets a CUDA
+build of torchvision import beside a CPU-only torch.
 """
 
 from __future__ import annotations
