@@ -49,7 +49,7 @@ def sentence(error: BaseException) -> str:
     except Exception:  # a learner's exception may have a __str__ that fails
         text = ""
     text = text if len(text) <= 240 else text[:237] + "..."
-    return f"{type(error).__name__}: {text.rstrip('.')}" if text else type(error).__name__
+    return f"{type(error).__name__}: {text.rstrip('.!')}" if text else type(error).__name__
 
 
 def stack_of(error: BaseException) -> Stack:

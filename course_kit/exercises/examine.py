@@ -286,7 +286,8 @@ def _explain(error: BaseException, exercise: Exercise, answer: Any, calls: _Call
         )
     where = diagnose.place(diagnose.stack_of(error), answer, exercise.file)
     if where:
-        return f"Your code raised {said}{where}."
+        notes = getattr(error, "__notes__", [])
+        return " ".join([f"Your code raised {said}{where}.", *notes])
     unlike = _unlike_reference(exercise, calls)
     return unlike or f"Your answer could not be judged. What came up was {said}."
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from .exercise import Wrong
@@ -26,6 +27,8 @@ def describe(value: Any) -> str:
         return f"`{value!r}` ({type(value).__name__})"
     if isinstance(value, str):
         return f"the text {value[:40]!r}"
+    if nested := nested_shape(value):
+        return f"a nested list of shape {nested}"
     if isinstance(value, tuple | list) and type(value).__name__ in ("tuple", "list"):
         parts = "; ".join(describe(part) for part in value[:3])
         more = "; ..." if len(value) > 3 else ""
@@ -39,6 +42,16 @@ def describe(value: Any) -> str:
     shape = getattr(value, "shape", None)
     article = "an" if re.match("[aeiouAEIOU]", name) else "a"
     return f"{article} {name}" + (f" of shape {list(shape)}" if isinstance(shape, tuple) else "")
+
+
+def nested_shape(value: Any) -> list[int]:
+    """The shape of lists of lists of numbers, as of a tensor; [] of anything else."""
+    if not isinstance(value, list) or not all(isinstance(part, list) for part in value):
+        return []
+    try:
+        return [*np.asarray(value, dtype=float).shape] if value else []
+    except (TypeError, ValueError, RuntimeError):
+        return []
 
 
 def as_number(value: Any, what: str) -> float:

@@ -40,7 +40,7 @@ def judge(floor: Callable) -> str:
             )
     room = [math.log(classes) - perfect(classes) for classes in (2, 10, 1000)]
     return (
-        f"Between silence and the floor there are {room[0]:.2f} for 2 classes, {room[1]:.2f} for "
+        f"Between silence and the floor there is {room[0]:.2f} for 2 classes, {room[1]:.2f} for "
         f"10 and {room[2]:.2f} for 1,000. Now you can read a loss curve: how much of this way has "
         "it gone?"
     )

@@ -40,7 +40,10 @@ def judge(answer: Any) -> str:
             "the work that Adam did. Now try it on the digits of this notebook."
         )
     missed = [f"the loss is {end:.3f} (expected below {LOSS})"] if end >= LOSS else []
-    missed += [f"{hit:.0%} are right (expected at least {SHARE:.0%})"] if hit < SHARE else []
+    if hit < SHARE:
+        missed += [
+            f"{hit:.0%} are right (expected at least {SHARE:.0%}; undecided is not right)"
+        ]
     raise Wrong(f"{said}. At the end {' and '.join(missed)}.", question(slope, losses, decided))
 
 
@@ -71,13 +74,15 @@ def question(slope: float, losses: list[float], decided: list[float]) -> str:
 
 def recipe(answer: Any) -> tuple[float, float]:
     given = entries(answer, "slope", "gain")
-    for name, why in (
-        ("slope", "What would a negative one do to the sign of the gradient?"),
-        ("gain", "What is left of the network if its weights are wiped out or turned round?"),
-    ):
-        if (value := as_number(given[name], f"The {name}")) <= 0:
-            raise Wrong(f"The {name} is {show(value)}; expected a number above 0. {why}")
-    return float(given["slope"]), float(given["gain"])
+    slope, gain = (as_number(given[name], f"The {name}") for name in ("slope", "gain"))
+    if slope <= 0:
+        raise Wrong(
+            f"The slope is {show(slope)}; expected a number above 0.",
+            "At a negative slope k, for which |u| does 1/(1+k|u|)² divide by 0?"
+            if slope < 0
+            else "At a slope of 0, how much less does a neuron far from its threshold pass on?",
+        )
+    return slope, gain
 
 
 @cache
@@ -104,6 +109,7 @@ def descend(slope: float, gain: float) -> tuple[list[float], list[float], list[f
 
 
 exercise.right("half a slope", {"slope": 0.5, "gain": 4})
+exercise.right("weights drawn evenly around 0, turned round", {"slope": 1, "gain": -4})
 exercise.right("a tensor, and more gain", {"gain": torch.tensor(5.0), "slope": 1})
 
 SILENT = "whose input never spikes"
@@ -115,7 +121,9 @@ exercise.wrong("One spike is as good as many.", {"slope": 25, "gain": 2.5},
 exercise.wrong("Spikes are all that is missing.", {"slope": 25, "gain": 4}, told=NARROW)
 exercise.wrong("The steeper, the truer, the better.", {"slope": 100, "gain": 4}, told=NARROW)
 exercise.wrong("Twice the gain is twice as good.", {"slope": 1, "gain": 8},
-    told="are right (expected at least 30%)")
+    told="undecided is not right")
 exercise.wrong("The more spikes, the better.", {"slope": 1, "gain": 20},
     told="so that nothing is said")
-exercise.wrong("A slope may fall.", {"slope": -1, "gain": 4}, told="the sign of the gradient")
+exercise.wrong("A slope may fall.", {"slope": -1, "gain": 4}, told="divide by 0")
+exercise.wrong("Wide means flat.", {"slope": 0, "gain": 4}, told="At a slope of 0")
+exercise.wrong("Start from nothing.", {"slope": 1, "gain": 0}, told=SILENT)

@@ -48,8 +48,8 @@ def judge(answer: Any) -> str:
     per_count = show(SF.ce_count_loss()(one, target).item())
     return (
         f"The counts are {counts[0]} in both, so a loss of the count says {per_count} to both. "
-        f"`ce_rate_loss` says {show(per_step[0])} and {show(per_step[1])}: it is no function of "
-        "the count. You have refuted a published sentence with one example."
+        f"`ce_rate_loss` says {show(per_step[0])} and {show(per_step[1])}: it is not a "
+        "function of the count. You have refuted a published sentence with one example."
     )
 
 
@@ -60,7 +60,8 @@ def checked(record: Any, number: int) -> Tensor:
     if record.ndim != 3 or shape[1] != 1 or shape[2] < 2 or shape[0] < 1:
         raise Wrong(
             f"Record {number} has the shape {shape}; expected [T, 1, C]: some steps, one sample, "
-            "at least two classes. Is the batch axis there, in the middle?"
+            "at least two classes.",
+            question_of_shape(shape),
         )
     record = record.detach().double()
     odd = record[(record != 0) & (record != 1)]
@@ -72,6 +73,16 @@ def checked(record: Any, number: int) -> Tensor:
             f"{more if odd[0] > 1 else less}"
         )
     return record
+
+
+def question_of_shape(shape: list[int]) -> str:
+    if len(shape) != 3:
+        return "Is the batch axis there, in the middle?"
+    if shape[1] == 1:
+        return "Can a record without steps, or with only one class, show who fires together?"
+    if shape[0] == 1:
+        return "Does time come first, and the batch in the middle?"
+    return f"The axis in the middle holds {shape[1]} samples: does one not do?"
 
 
 def question(one: Tensor, two: Tensor) -> str:
@@ -112,3 +123,11 @@ exercise.wrong("A spike may be a probability.",
 exercise.wrong("Silent steps change nothing but the mean.",
     pair([[1.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]]), told="can you do it with as many")
 exercise.wrong("A record is [T, C].", (torch.eye(2), torch.eye(2)), told="Is the batch axis there")
+exercise.wrong("One class is enough.", (torch.eye(2)[:, :1, None], torch.eye(2)[:, 1:, None]),
+    told="with only one class")
+exercise.wrong("More samples prove more.", (torch.zeros(2, 2, 2), torch.ones(2, 2, 2)),
+    told="holds 2 samples")
+exercise.wrong("The batch comes first.", (torch.eye(2)[None], torch.eye(2)[None]),
+    told="Does time come first")
+exercise.wrong("A list is a tensor.", (torch.eye(2)[:, None].tolist(), [[[1, 1]], [[0, 0]]]),
+    told="a nested list of shape [2, 1, 2]")

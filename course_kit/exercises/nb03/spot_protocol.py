@@ -1,10 +1,11 @@
 """Three sets of images, each with one role."""
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, Subset, SubsetRandomSampler, TensorDataset
 
 from ..exercise import Exercise, Wrong, edit
 from ..values import describe
@@ -29,113 +30,181 @@ def solved_loaders(train_set, test_set, batch_size=128):
     )
 
 
-TRAIN, TEST, BATCH = 1000, 300, 128
-TESTS = set(range(TRAIN, TRAIN + TEST))
+class Call(NamedTuple):
+    """What the learner's function is called with: sizes of the two sets, and of a batch."""
+
+    train: int
+    test: int
+    batch: int
+
+    def __str__(self) -> str:
+        sets = f"{self.train:,} training and {self.test} test images"
+        return f"{sets} and batch_size={self.batch}"
+
+    @property
+    def tests(self) -> set[int]:
+        """The numbers of the test images; those of the training images come before."""
+        return set(range(self.train, self.train + self.test))
+
+    def sets(self) -> tuple[Dataset, Dataset]:
+        """Images of one pixel, which is the image's number."""
+        images = torch.arange(self.train + self.test)
+        parts = images[: self.train], images[self.train :]
+        return tuple(TensorDataset(x.float().unsqueeze(1), x % 10) for x in parts)
+
+
+CALLS = Call(1000, 300, 128), Call(777, 131, 50)  # of the second, no size divides another
 
 
 @exercise.judge
 def judge(answer: Callable) -> str:
-    sets = numbered(0, TRAIN), numbered(TRAIN, TEST)
-    loaders = three(answer, sets)
-    train, val, test = (numbers(*each) for each in zip(loaders, PLACES, strict=True))
-    expect_order(train, val, test)
-    expect_whole_test(test, val)
-    for other, name, why in (
-        (test, "test", "If they steer the training, who is left that the network has not met?"),
-        (train, "training", "What does an accuracy on images that were trained on tell you?"),
-    ):
-        if both := len(set(val) & set(other)):
-            raise Wrong(
-                f"{both} of {len(set(val))} validation images are {name} images as well; expected "
-                f"0. {why}"
-            )
-    if len(set(val)) < TRAIN // 50 or len(set(train)) < TRAIN // 2:
-        raise Wrong(
-            f"Of {TRAIN:,} images, {len(set(train))} are for training and {len(set(val))} for "
-            f"validation; expected most for training, and at least {TRAIN // 50} for validation.",
-            "What can a network learn from few images, and what can few images tell you?",
-        )
+    for call in CALLS:
+        try:
+            val = judge_call(answer, call)
+        except Wrong as wrong:
+            raise Wrong(f"With {call}: {wrong.fault}", wrong.question) from None
+        except Exception as error:  # torch's own words give no sizes
+            error.add_note(f"It was called with {call}.")
+            raise
+    return (
+        f"With {call}, all test images count, once each, and {val} images steer that are "
+        "neither trained on nor reported on. With `data.loaders` the library does the same for you."
+    )
+
+
+def judge_call(answer: Callable, call: Call) -> int:
+    """How many images are held back."""
+    sets = call.sets()
+    loaders = three(answer, call, sets)
+    train, val, test = found = [
+        numbers(loader, name, call) for loader, name in zip(loaders, PLACES, strict=True)
+    ]
+    expect_order(found, call)
+    expect_whole_test(test, val, call)
+    expect_one_role(found)
+    expect_use(found, loaders, call)
     first, _ = next(iter(loaders[0]))
-    if len(first) != BATCH:
+    if len(first) != call.batch:
         raise Wrong(
-            f"Called with batch_size={BATCH}, the training loader yields batches of {len(first)}. "
-            "Where did `batch_size` go?"
+            f"the training loader yields batches of {len(first)}.", "Where did `batch_size` go?"
         )
-    if numbers(loaders[0], "first") == train:
+    if numbers(loaders[0], "first", call) == train:
         raise Wrong(
-            f"In two epochs the training images come in the same order: {train[:4]} and so on; "
-            "expected another order each time. Is it shuffled?"
+            f"in two epochs the training images come in the same order: {train[:4]} and so on; "
+            "expected another order each time.",
+            "Is it shuffled?",
         )
-    again = set(numbers(three(answer, sets)[1], "second"))
+    again = set(numbers(three(answer, call, sets)[1], "second", call))
     if again != set(val):
         raise Wrong(
-            f"Called a second time, your function holds back other images: {len(again & set(val))} "
-            f"of {len(set(val))} are the same; expected all. Does the split have a seed?"
+            f"called a second time, your function holds back other images: {len(again & set(val))} "
+            f"of {len(val)} are the same; expected all.",
+            "Does the split have a seed?",
         )
-    return (
-        f"All {TEST} test images count, once each, and {len(val)} images steer that are neither "
-        "trained on nor reported on. With `data.loaders` the library does the same for you."
-    )
+    return len(val)
 
 
 PLACES = ("first", "second", "third")
 
 
-def numbered(start: int, size: int) -> TensorDataset:
-    """Images of one pixel, which is the image's number."""
-    images = torch.arange(start, start + size)
-    return TensorDataset(images.float().unsqueeze(1), images % 10)
-
-
-def three(answer: Callable, sets: tuple[Dataset, Dataset]) -> list[Any]:
-    got = answer(*sets, BATCH)
+def three(answer: Callable, call: Call, sets: tuple[Dataset, Dataset]) -> list[Any]:
+    got = answer(*sets, call.batch)
     if not isinstance(got, tuple | list) or len(got) != 3:
         raise Wrong(
-            f"Your function returns {describe(got)}; expected three loaders: train, val, test."
+            f"your function returns {describe(got)}; expected three loaders: train, val, test."
         )
     return list(got)
 
 
-def numbers(loader: Any, place: str) -> list[int]:
+def numbers(loader: Any, place: str, call: Call) -> list[int]:
     """The numbers of all images of a loader, in its order."""
     if not isinstance(loader, DataLoader):
         raise Wrong(
-            f"The {place} thing returned is {describe(loader)}; expected a DataLoader. Which "
-            "wrapper makes batches of a set?"
+            f"the {place} thing returned is {describe(loader)}; expected a DataLoader.",
+            "Which wrapper makes batches of a set?",
         )
     found = [number for images, _ in loader for number in images.flatten().tolist()]
-    if not set(found) <= set(range(TRAIN + TEST)):
+    if not set(found) <= set(range(call.train + call.test)):
         raise Wrong(
-            f"The {place} loader yields images that are in neither of the sets that your function "
-            "was given. Is it made of the two sets?"
+            f"the {place} loader yields images that are in neither of the sets that your function "
+            "was given.",
+            "Is it made of the two sets?",
         )
     return [int(number) for number in found]
 
 
-def expect_order(train: list[int], val: list[int], test: list[int]) -> None:
+def expect_order(found: list[list[int]], call: Call) -> None:
     """Complains if the three are right, but do not come as train, val, test."""
     roles = [
-        "test" if TESTS & set(x) else "train" if len(set(x)) > TRAIN // 2 else "val"
-        for x in (train, val, test)
+        "test" if call.tests & set(x) else "train" if len(set(x)) > call.train // 2 else "val"
+        for x in found
     ]
     if sorted(roles) == ["test", "train", "val"] and roles != ["train", "val", "test"]:
+        train, val, test = map(len, found)
         raise Wrong(
-            f"Your function returns {len(train)}, {len(val)} and {len(test)} images: in this order "
-            f"they look like {', '.join(roles)}; expected train, val, test. Is it their order, or "
-            "should the network learn from most of the images?"
+            f"your function returns {train}, {val} and {test} images: in this order "
+            f"they look like {', '.join(roles)}; expected train, val, test.",
+            "Is it their order, or should the network learn from most of the images?",
         )
 
 
-def expect_whole_test(test: list[int], val: list[int]) -> None:
-    if missing := TESTS - set(test):
-        why = f"{TEST} is no multiple of {BATCH}: what does `drop_last` do with the rest?"
+def expect_whole_test(test: list[int], val: list[int], call: Call) -> None:
+    if missing := call.tests - set(test):
+        why = f"{call.test} is no multiple of {call.batch}: what does `drop_last` do with the rest?"
         if missing & set(val) and not set(test) & set(val):
             why = "Was the validation set split off the test set? Off which should it be?"
-        raise Wrong(f"{len(missing)} of {TEST} test images never come; expected all {TEST}. {why}")
-    if len(test) != TEST or set(test) != TESTS:
         raise Wrong(
-            f"The test loader yields {len(test)} images, {len(set(test) & TESTS)} of them test "
-            f"images; expected each of the {TEST} once, and no other. Is it made of the test set?"
+            f"{len(missing)} of {call.test} test images never come; expected all {call.test}.", why
+        )
+    if len(test) != call.test or set(test) != call.tests:
+        raise Wrong(
+            f"the test loader yields {len(test)} images, {len(set(test) & call.tests)} of them "
+            f"different test images; expected each of the {call.test} once, and no other.",
+            "Is it made of the test set?",
+        )
+
+
+def expect_one_role(found: list[list[int]]) -> None:
+    """Complains about an image in two loaders, or twice in one."""
+    train, val, test = map(set, found)
+    for one, other, name, also, why in (
+        (val, test, "validation", "test", UNMET),
+        (val, train, "validation", "training", "What would an accuracy on trained images say?"),
+        (train, test, "training", "test", UNMET),
+    ):
+        if both := len(one & other):
+            raise Wrong(
+                f"{both} of {len(one)} {name} images are {also} images as well; expected 0.", why
+            )
+    for name, images in (("training", found[0]), ("validation", found[1])):
+        if len(set(images)) != len(images):
+            raise Wrong(
+                f"the {name} loader yields {len(images)} images in an epoch, but only "
+                f"{len(set(images))} different ones; expected each once.",
+                "What puts an image back after it was drawn?",
+            )
+
+
+UNMET = "If the test images steer the training, who is left that the network has not met?"
+
+
+def expect_use(found: list[list[int]], loaders: list[Any], call: Call) -> None:
+    """Complains about images of the training set that are left out, and about a poor split."""
+    train, val = len(found[0]), len(found[1])
+    least = math.ceil(call.train / 50)
+    if val < least or train < call.train / 2:
+        raise Wrong(
+            f"{train} training images come in an epoch, and {val} for validation; expected "
+            f"most of the {call.train:,} for training, and at least {least} for validation.",
+            "What can a network learn from few images, and what can few images tell you?",
+        )
+    unused = call.train - train - val
+    dropped = loaders[0].drop_last and not loaders[1].drop_last
+    if unused > (call.batch - 1 if dropped else 0):
+        raise Wrong(
+            f"{unused} images of the training set come neither in training nor in validation; "
+            "expected all, but for an incomplete last batch of training.",
+            "What becomes of them?",
         )
 
 
@@ -157,6 +226,19 @@ def last_sixth(train_set, test_set, batch_size=128):
 
 TRAINING = "DataLoader(train, batch_size, shuffle=True)"
 VALIDATION, REPORT = "DataLoader(val, batch_size)", "DataLoader(test_set, batch_size)"
+
+
+
+@exercise.right("a sampler of what is held back, and one of the rest")
+def with_samplers(train_set, test_set, batch_size=128):
+    order = torch.randperm(len(train_set), generator=torch.Generator().manual_seed(3)).tolist()
+    cut = len(train_set) // 50 + 1
+    return (
+        DataLoader(train_set, batch_size, sampler=SubsetRandomSampler(order[cut:]), drop_last=True),
+        DataLoader(train_set, batch_size, sampler=order[:cut]),
+        DataLoader(test_set, batch_size),
+    )
+
 
 exercise.right("other shares", edit("[0.9, 0.1]", "[0.8, 0.2]"))
 
@@ -186,10 +268,10 @@ exercise.wrong("A last batch must be full.",
     edit(REPORT, "DataLoader(test_set, batch_size, drop_last=True)"),
     told="what does `drop_last` do with the rest")
 exercise.wrong("The test set may steer.", edit(VALIDATION, "DataLoader(test_set, 2 * batch_size)"),
-    told="If they steer the training")
+    told="If the test images steer")
 exercise.wrong("A copy is held back.",
     edit(TRAINING, "DataLoader(train_set, batch_size, shuffle=True)"),
-    told="images that were trained on")
+    told="an accuracy on trained images")
 exercise.wrong("One split is as good as another.", edit(", generator=seed", ""),
     told="Does the split have a seed")
 exercise.wrong("The order of the images does not matter.",
@@ -206,3 +288,19 @@ exercise.wrong("The batch size is a detail.", edit(TRAINING, "DataLoader(train, 
     told="Where did `batch_size` go")
 exercise.wrong("A bit is enough to train on.", edit("[0.9, 0.1]", "[0.4, 0.6]"),
     told="the network learn from most")
+exercise.wrong("The sets have the sizes of MNIST.", edit("[0.9, 0.1]", "[54000, 6000]"),
+    told="called with 1,000 training and 300 test images")
+exercise.wrong("The sets have the sizes of the check.", edit("[0.9, 0.1]", "[900, 100]"),
+    told="called with 777 training and 131 test images")
+exercise.wrong("A batch has 128 images.", edit(TRAINING, "DataLoader(train, 128, shuffle=True)"),
+    told="yields batches of 128. Where did `batch_size` go")
+exercise.wrong("Part of the images can be left over.",
+    edit("train, val =", "train, val, _ =", "[0.9, 0.1]", "[0.6, 0.1, 0.3]"),
+    told="300 images of the training set come neither")
+exercise.wrong("A random draw is a shuffle.",
+    edit(TRAINING, "DataLoader(train, batch_size, sampler=torch.utils.data.RandomSampler("
+    "train, replacement=True))"),
+    told="What puts an image back")
+exercise.wrong("More images are better, whosever they are.",
+    edit(TRAINING, "DataLoader(train + test_set, batch_size, shuffle=True)"),
+    told="training images are test images as well")
