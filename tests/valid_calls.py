@@ -373,7 +373,7 @@ VALID: dict[str, Maker] = {
     "course_kit.figures.training_curves": call(
         figures.training_curves, drawable, loss_iterations=lambda: torch.arange(4),
         loss=lambda: torch.rand(4), accuracy_iterations=lambda: torch.arange(3),
-        accuracy=lambda: torch.rand(3), floors=lambda: {"ln 10": math.log(10)},
+        accuracy=lambda: torch.rand(3), floors=lambda: {"ln 10": math.log(10)}, chosen=2,
     ),
     "tutorial_lib.simulation.Simulation": call(
         simulation.Simulation, net=small_net, num_steps=STEPS

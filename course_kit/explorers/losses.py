@@ -112,7 +112,7 @@ def _draw_lanes(ax: Axes, result: LossResult) -> None:
     levels = [ZEROS[f"{name} membrane"] + u for name in ("Right class", "Rival") for u in (0, 1)]
     ax.set(xlim=(-1, STEPS), ylim=(-0.8, 12.6), yticks=levels, yticklabels=["0", "1"] * 2)
     style.dress(ax, style.TIME, "U (threshold units)")
-    ax.tick_params(axis="y", labelsize=style.NOTE_SIZE, length=2, pad=2)
+    ax.tick_params(axis="y", labelsize=style.NOTE_SIZE, length=0, pad=3)
     ax.yaxis.tick_right()
     ax.yaxis.set_label_position("right")
     ax.yaxis.label.set(fontsize=style.NOTE_SIZE, y=0.7)

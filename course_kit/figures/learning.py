@@ -25,6 +25,7 @@ def training_curves(
     accuracy: Any = None,
     *,
     floors: Mapping[str, float] | None = None,
+    chosen: float | None = None,
 ) -> np.ndarray:
     """Draw loss and, beside it, accuracy against the iteration.
 
@@ -34,12 +35,15 @@ def training_curves(
         accuracy_iterations: iteration of each accuracy value, shape ``[M]``.
         accuracy: accuracies as fractions from 0 to 1, shape ``[M]``; drawn in percent.
         floors: name and height of reference losses, drawn as dashed, labeled lines.
+        chosen: one of ``accuracy_iterations``, whose accuracy gets a ring and the label; without
+            it, the last one gets the label.
 
     Returns:
         The axes of a new figure, a flat array of one or two.
 
     Raises:
-        ValueError: for unequal lengths, another rank, NaN, or accuracies outside [0, 1].
+        ValueError: for unequal lengths, another rank, NaN, accuracies outside [0, 1], or an
+            iteration chosen that has no accuracy.
         TypeError: for anything that holds no numbers.
     """
     x_loss, y_loss = _pair("loss_iterations", loss_iterations, "loss", loss)
@@ -62,6 +66,14 @@ def training_curves(
                 "accuracy must hold fractions between 0 and 1, got values from "
                 f"{y_acc.min():g} to {y_acc.max():g}. Divide percentages by 100."
             )
+    if chosen is not None:
+        chosen = inputs.number("chosen", chosen)
+        if accuracy is None or chosen not in x_acc:
+            given = "none" if accuracy is None else ", ".join(f"{x:g}" for x in x_acc)
+            raise ValueError(
+                f"chosen must be an iteration whose accuracy is given, got {chosen:g}; given are "
+                f"those of: {given}."
+            )
     flat = style.own_axes(4.4 * count + 0.2, 3.3, 1, count).ravel()
     flat[0].plot(
         x_loss, y_loss, color=style.BLUE, linewidth=1.3, gid="loss",
@@ -83,10 +95,19 @@ def training_curves(
             x_acc, 100 * y_acc, color=style.VERMILION, linewidth=1.6, gid="accuracy",
             marker="s" if len(x_acc) <= 60 else "none", markersize=4,
         )  # fmt: skip
+        here = -1 if chosen is None else int(np.flatnonzero(x_acc == chosen)[0])
+        point, which = (x_acc[here], 100 * y_acc[here]), "last" if chosen is None else "chosen"
+        if chosen is not None:
+            flat[1].plot(
+                *point, linestyle="none", marker="o", markersize=12, markerfacecolor="none",
+                markeredgecolor=style.INK, markeredgewidth=1.4, label=which, gid=which,
+            )  # fmt: skip
         flat[1].annotate(
-            f"{100 * y_acc[-1]:.1f} %", (x_acc[-1], 100 * y_acc[-1]), xytext=(6, 0),
-            textcoords="offset points", va="center", fontsize=style.NOTE_SIZE,
-            color=style.INK, gid="last accuracy", path_effects=[style.RIM],
+            f"{point[1]:.1f} %" if chosen is None else f"chosen: {point[1]:.1f} %", point,
+            xytext=(6, 0) if chosen is None else (8, -10), textcoords="offset points",
+            ha="left" if chosen is None else "right", va="center" if chosen is None else "top",
+            fontsize=style.NOTE_SIZE, color=style.INK, gid=f"{which} accuracy",
+            path_effects=[style.RIM],
         )  # fmt: skip
         style.dress(flat[1], "Iteration", "Accuracy (%)")
     for ax in flat:

@@ -50,6 +50,14 @@ def test_training_curves_show_values_percent_and_floors() -> None:
     assert len(figures.training_curves([1], [2.0])) == 1
 
 
+def test_training_curves_ring_the_chosen_accuracy() -> None:
+    _, accuracy = figures.training_curves([1], [2.0], [0, 25, 50], [0.1, 0.9, 0.8], chosen=25)
+    (ring,) = tagged(accuracy.lines, "chosen")
+    assert ring.get_xydata().tolist() == [[25, 90]]
+    assert tagged(accuracy.texts, "chosen accuracy")[0].get_text() == "chosen: 90.0 %"
+    assert not tagged(accuracy.texts, "last accuracy")
+
+
 @quick
 @given(st.integers(1, 6), st.data())
 def test_confusion_matrix_counts_every_pair(classes: int, data: st.DataObject) -> None:
@@ -104,6 +112,8 @@ REFUSED = [
     ("curves lengths", lambda: figures.training_curves([1, 2], [1.0]), (r"\[2\]", r"\[1\]")),
     ("curves NaN", lambda: figures.training_curves([1, 2], [1.0, np.nan]), ("nan", r"\[1\]")),
     ("curves half", lambda: figures.training_curves([1], [1.0], accuracy=[0.5]), ("together",)),
+    ("chosen", lambda: figures.training_curves([1], [1], [1], [1], chosen=2), ("2", "of: 1")),
+    ("chosen of none", lambda: figures.training_curves([1], [1], chosen=2), ("2", "none")),
     ("curves percent", lambda: figures.training_curves([1], [1.0], [1], [94.9]), ("94.9", "100")),
     ("confusion one-hot", lambda: figures.confusion_matrix(torch.eye(3), torch.eye(3), 3), (r"\[3, 3\]", "argmax")),  # noqa: E501
     ("confusion range", lambda: figures.confusion_matrix([0, 3], [0, 0], 3), ("0 to 3",)),

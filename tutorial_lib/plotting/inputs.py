@@ -58,6 +58,8 @@ def array(name: str, data: Any) -> np.ndarray:
 
 def number(name: str, value: Any) -> float:
     """Return a finite number, which may be a tensor of one entry."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be a number, got {value!r}.")
     values = array(name, value)
     if values.size != 1:
         raise ValueError(f"{name} must be one number, got the shape {list(values.shape)}.")
