@@ -494,13 +494,13 @@ print(f"{int(by_hand.sum())} spikes, {got.numel()} gradients: equal")
 
 
 # %% tags=["exercise"]
-def my_way_back(mem_rec, grad_spk, beta, threshold, spike_grad):
+def my_backward(mem_rec, grad_spk, beta, threshold, spike_grad):
     # Yours to edit. spike_grad.derivative(x): the surrogate derivative at x.
     ...
 
 
 # %%
-exercises.check("05-way-back", my_way_back)
+exercises.check("05-backward-pass", my_backward)
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -513,7 +513,7 @@ exercises.check("05-way-back", my_way_back)
 # <details><summary>Solution</summary>
 #
 # ```python
-# def solved_way_back(mem_rec, grad_spk, beta, threshold, spike_grad):
+# def solved_backward(mem_rec, grad_spk, beta, threshold, spike_grad):
 #     grad = spike_grad.derivative(mem_rec - threshold) * grad_spk
 #     silent = (mem_rec <= threshold).to(grad.dtype)
 #     for t in reversed(range(len(grad) - 1)):
@@ -527,10 +527,10 @@ exercises.check("05-way-back", my_way_back)
 # Here it is at work, as the backward pass of a run with the other reset:
 
 # %%
-way_back = exercises.accepted("05-way-back", my_way_back)
+backward = exercises.accepted("05-backward-pass", my_backward)
 spk_rec, mem_rec = by_autograd("zero")
 (expected,) = torch.autograd.grad(spk_rec, currents, weights)
-got = way_back(mem_rec.detach(), weights, 0.9, 1.0, spike_grad)
+got = backward(mem_rec.detach(), weights, 0.9, 1.0, spike_grad)
 torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-6)
 print(f"{int(spk_rec.sum())} spikes, {got.numel()} gradients: equal")
 

@@ -236,7 +236,7 @@ def test_backpropagation_through_time(
 
 
 @given(st.lists(st.tuples(CURRENT, st.floats(-2, 2)), min_size=1, max_size=10), BETA, THRESHOLD)
-def test_the_way_back_of_a_run(
+def test_the_backward_pass_of_a_run(
     pairs: list[tuple[float, float]], beta: float, threshold: float
 ) -> None:
     """eq:05-back: G[t], the gradient of I[t], from the spike at step t and from G[t+1]."""

@@ -139,10 +139,11 @@ def _misfit_of_layer(
     return said + "Give the data this shape, or build the layer for the data."
 
 
-def called_once(name: str, calls: int = 2) -> ValueError:
+def called_once(name: str, calls: int | None = None) -> ValueError:
     """The error for a layer with one membrane that stands in several places, or in none."""
+    times = "more than once" if calls is None else f"{calls} times"
     return ValueError(
-        f"Layer {name!r} is called {calls} times in a step, but a layer of neurons has one "
+        f"Layer {name!r} is called {times} in a step, but a layer of neurons has one "
         "membrane, so it is called once per step. Give each place in the network its own "
         "Leaky, and remove those that are not used."
     )

@@ -1,4 +1,4 @@
-"""Explorer of two schedules: which box is computed when, and what is kept for the way back."""
+"""Explorer of two schedules: which box is computed when, and what is kept for the backward pass."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Moment:
         call: number of calls made, the last one included.
         now: the boxes of the last call, as (stage, step).
         done: those of all calls before it.
-        kept: megabytes kept for the way back after each call, from none to all, by schedule.
+        kept: megabytes kept for the backward pass after each call, from none to all, by schedule.
     """
 
     schedule: str
@@ -164,7 +164,8 @@ def describe(moment: Moment) -> str:
     ends = " and ".join(f"{record[-1]:.2f} MB {name}" for name, record in moment.kept.items())
     return (
         f"{_headline(moment)}. {done} of {STEPS * len(STAGES)} boxes are computed, and "
-        f"{kept[moment.call]:.2f} MB are kept for the way back of one image. At the end: {ends}."
+        f"{kept[moment.call]:.2f} MB are kept for the backward pass of one image. "
+        f"At the end: {ends}."
     )
 
 

@@ -197,7 +197,8 @@ def test_a_class_with_an_empty_method_is_untouched() -> None:
     exercise = exercise_of(judge, "class", Whole)
     assert examined(exercise, Half).status == "untouched"
     assert examined(exercise, Whole).status == "passed"  # an empty method does no harm
-    assert "the class itself" in examined(exercise, torch.nn.Identity()).message
+    said = examined(exercise, torch.nn.Identity()).message
+    assert "an instance of the class Identity. Give the class itself" in said
     assert "asks for a class" in examined(exercise, 3).message
 
 

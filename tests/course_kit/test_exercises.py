@@ -193,7 +193,7 @@ WRAPPINGS = {
     "without gradient": torch.no_grad(),
 }
 # A right answer may ask autograd, or must let gradients through.
-NEED_GRADIENTS = ("01-gradient-by-hand", "05-fold-time", "05-way-back", "05-micro-batch")
+NEED_GRADIENTS = ("01-gradient-by-hand", "05-fold-time", "05-backward-pass", "05-micro-batch")
 
 
 def each(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:

@@ -31,9 +31,7 @@ def judge(over_time: Callable) -> str:
         (nn.Flatten(), (3, 1, 2, 2, 2), "nn.Flatten()"),
         (nn.MaxPool2d(2), (1, 4, 3, 4, 4), "nn.MaxPool2d(2)"),
     ):
-        draw = torch.Generator().manual_seed(0)
-        x = torch.rand(shape[1], shape[0], *shape[2:], generator=draw).transpose(0, 1)
-        x.requires_grad_()
+        x = torch.rand(shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
         expected = torch.stack([layer(frame) for frame in x])
         shapes: list[list[int]] = []
 
@@ -43,6 +41,14 @@ def judge(over_time: Callable) -> str:
 
         try:
             out = over_time(watched, x)
+        except AttributeError as error:
+            if error.obj is not watched:
+                raise
+            raise Wrong(
+                f"Your code asks `layer` for {error.name!r}, which modules have, but not all "
+                "functions. Here `layer` may be any function of a batch. What does it take to have "
+                "its result?"
+            ) from error
         except (RuntimeError, ValueError) as error:
             if not shapes:
                 raise
@@ -57,7 +63,7 @@ def judge(over_time: Callable) -> str:
         expect_gradient(out, expected, x, name)
     return (
         "One call of the layer for all steps of all samples, each result is back in its place, and "
-        "the gradient finds its way back. Any layer without memory can be run this way. The next "
+        "gradients flow back. Any layer without memory can be run this way. The next "
         "rung runs on your function."
     )
 
@@ -123,7 +129,7 @@ def expect_gradient(out: Tensor, expected: Tensor, x: Tensor, name: str) -> None
 @exercise.right("view")
 def with_view(layer, x):
     steps, samples, *rest = x.shape
-    out = layer(x.contiguous().view(steps * samples, *rest))
+    out = layer(x.view(steps * samples, *rest))
     return out.view(steps, samples, *out.shape[1:])
 
 
@@ -145,6 +151,11 @@ exercise.wrong("Time needs a loop.", edit(WHOLE, "torch.stack([layer(frame) for 
     told="called 4 times; expected once")
 exercise.wrong("The batch may stay long.", edit(".unflatten(0, x.shape[:2])", ""),
     asks="Time and batch are still one axis: who takes them apart?")
+exercise.wrong("An axis of size 1 is no axis.",
+    edit("x.shape[:2])", "x.shape[:2]).squeeze()"),
+    asks="An axis of size 1 is gone: which call takes it away?")
+exercise.wrong("A layer is a module.", edit("layer(x", "layer.forward(x"),
+    told="asks `layer` for 'forward'")
 exercise.wrong("The batch comes first.", edit("x.shape[:2]", "x.shape[1::-1]"),
     asks="Which of the two axes comes first in x?")
 exercise.wrong("A shape says it all.", edit("x.shape[:2])", "x.shape[1::-1]).transpose(0, 1)"),

@@ -24,7 +24,8 @@ def judge(share: float) -> str:
         return (
             f"Per step {FIRST:,} + {SECOND:,} + {LAST:,}, and 49 times the first is saved: "
             f"{wanted:.1f}%. If only multiplications took time, a forward pass could become "
-            f"{100 / (100 - wanted):.2f} times as fast, no more. So look at the second layer next."
+            f"{100 / (100 - wanted):.2f} times as fast, no more. So look at the second convolution "
+            "next."
         )
     more = "less" if share < wanted else "more"
     raise Wrong(

@@ -7,7 +7,7 @@ import tutorial_lib as snn
 from tutorial_lib import simulation
 
 from ..exercise import Exercise, Wrong, edit
-from ..values import describe
+from ..values import describe, show
 
 exercise = Exercise(__name__,
     "Rewrite a network, without changing a spike, so that it can be run layer by layer.",
@@ -64,13 +64,12 @@ def judge(answer: type[nn.Module]) -> str:
         raise Wrong(f"{answer.__name__}() is {describe(net)}; expected an nn.Module, a network.")
     copy_weights(given, net)
     images = 6 * torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        expected, _ = simulation.forward_pass(given, STEPS, images, schedule="step")
-        try:
-            by_layer, _ = simulation.forward_pass(net, STEPS, images, schedule="layer")
-        except (TypeError, ValueError, RuntimeError) as refusal:
-            explain(net, images, refusal)
-        stepped, _ = simulation.forward_pass(net, STEPS, images, schedule="step")
+    expected, wanted = spikes_and_gradients(given, images, "step")
+    try:
+        by_layer, got = spikes_and_gradients(net, images, "layer")
+    except (TypeError, ValueError, RuntimeError) as refusal:
+        explain(net, images, refusal)
+    stepped, _ = spikes_and_gradients(net, images, "step")
     if stepped.shape != expected.shape:
         raise Wrong(
             f"For images {list(images.shape)} a step returns spikes {list(stepped.shape[1:])}; "
@@ -78,24 +77,50 @@ def judge(answer: type[nn.Module]) -> str:
         )
     if not torch.equal(stepped, expected):
         step = int((stepped != expected).flatten(1).any(1).nonzero()[0])
+        differ = int((stepped != expected).sum())
         betas = [round(layer.beta.item(), 4) for layer in leaky_layers(net)]
         question = "What differs from the class given: threshold, reset, or what lies between?"
         if betas != [0.9, 0.8]:
             question = f"Its layers of neurons have the beta {betas}, where 0.9 and 0.8 were given."
         raise Wrong(
-            f"It can be run layer by layer, but it is another network: from step {step} on "
-            f"(counted from 0) it sends other spikes than the one given, {int(stepped.sum())} in "
-            f"{STEPS} steps; expected {int(expected.sum())}. {question}"
+            f"It can be run layer by layer, but it is another network: in {STEPS} steps, {differ} "
+            f"of its {expected.numel()} outputs are others than those of the class given, the "
+            f"first at step {step} (counted from 0). {question}"
         )
     if not torch.equal(by_layer, stepped):
         raise Wrong(
             "Layer by layer your network sends other spikes than step by step. Does something in "
             "it depend on how many images come at once?"
         )
+    for (name, weights), mine, theirs in zip(net.named_parameters(), got, wanted, strict=True):
+        if not torch.allclose(mine, theirs, rtol=1e-3, atol=1e-5 * theirs.abs().max().item()):
+            raise Wrong(
+                f"The spikes are those of the class given, but the gradient of {name!r} "
+                f"{list(weights.shape)} has norm {show(mine.norm().item())}; expected "
+                f"{show(theirs.norm().item())}.",
+                "Which surrogate gradient has each layer, and may every parameter learn?",
+            )
     return (
-        f"It is accepted, and all {by_layer.numel()} outputs are the same either way. Any network "
-        "that keeps its states in its layers, and wires them in `forward`, can be run this way."
+        f"It is accepted, and all {by_layer.numel()} outputs are the same either way, as are the "
+        "gradients. Any network that keeps its states in its layers, and wires them in `forward`, "
+        "can be run this way."
     )
+
+
+def spikes_and_gradients(
+    net: nn.Module, images: Tensor, schedule: simulation.Schedule
+) -> tuple[Tensor, list[Tensor]]:
+    """The record of a run, and what each parameter gets from the sum of its spikes."""
+    with torch.enable_grad():
+        spk_rec, _ = simulation.forward_pass(net, STEPS, images, schedule=schedule)
+    weights = list(net.parameters())
+    grads: list[Tensor | None] = [None] * len(weights)
+    learned = [p for p in weights if p.requires_grad]
+    if spk_rec.requires_grad and learned:
+        found = iter(torch.autograd.grad(spk_rec.sum(), learned, allow_unused=True))
+        grads = [next(found) if p.requires_grad else None for p in weights]
+    kept = [torch.zeros_like(p) if g is None else g for p, g in zip(weights, grads, strict=True)]
+    return spk_rec.detach(), kept
 
 
 def leaky_layers(net: nn.Module) -> list[snn.Leaky]:
@@ -147,8 +172,8 @@ def explain(net: nn.Module, images: Tensor, refusal: Exception) -> None:
         question = "What does each layer of neurons return, and what does forward() make of it?"
         if "cannot be multiplied" in str(error):
             question = "Does each image reach fc1 as one row of numbers?"
-        if "times in a step" in str(error):
-            question = "How many membranes does a network with two layers of neurons need?"
+        if "more than once in a step" in str(error):
+            question = "Is one layer of neurons at two places, or a loop over time in forward()?"
         raise Wrong(
             f"It does not even run step by step: {str(error).rstrip('.')}. {question}"
         ) from refusal
@@ -223,7 +248,19 @@ exercise.wrong("The spikes are the result.",
     told="What does each layer of neurons return")
 exercise.wrong("One neuron serves two layers.",
     edit("snn.Leaky(beta=0.8, init_hidden=True, output=True)", "self.lif1"),
-    told="How many membranes does")
+    told="at two places, or a loop")
+exercise.wrong("forward() is the whole run.",
+    edit("        spk1 =", "        for _ in range(50):\n            spk1 =",
+         "        return", "            out =", "fc2(spk1))", "fc2(spk1))\n        return out"),
+    told="more than once in a step")
+exercise.wrong("A layer below needs no gradient.",
+    edit("        spk1 =", "        with torch.no_grad():\n            spk1 ="),
+    told="whether gradients are kept, as torch.no_grad() does")
+exercise.wrong("Spikes are only numbers.", edit("fc2(spk1)", "fc2(spk1.detach())"),
+    told="'detach' is not known to treat samples and steps alike")
+exercise.wrong("A surrogate is a surrogate.",
+    edit("beta=0.8, ", "beta=0.8, spike_grad=snn.surrogate.fast_sigmoid(), "),
+    asks="Which surrogate gradient has the class given?")
 exercise.wrong("Spikes are all we need.", edit(", output=True", ""),
     told="What does each layer of neurons")
 exercise.wrong("Betas are alike.", edit("beta=0.8", "beta=0.9"), told="have the beta [0.9, 0.9]")

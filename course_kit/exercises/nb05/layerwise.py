@@ -75,8 +75,10 @@ def outcome(key: str) -> tuple[bool, str]:
 
 
 exercise.wrong("Layers must stand in a row.", "a",
-    asks="Does the skipping input have to wait for anything?")
+    asks="The input is there at all steps before anything runs: what should it wait for?")
 exercise.wrong("The image must stand still.", "b",
-    asks="Does a convolution care whether its inputs differ from step to step?")
+    asks="All frames of a film are known before the first step: what keeps layer 1 from running "
+    "through them all?")
 exercise.wrong("Neurons must be alike.", "d",
-    asks="Does a decay or a reset look beyond its own neuron?")
+    asks="Decay and reset stay within one neuron: what does its membrane need but its own past and "
+    "its input?")

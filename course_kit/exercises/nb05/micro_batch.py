@@ -55,7 +55,7 @@ class Descent:
 
 
 class Kept:
-    """A tensor that autograd keeps for the way back."""
+    """A tensor that autograd keeps for the backward pass."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
@@ -95,7 +95,7 @@ class Bench:
 @exercise.judge
 def judge(update: Callable) -> str:
     generator = torch.Generator().manual_seed(0)
-    for count, size in ((8, 4), (10, 4), (3, 5)):
+    for count, size in ((8, 4), (10, 4), (17, 3), (10, 2), (4, 1), (3, 5)):
         images = 2 * torch.rand(count, 6, generator=generator)
         targets = torch.arange(count) % 3
         bench = Bench()
@@ -127,8 +127,8 @@ def expect_parts(bench: Bench, count: int, size: int, said: str) -> None:
         raise Wrong(f"{said}the loss was never asked for. Where is `loss_of(part, ...)`?")
     if max(bench.sizes) > size:
         raise Wrong(
-            f"{said}`loss_of` was called with {max(bench.sizes)}; expected at most {size}. What "
-            "does `images.split(size)` give?"
+            f"{said}`loss_of` was called with {max(bench.sizes)}; expected at most {size}.",
+            "What does `images.split(size)` give?",
         )
     if sum(bench.sizes) != count:
         raise Wrong(
@@ -138,7 +138,8 @@ def expect_parts(bench: Bench, count: int, size: int, said: str) -> None:
     if max(bench.alive) > 0:
         raise Wrong(
             f"{said}when a later part began, {max(bench.alive)} tensors of the parts before it "
-            "were still kept for the way back; expected 0. What frees them, and when is it called?"
+            "were still kept for the backward pass; expected 0. What frees them, and when is it "
+            "called?"
         )
     if steps != 1:
         question = "Which weights should the second part be computed with?"
@@ -169,6 +170,15 @@ CLEAR = "    optimizer.zero_grad()\n"
 exercise.wrong("A batch is a batch.",
     edit("images.split(size), targets.split(size)", "[images], [targets]"),
     told="What does `images.split(size)` give")
+exercise.wrong("A chunk is a part.",
+    edit("images.split(size), targets.split(size)", "images.chunk(size), targets.chunk(size)"),
+    asks="`chunk(n)` makes n parts. Which method makes parts of n?")
+exercise.wrong("A part has 4 images.",
+    edit("images.split(size), targets.split(size)", "images.split(4), targets.split(4)"),
+    told="expected at most 3")
+exercise.wrong("A part has 2 images.",
+    edit("images.split(size), targets.split(size)", "images.split(2), targets.split(2)"),
+    told="expected at most 1")
 exercise.wrong("Parts are equal.",
     edit("        loss = ", "        if len(part) < size:\n            continue\n        loss = "),
     told="Is the last part there")

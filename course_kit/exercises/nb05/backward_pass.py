@@ -12,16 +12,16 @@ from ..exercise import Exercise, Wrong, edit
 from ..values import describe, show
 
 exercise = Exercise(__name__,
-    "Write the way back through a run of neurons with reset to zero.",
+    "Write the backward pass of a run of neurons with reset to zero.",
     shows="Derive the backward recursion of a neuron from its update rule.", kind="function")
 
 
 @exercise.stub
-def my_way_back(mem_rec, grad_spk, beta, threshold, spike_grad): ...
+def my_backward(mem_rec, grad_spk, beta, threshold, spike_grad): ...
 
 
 @exercise.reference
-def solved_way_back(mem_rec, grad_spk, beta, threshold, spike_grad):
+def solved_backward(mem_rec, grad_spk, beta, threshold, spike_grad):
     grad = spike_grad.derivative(mem_rec - threshold) * grad_spk
     silent = (mem_rec <= threshold).to(grad.dtype)
     for t in reversed(range(len(grad) - 1)):
@@ -34,22 +34,22 @@ SPIKE_GRAD = surrogate.fast_sigmoid(slope=2.0)
 
 
 @exercise.judge
-def judge(way_back: Callable) -> str:
+def judge(backward: Callable) -> str:
     for steps, seed, beta, threshold in (
-        (1, 0, 0.9, 1.0), (2, 5, 0.5, 0.5), (3, 2, 0.9, 1.0), (12, 3, 0.9, 1.0), (12, 4, 0.8, 0.6),
+        (1, 0, 0.9, 1.0), (2, 8, 0.5, 0.5), (3, 2, 0.9, 1.0), (12, 3, 0.9, 1.0), (12, 4, 0.8, 0.6),
     ):  # fmt: skip
         mem_rec, grad_spk, expected = run(steps, seed, beta, threshold)
-        got = way_back(mem_rec, grad_spk, beta, threshold, SPIKE_GRAD)
+        got = backward(mem_rec, grad_spk, beta, threshold, SPIKE_GRAD)
         if not isinstance(got, Tensor) or got.shape != mem_rec.shape:
             raise Wrong(
                 f"Your function returns {describe(got)}; expected a tensor of shape "
-                f"{list(mem_rec.shape)}, one gradient for each step and neuron. Is something "
-                "summed, or lost?"
+                f"{list(mem_rec.shape)}, one gradient for each step and neuron.",
+                "Is something summed, or lost?",
             )
         got = got.detach().double()
         near = torch.isclose(got, expected, rtol=1e-4, atol=1e-6).all(1)
         if not near.all():
-            t = int((~near).nonzero()[-1])
+            t = steps - 1 if not near[-1] else int((got - expected).abs().amax(1).argmax())
             raise Wrong(
                 f"In a run of {steps} step{'s' * (steps > 1)} with beta {beta} and threshold "
                 f"{threshold}, three neurons have a membrane of {listed(mem_rec[t])} at step {t} "
@@ -73,7 +73,7 @@ def listed(row: Tensor) -> str:
 def run(steps: int, seed: int, beta: float, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
     """Membranes and upstream gradients of a run, and the gradient of its currents by autograd."""
     draw = {"generator": torch.Generator().manual_seed(seed), "dtype": torch.float64}
-    currents = (0.9 * torch.rand(steps, 3, **draw)).requires_grad_()
+    currents = (1.5 * torch.rand(steps, 3, **draw)).requires_grad_()
     grad_spk = torch.randn(steps, 3, **draw)
     mem, spk_rec, mem_rec = torch.zeros_like(currents[0]), [], []
     for cur in currents:
@@ -107,10 +107,19 @@ def by_matrix(mem_rec, grad_spk, beta, threshold, spike_grad):
 
 DIRECT = "spike_grad.derivative(mem_rec - threshold) * grad_spk"
 
-exercise.wrong("Every reset has one way back.", edit("beta * silent[t]", "beta"),
+exercise.wrong("Every reset has one backward pass.", edit("beta * silent[t]", "beta"),
     asks="Some neurons have fired. With reset to zero, what of U[t] is left in U[t+1] then?")
 exercise.wrong("The spike that follows cuts.", edit("silent[t]", "silent[t + 1]"),
     asks="Is it the spike of step t that cuts, or the one of step t + 1?")
+exercise.wrong("The threshold is 1.", edit("mem_rec <= threshold", "mem_rec <= 1.0"),
+    asks="Which threshold decides whether a neuron has fired?")
+exercise.wrong("The overdrive is U - 1.", edit("mem_rec - threshold", "mem_rec - 1.0"),
+    asks="The surrogate's derivative is taken at U minus which threshold?")
+exercise.wrong("What comes out last stands first.", edit("return grad", "return grad.flip(0)"),
+    asks="Is G in the order of time?")
+exercise.wrong("It is a backward() of autograd.", edit("return grad", "return grad, None, None"),
+    asks="The two None belong to `autograd.Function`, which has other arguments. Is G alone asked "
+    "for here?")
 exercise.wrong("Only what fires learns.", edit("<=", ">"),
     asks="Which neuron gets nothing from the step after: the one that fired, or the silent one?")
 exercise.wrong("Only the reset takes away.", edit("beta * ", ""),
