@@ -300,7 +300,10 @@ def _moments(name: str, cur: Tensor, neurons: Leaky) -> tuple[Tensor, Tensor]:
     variance, mean = torch.var_mean(cur, 0, correction=0)
     mean, variance = mean / (1 - beta) / theta, variance / (1 - beta**2) / theta**2
     if not (mean.isfinite().all() and variance.isfinite().all()):
-        raise ValueError(f"The currents of layer {name!r} are not finite. Look at its weights.")
+        raise ValueError(
+            f"net and data must give currents whose squares are finite, got {cur.abs().max():.3g} in "
+            f"layer {name!r}. Is data of a moderate size, and are the weights?"
+        )
     return mean, variance
 
 
