@@ -275,6 +275,11 @@ def _run(
                 mean, variance = _moments(name, cur, neurons)
                 mu = mean.mean().item()
                 sigma = math.sqrt(mean.var(correction=0).item() + variance.mean().item())
+                if not math.isfinite(mu + sigma):
+                    raise ValueError(
+                        "data and net must give currents whose squares are finite. Those of layer "
+                        f"{name!r} are not, with data from {data.min():.4g} to {data.max():.4g}."
+                    )
                 factor = 1.0 if xi is None else _factor(name, mu, sigma, xi)
                 distance = 1 - mu
                 above = torch.special.ndtr((mean - 1) / variance.sqrt())
@@ -299,11 +304,6 @@ def _moments(name: str, cur: Tensor, neurons: Leaky) -> tuple[Tensor, Tensor]:
     theta = align("threshold", neurons.threshold, cur[0])
     variance, mean = torch.var_mean(cur, 0, correction=0)
     mean, variance = mean / (1 - beta) / theta, variance / (1 - beta**2) / theta**2
-    if not (mean.isfinite().all() and variance.isfinite().all()):
-        raise ValueError(
-            f"net and data must give currents whose squares are finite, got {cur.abs().max():.3g} in "
-            f"layer {name!r}. Is data of a moderate size, and are the weights?"
-        )
     return mean, variance
 
 
