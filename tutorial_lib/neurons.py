@@ -92,8 +92,6 @@ class Leaky(nn.Module):
         detach_reset: bool = True,
     ) -> None:
         beta, threshold = parameter("beta", beta), parameter("threshold", threshold)
-        _checks.choice("reset_mechanism", reset_mechanism, get_args(ResetMechanism))
-        check_spike_grad(spike_grad)
         _snntorch.check_defaults(
             surrogate_disable=surrogate_disable,
             inhibition=inhibition,
@@ -104,10 +102,9 @@ class Leaky(nn.Module):
         )
         super().__init__()
         self.spike_grad = surrogate.atan() if spike_grad is None else spike_grad
-        self.init_hidden = _checks.flag("init_hidden", init_hidden)
-        self.output = _checks.flag("output", output)
-        self.reset_mechanism = reset_mechanism
-        self.detach_reset = _checks.flag("detach_reset", detach_reset)
+        self.init_hidden, self.output = init_hidden, output
+        self.reset_mechanism, self.detach_reset = reset_mechanism, detach_reset
+        self._check_settings()
         for name, value, learn in (
             ("beta", beta, learn_beta),
             ("threshold", threshold, learn_threshold),
@@ -129,8 +126,11 @@ class Leaky(nn.Module):
         """Forget the membrane potential; return the initial one, as :meth:`init_leaky` does.
 
         Raises:
-            ValueError: if learning took ``threshold`` to 0 or below, or either parameter to NaN.
+            ValueError: if learning took ``threshold`` to 0 or below, or either parameter to NaN, or
+                a setting was changed to one that does not exist.
+            TypeError: for a setting of the wrong type.
         """
+        self._check_settings()
         for name in ("beta", "threshold"):
             if problem := out_of_range(name, getattr(self, name)):
                 raise ValueError(
@@ -140,6 +140,18 @@ class Leaky(nn.Module):
                 )
         self.mem = self._rest()
         return self.mem
+
+    def _check_settings(self) -> None:
+        """They can be changed at any time, and would count in silence as something else."""
+        _checks.choice("reset_mechanism", self.reset_mechanism, get_args(ResetMechanism))
+        check_spike_grad(self.spike_grad)
+        for name in ("init_hidden", "output", "detach_reset"):
+            _checks.flag(name, getattr(self, name))
+        for name in _snntorch.INSTEAD["Leaky"].keys() & vars(self).keys():
+            raise ValueError(
+                f"{name} = {_checks.shown(vars(self)[name])} was set, and changes nothing here. "
+                f"{_snntorch.INSTEAD['Leaky'][name]}"
+            )
 
     def _rest(self) -> Tensor:
         return torch.zeros((), dtype=self.beta.dtype, device=self.beta.device)
@@ -175,6 +187,8 @@ class Leaky(nn.Module):
                 f"input_, the current, must be a tensor [B, ...], got {type(input_).__name__}. "
                 "Convert it with torch.as_tensor(cur, dtype=torch.float32)."
             )
+        if not (input_.is_floating_point() or input_.is_complex()):
+            input_ = input_.to(self.beta.dtype)  # whole spikes would carry no gradient
         state = self._state(input_, mem)
         _graphs.guard_backward(state)  # only for a better error from a second backward()
         spk, new = step(
@@ -200,10 +214,11 @@ class Leaky(nn.Module):
                     "This layer keeps its own membrane (init_hidden=True): call it as lif(cur), "
                     "or build it without init_hidden to pass mem yourself."
                 )
-            if self.mem is None:
+            if not isinstance(self.mem, Tensor):
                 raise RuntimeError(
-                    "nn.DataParallel copies the network at each call and drops the copies, hidden "
-                    "membranes included. Wrap the whole run, "
+                    f"The hidden membrane mem is {_checks.shown(self.mem)}: utils.reset(net) "
+                    "starts anew. Under nn.DataParallel, which copies the network at each call and "
+                    "drops the copies, membranes included, wrap the whole run, "
                     "nn.DataParallel(Simulation(net, num_steps)), or use DistributedDataParallel."
                 )
             state, remedy = self.mem, "Call utils.reset(net) before a batch of another shape."

@@ -257,6 +257,18 @@ def test_links_pipes_and_folders_are_left_alone(course: tuple[Path, Path], tmp_p
         own.rmdir() if own.is_dir() else own.unlink()
 
 
+def test_a_copy_that_is_a_link_stays_one(course: tuple[Path, Path], tmp_path: Path) -> None:
+    """Into a synchronized folder, say: the corrected lesson goes where the link points."""
+    lessons, folder = course
+    own, elsewhere = folder / NAMES[0], tmp_path / "elsewhere.ipynb"
+    own.rename(elsewhere)
+    own.symlink_to(elsewhere)
+    (lessons / NAMES[0]).write_bytes(lesson("corrected"))
+    (said,) = workspace.update(lessons, folder)
+    assert "replaced by a corrected lesson" in said
+    assert own.is_symlink() and b"corrected" in elsewhere.read_bytes()
+
+
 def run(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "course_kit.workspace", *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

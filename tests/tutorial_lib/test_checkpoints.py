@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import pickle
 import random
@@ -13,13 +14,24 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from tests.helpers import ROOT, adam, fit, largest_file, names, small_dataset, small_net, weights
-from tutorial_lib.simulation import forward_pass
+from tests.helpers import (
+    ROOT,
+    adam,
+    fit,
+    largest_file,
+    names,
+    saved,
+    small_dataset,
+    small_net,
+    weights,
+)
+from tutorial_lib.simulation import Simulation, forward_pass
 from tutorial_lib.training import History, load_checkpoint, save_checkpoint
 from tutorial_lib.training._checkpoints import pack
 
@@ -322,3 +334,89 @@ def test_a_kill_leaves_a_whole_file_and_the_next_save_no_litter(tmp_path: Path) 
     left.write_bytes(b"half of a checkpoint")  # whether or not the kill left one
     save_checkpoint(path, small_net(), overwrite=True)
     assert names(tmp_path) == ["net.pt"]
+
+
+# ---------------------------------------------------------------- what is saved can be loaded
+
+
+def test_numbers_of_numpy_are_saved_as_pythons(tmp_path: Path) -> None:
+    """accuracy_rate gives one; a checkpoint with it could not be loaded, ever."""
+    history = History(iterations=[1], loss=[np.float32(0.5)], accuracy=[np.float64(0.25)])
+    settings = {"accuracy": np.float64(0.25), "steps": np.int64(5), "name": "first"}
+    path = save_checkpoint(tmp_path / "a.pt", small_net(), history=history, settings=settings)
+    assert load_checkpoint(path, small_net()) == history
+    assert saved(path)["settings"] == settings
+    assert json.loads(json.dumps(history.state_dict())) == history.state_dict()
+
+
+class WithObject(nn.Linear):
+    def get_extra_state(self) -> object:
+        return {"object": Path("here")}
+
+    def set_extra_state(self, state: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("net", "settings", "message"),
+    [
+        (small_net, {"folder": Path("here")}, r"settings\['folder'\] must hold .*got .*here"),
+        (small_net, {"f": lambda: 1}, r"settings\['f'\] must hold .*got <function"),
+        (small_net, {"curve": np.arange(3)}, r"settings\['curve'\] must hold .*array"),
+        (lambda: WithObject(2, 2), {}, r"net must hold tensors.*got OrderedDict"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(
+    tmp_path: Path, net: Callable, settings: dict, message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
+        save_checkpoint(tmp_path / "a.pt", net(), settings=settings)
+    assert not names(tmp_path)
+
+
+def test_a_history_that_was_spoilt_is_not_saved(tmp_path: Path) -> None:
+    history = History(iterations=[1], loss=[0.5], accuracy=[0.25])
+    history.loss.append("high")
+    with pytest.raises(ValueError, match=r"loss must be a list of numbers, got \[0\.5, 'high'\]"):
+        save_checkpoint(tmp_path / "a.pt", small_net(), history=history)
+    assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda net: Simulation(net, 5), torch.compile])
+def test_a_checkpoint_for_what_is_wrapped_says_so(tmp_path: Path, wrap: Callable) -> None:
+    path = save_checkpoint(tmp_path / "a.pt", small_net())
+    wrapper = wrap(small_net())
+    (inner,) = dict(wrapper.named_children())
+    with pytest.raises(RuntimeError) as raised:
+        load_checkpoint(path, wrapper)
+    assert f"load_checkpoint(path, net.{inner})" in raised.value.__notes__[0]
+    load_checkpoint(path, getattr(wrapper, inner))
+
+
+# ---------------------------------------------------------------- paths
+
+
+def test_names_that_no_file_can_have(tmp_path: Path) -> None:
+    (tmp_path / "one.pt").symlink_to("other.pt")
+    (tmp_path / "other.pt").symlink_to("one.pt")
+    for name in ("x" * 300 + ".pt", "x\0.pt", "one.pt"):
+        path = tmp_path / name
+        for call in (save_checkpoint, load_checkpoint):
+            if call is load_checkpoint and name == "one.pt":
+                continue  # there is no such file
+            with pytest.raises(ValueError, match=r"path cannot be the path of a file"):
+                call(path, small_net())
+    assert names(tmp_path) == ["one.pt", "other.pt"]
+
+
+def test_a_link_into_a_folder_that_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").symlink_to(tmp_path / "gone" / "a.pt")
+    with pytest.raises(FileNotFoundError, match=r"The folder .*gone of path .*does not exist"):
+        save_checkpoint(tmp_path / "a.pt", small_net())
+
+
+def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert save_checkpoint("~/a.pt", small_net()) == tmp_path / "a.pt"
+    load_checkpoint("~/a.pt", small_net())

@@ -213,7 +213,8 @@ def test_the_membrane_has_the_type_that_torch_promotes_to(
 ) -> None:
     beta, cur = torch.full(shape, 0.5, dtype=parameters), torch.ones(2, 3, dtype=current)
     spk, mem = Leaky(beta)(cur, torch.zeros(1))
-    assert (spk.dtype, mem.dtype) == (current, torch.result_type(cur, beta))
+    promoted = torch.result_type(cur, beta)
+    assert (spk.dtype, mem.dtype) == (current if current.is_floating_point else promoted, promoted)
 
 
 def test_state_follows_device() -> None:
@@ -424,3 +425,51 @@ def test_bad_calls() -> None:
         Leaky(0.5, spike_grad=lambda overdrive: None, init_hidden=True)(cur)
     with pytest.raises(TypeError, match=r"of the shape \[2, 3\].*got \[2\]"):
         Leaky(0.5, spike_grad=lambda overdrive: overdrive.sum(1), init_hidden=True)(cur)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "message"),
+    [
+        ("reset_mechanism", "Zero", ValueError, r"reset_mechanism must be .*got 'Zero'"),
+        ("detach_reset", "no", TypeError, r"detach_reset must be True or False, got 'no'"),
+        ("init_hidden", "False", TypeError, r"init_hidden must be True or False, got 'False'"),
+        ("output", 1, TypeError, r"output must be True or False, got 1"),
+        ("spike_grad", surrogate.atan, TypeError, r"spike_grad is the class atan itself"),
+        ("inhibition", True, ValueError, r"inhibition = True .*changes nothing.*one_hot"),
+        ("graded_spikes_factor", 2.0, ValueError, r"graded_spikes_factor = 2\.0 .*factor \* lif"),
+    ],
+)
+def test_a_setting_that_is_changed_later_is_checked_before_the_next_run(
+    name: str, value: object, error: type[Exception], message: str
+) -> None:
+    """As "Zero" a reset would count as none, without a word."""
+    lif = Leaky(0.5, init_hidden=True)
+    setattr(lif, name, value)
+    with pytest.raises(error, match=message):
+        utils.reset(nn.Sequential(lif))
+    with pytest.raises(error, match=message):
+        lif.init_leaky()
+
+
+@pytest.mark.parametrize("mem", [None, 0.0])
+def test_a_membrane_that_is_no_tensor_names_the_way_to_start_anew(mem: object) -> None:
+    lif = Leaky(0.5, init_hidden=True)
+    lif.mem = mem
+    with pytest.raises(RuntimeError, match=rf"mem is {mem}: utils\.reset\(net\) starts anew"):
+        lif(torch.ones(2, 3))
+    utils.reset(lif)
+    assert lif(torch.ones(2, 3)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool])
+def test_currents_of_whole_numbers_give_spikes_with_a_gradient(dtype: torch.dtype) -> None:
+    """As in snnTorch. Spikes of whole numbers would cut the gradient of threshold, silently."""
+    cur = torch.tensor([[2, 0, 1]]).to(dtype)
+    layers = [make(0.5, learn_threshold=True) for make in (Leaky, snntorch.Leaky)]
+    gradients = []
+    for layer in layers:
+        given = cur if isinstance(layer, Leaky) else cur.float()  # snnTorch takes no bool here
+        spk, mem = layer(given, layer.init_leaky())
+        assert spk.dtype == mem.dtype == torch.float32
+        gradients.append(torch.autograd.grad(spk.sum(), layer.threshold)[0].squeeze())
+    torch.testing.assert_close(*gradients)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -112,6 +113,8 @@ REFUSED_BY_BOTH: list[tuple[dict[str, object], type[Exception], str]] = [
     (bad_batch(X[0], Y[0]), ValueError, r"holds no samples"),
     (bad_batch(X, Y[:3]), ValueError, r"4 samples and 3 targets.*one target"),
     ({"loss_fn": SF.ce_rate_loss}, TypeError, r"class ce_rate_loss itself.*ce_rate_loss\(\)"),
+    ({"loss_fn": nn.CrossEntropyLoss()}, TypeError, r"torch's CrossEntropyLoss, .*ce_rate_loss"),
+    ({"loss_fn": F.mse_loss}, TypeError, r"loss_fn is torch's mse_loss, which knows no time"),
     ({"loss_fn": 3}, TypeError, r"function of \(spk_rec, targets\), got 3"),
     ({"loss_fn": SF.ce_rate_loss(reduction="none")}, ValueError, r"reduction='none'.*'mean'"),
 ]
@@ -148,6 +151,15 @@ def test_train_refuses(changed: dict, error: type[Exception], message: str) -> N
     with pytest.raises(error, match=message):
         train(**{**good, **changed})
     assert torch.equal(weights(net), before)
+
+
+def test_an_optimizer_that_calls_the_loss_again_is_refused() -> None:
+    net = small_net()
+    before, optimizer = weights(net), torch.optim.LBFGS(net.parameters())
+    with pytest.raises(TypeError, match=r"from one gradient, got LBFGS.*torch\.optim\.Adam"):
+        fit(net, DataLoader(small_dataset(20), batch_size=10), 1, optimizer=optimizer)
+    assert torch.equal(weights(net), before)
+    assert all(parameter.grad is None for parameter in net.parameters())
 
 
 @pytest.mark.parametrize(("changed", "error", "message"), REFUSED_BY_BOTH)

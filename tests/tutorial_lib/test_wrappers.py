@@ -112,7 +112,7 @@ def test_replicas_of_data_parallel_run_whole_simulations_and_refuse_single_steps
     for _ in range(2):
         torch.testing.assert_close(replica(whole)(x), expected)
     utils.reset(net)
-    with pytest.raises(RuntimeError, match=r"DataParallel copies.*Simulation\(net, num_steps\)"):
+    with pytest.raises(RuntimeError, match=r"DataParallel, .*Simulation\(net, num_steps\)"):
         replica(net)(x)
     with pytest.raises(RuntimeError, match="DataParallel"):
         net(x)  # what the replica computed is lost to it too

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -54,7 +55,8 @@ def save_checkpoint(
         OSError: if it cannot be written: ``path`` is a folder, its folder does not exist or is
             read-only, the disk is full. A file that was there is as before.
         ValueError: if a weight is NaN or infinite, or the optimizer is another network's.
-        TypeError: for an argument of the wrong type.
+        TypeError: for an argument of the wrong type, or if what is to be saved holds other objects
+            than tensors, numbers, texts, lists and dictionaries, which nothing would load.
     """
     device_of(net)  # raises for what is no network, or on the device "meta"
     _checks.flag("overwrite", overwrite)
@@ -78,7 +80,14 @@ def save_checkpoint(
                 f"settings must map names to numbers and texts, got {settings!r}. "
                 'Write settings={"beta": 0.5}.'
             )
-        content["settings"] = dict(settings)
+        content["settings"] = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in settings.items()
+        }
+        for name, value in content["settings"].items():
+            _check_readable(f"settings[{name!r}]", value)
+    for name, part in content.items():
+        _check_readable(name, part)
     packed = pack(content)
     _files.write(path, packed)
     return path
@@ -90,7 +99,8 @@ def load_checkpoint(
     """Load what :func:`save_checkpoint` wrote into ``net`` (and ``optimizer``), in place.
 
     All or nothing: an error leaves both as they were. What is not learned belongs to the network
-    and must be as in the checkpoint: ``beta``, ``threshold``, the reset rule. The optimizer's
+    and must be as in the checkpoint: ``beta``, ``threshold``, the reset rule. The surrogate is not
+    in it: build the network with the one that you want to go on with. The optimizer's
     settings are part of its state, as always in torch: to go on with another learning rate, set
     ``optimizer.param_groups[0]["lr"]`` afterwards.
 
@@ -120,10 +130,27 @@ def load_checkpoint(
         net.load_state_dict(content["net"])
         if optimizer is not None:
             optimizer.load_state_dict(content["optimizer"]["state"])  # itself all or nothing
-    except BaseException:
+    except BaseException as error:
         net.load_state_dict(before)  # torch may have loaded the parameters that fit
+        for name, inner in net.named_children():
+            if inner.state_dict().keys() == content["net"].keys():
+                error.add_note(f"It fits what is wrapped: load_checkpoint(path, net.{name}).")
         raise
     return history
+
+
+def _check_readable(name: str, part: Any) -> None:
+    buffer = io.BytesIO()
+    try:
+        torch.save(part, buffer)
+        buffer.seek(0)
+        torch.load(buffer, weights_only=True)
+    except Exception as error:
+        raise TypeError(
+            f"{name} must hold tensors, numbers and texts, or lists and dictionaries of them, got "
+            f"{_checks.shown(part)}. Nothing else is loaded from a checkpoint; convert it, for "
+            "instance with str(...)."
+        ) from error
 
 
 def pack(content: Mapping[str, Any]) -> bytes:

@@ -11,10 +11,20 @@ from pathlib import Path
 
 
 def as_path(name: str, path: str | Path) -> Path:
-    """Return ``path`` as a Path. Raises TypeError if it is none."""
+    """Return ``path`` as a Path, ``~`` as the home folder.
+
+    Raises:
+        TypeError: if it is none.
+        ValueError: if no file can have this name.
+    """
     if not isinstance(path, (str, Path)) or not str(path):
         raise TypeError(f"{name} must be the path of a file, got {path!r}.")
-    return Path(path)
+    try:
+        path = Path(path).expanduser()
+        path.resolve().is_dir()  # looks at every part
+    except (OSError, RuntimeError, ValueError) as error:  # too long, links in a circle, a NUL
+        raise ValueError(f"{name} cannot be the path of a file: {error}; got {path!r}.") from error
+    return path
 
 
 def check_path(name: str, path: str | Path) -> Path:
@@ -32,10 +42,9 @@ def check_path(name: str, path: str | Path) -> Path:
     path = as_path(name, path)
     if path.is_dir():
         raise IsADirectoryError(f"{name} {path} is a folder. Give the name of a file in it.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"The folder {path.parent} of {name} {path} does not exist. Create it first."
-        )
+    folder = path.resolve().parent  # a link's target may lie elsewhere
+    if not folder.is_dir():
+        raise FileNotFoundError(f"The folder {folder} of {name} {path} does not exist. Create it.")
     if path.exists() and not path.is_file():
         raise OSError(f"{name} {path} is a device or a pipe. Give the name of a regular file.")
     if path.exists() and not os.access(path, os.W_OK):

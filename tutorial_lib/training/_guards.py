@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from inspect import signature
 from operator import length_hint
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
@@ -48,6 +50,12 @@ def check_loss(loss_fn: LossFunction, reductions: tuple[str, ...]) -> None:
     name = getattr(loss_fn, "__name__", type(loss_fn).__name__)
     if isinstance(loss_fn, type):
         raise TypeError(f"loss_fn is the class {name} itself. Build a loss from it: {name}().")
+    if type(loss_fn).__module__.startswith("torch.nn.modules") or loss_fn in vars(F).values():
+        raise TypeError(
+            f"loss_fn is torch's {name}, which knows no time, and a record is [T, B, C]. Take one "
+            "of tutorial_lib.functional, such as ce_rate_loss(), or give it the counts: "
+            "lambda spk_rec, targets: F.cross_entropy(spk_rec.sum(0), targets)."
+        )
     if not callable(loss_fn):
         raise TypeError(f"loss_fn must be a function of (spk_rec, targets), got {loss_fn!r}.")
     found = getattr(loss_fn, "reduction", "mean")
@@ -82,6 +90,12 @@ def check_optimizer(net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Raise unless ``optimizer`` is an optimizer over parameters of ``net``."""
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(f"optimizer must be a torch optimizer, got {type(optimizer).__name__}.")
+    closure = signature(optimizer.step).parameters.get("closure")
+    if closure is not None and closure.default is closure.empty:
+        raise TypeError(
+            f"optimizer must make a step from one gradient, got {type(optimizer).__name__}, which "
+            "calls the loss again. Take torch.optim.Adam(net.parameters(), lr=1e-2)."
+        )
     ours = {id(p) for p in net.parameters()}
     if not any(id(p) in ours for group in optimizer.param_groups for p in group["params"]):
         raise ValueError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from numbers import Real
+from dataclasses import dataclass, field
+from numbers import Integral, Real
 
 
 @dataclass
@@ -42,5 +42,13 @@ class History:
                 )
 
     def state_dict(self) -> dict[str, list]:
-        """All lists as a plain dictionary, for a checkpoint or JSON."""
-        return asdict(self)
+        """All lists as a dictionary of Python's own numbers, for a checkpoint or JSON.
+
+        Raises:
+            ValueError: if what was added since does not fit, as for a new history.
+        """
+        self.__post_init__()
+        return {
+            name: [int(v) if isinstance(v, Integral) else float(v) for v in values]
+            for name, values in vars(self).items()
+        }
