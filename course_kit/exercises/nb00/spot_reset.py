@@ -59,15 +59,6 @@ def spikes_at_half_rheobase(step: Callable) -> int:
     return count
 
 
-@exercise.right("a branch")
-def with_a_branch(cur, mem, beta, threshold=1.0):
-    spk = 1.0 if mem > threshold else 0.0
-    mem = beta * mem + cur
-    if spk:
-        mem -= threshold
-    return spk, mem
-
-
 exercise.right("updated first", solved_step)
 exercise.right("the library", library_step)
 

@@ -64,21 +64,14 @@ def value(factor: Callable, k: int) -> float:
     return as_number(factor(k), f"Your factor for k = {k}")
 
 
-@exercise.right("by the library's area")
-def by_area(k):
-    return 1 / surrogate.fast_sigmoid(k).area
-
-
-@exercise.right("a tensor")
-def a_tensor(k):
-    return torch.tensor(0.5) * k
-
-
 @exercise.right("by a sum over many points, tails included")
 def by_integral(k):
     x = torch.linspace(0, 2000 / k, 2_000_001, dtype=torch.float64)
     return 1 / (2 * torch.trapezoid((1 + k * x) ** -2, x))
 
+
+exercise.right("by the library's area", edit("k / 2", "1 / surrogate.fast_sigmoid(k).area"))
+exercise.right("a tensor", edit("k / 2", "torch.tensor(0.5) * k"))
 
 exercise.wrong("Narrower is a delta.", edit("k / 2", "1.0"),
     asks="Peak 1, and ever narrower: what is left of the area for k to infinity?")

@@ -87,21 +87,11 @@ def by_image(spk_rec, lead):
     return [torch.tensor(answers), torch.tensor(steps)]
 
 
-@exercise.right("in one sweep")
-def in_one_sweep(spk_rec, lead):
-    counts = torch.zeros(spk_rec.shape[1:], dtype=torch.float64)
-    running = torch.ones(spk_rec.shape[1], dtype=torch.bool)
-    steps = torch.zeros(spk_rec.shape[1])
-    for spk in spk_rec:
-        counts += spk * running[:, None]
-        steps += running
-        first, second = counts.topk(2).values.T
-        running &= first - second < lead
-    first, second = counts.topk(2).values.T
-    return torch.where(first > second, counts.argmax(1), -1), steps
-
-
 ANSWERS = "SF.predict_rate(spk_rec * seen.unsqueeze(-1))"
+
+exercise.right("other dtypes, a list",
+    edit(f"{ANSWERS}, steps", f"[{ANSWERS}.int(), steps.double()]"))
+
 exercise.wrong("The index of a step is the number of steps.",
     edit(f"{ANSWERS}, steps", f"{ANSWERS}, steps - 1"),
     asks="Do you count the steps from 0? After the first step, one was run.")

@@ -31,28 +31,14 @@ def judge(answer: Any) -> str:
             raise Wrong(
                 f"You take {letter} for {names[letter]}. In {letter}, the target fires at "
                 f"{target:.0%} of the steps and the others at {others:.0%}; {never:.0%} of the "
-                f"others never fire, and {often:.0%} fire at least every other step. "
-                f"{question(names[letter], target, never)}"
+                f"others never fire, and {often:.0%} fire at least every other step.",
+                "What does that loss ask of the target, and what of the others?",
             )
     return (
         "All three are right. A loss leaves its handwriting: full and empty rows, rates as "
         "ordered, or spikes that nobody has asked for. Use it when you are handed a network "
         "without its history."
     )
-
-
-def question(taken_for: str, target: float, never: float) -> str:
-    if taken_for == "mse_count_loss":
-        return "Does that loss not want 80% of the target, and 20% of the others?"
-    if taken_for == "ce_rate_loss":
-        little = ", and ask that little of the target" if target < 0.9 else ""
-        return (
-            "Would that loss, which charges for every wrong spike at every step, leave that many"
-            f"{little}?"
-        )
-    if never > 0.9:
-        return "Why would a loss that never looks at a spike silence nearly all of the others?"
-    return "Why would a loss that never looks at a spike hold the target back?"
 
 
 def named(answer: Any) -> dict[str, str]:
@@ -89,14 +75,16 @@ exercise.right("the losses themselves",
     {"A": SF.mse_count_loss, "B": SF.ce_rate_loss(), "C": SF.ce_max_membrane_loss})
 
 exercise.wrong("A loss on membranes makes even rates.", {"A": MEMBRANE, "B": RATE, "C": COUNT},
-    told="hold the target back")
+    asks="Why would a loss that never looks at a spike hold the target back?")
 exercise.wrong("ce_rate_loss sets rates.", {"A": RATE, "B": COUNT, "C": MEMBRANE},
-    told="ask that little of the target")
+    asks="Would that loss, which charges for every wrong spike at every step, leave that many, "
+    "and ask that little of the target?")
 exercise.wrong("Only the target's row is looked at.", {"A": COUNT, "B": MEMBRANE, "C": RATE},
-    told="silence nearly all of the others")
+    asks="Why would a loss that never looks at a spike silence nearly all of the others?")
 exercise.wrong("Two networks may share a loss.", {"A": COUNT, "B": RATE, "C": RATE},
     told="each of the three losses once")
 exercise.wrong("Any loss will do.", {"A": "ce_count_loss", "B": RATE, "C": MEMBRANE},
     told="expected one of")
 exercise.wrong("A full row is what the mean square wants.", {"A": RATE, "B": MEMBRANE, "C": COUNT},
-    told="ask that little of the target")
+    asks="Would that loss, which charges for every wrong spike at every step, leave that many, "
+    "and ask that little of the target?")
