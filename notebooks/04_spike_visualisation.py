@@ -44,7 +44,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from course_kit import exercises, explorers, figures
-from course_kit.exercises import material
+from course_kit import material
 from tutorial_lib import data, networks, surrogate, training, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt

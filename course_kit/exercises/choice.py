@@ -22,18 +22,12 @@ class Question:
 
     Attributes:
         result: what was said to the answer given; None if none was given.
+
+    Raises:
+        ValueError: the exercise has no options.
     """
 
     def __init__(self, exercise: Exercise, answer: str | None = None) -> None:
-        """Prepares the question.
-
-        Args:
-            exercise: an exercise of the kind "choice".
-            answer: the key of an option, or None.
-
-        Raises:
-            ValueError: the exercise has no options.
-        """
         if not exercise.options:
             raise ValueError(
                 f"Exercise {exercise.id!r} has no options to choose from. "

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-__all__ = ["Answer", "Edit", "Exercise", "Kind", "Wrong", "edit"]
+__all__ = ["Answer", "Edit", "Exercise", "Function", "Kind", "Wrong", "edit"]
 
+Function = Callable[..., Any]
 Kind = Literal["number", "choice", "function", "class", "open"]
 T = TypeVar("T")
 
@@ -32,7 +33,6 @@ class Wrong(Exception):
     """
 
     def __init__(self, fault: str, question: str = "") -> None:
-        """Joins the two."""
         super().__init__(f"{fault} {question}".strip())
         self.fault, self.question = fault, question
 
@@ -83,12 +83,17 @@ class Exercise:
 
     Attributes:
         id: number of the notebook and topic, from the module's path: "01-fast-sigmoid".
-        title: what the learner reads, as a task.
+        title: the task in a sentence or two, as the learner reads it.
         shows: what passing it shows, for the table in the book.
         kind: what the answer is. An "open" task may have any answer.
-        options: from key to text, for a "choice", and only there.
+        options: of a "choice", and only there: from the keys "a", "b", ... to what each says. The
+            judge finds out which of them is right.
         untouched: what the notebook holds before anybody has worked on it.
         right_answers, wrong_answers: what :meth:`right` and :meth:`wrong` have registered.
+
+    Raises:
+        ValueError: the module's path gives no id, the kind is unknown, or options are missing or
+            not expected.
     """
 
     def __init__(
@@ -100,20 +105,6 @@ class Exercise:
         kind: Kind,
         options: Mapping[str, str] | None = None,
     ) -> None:
-        """Begins an exercise.
-
-        Args:
-            module: ``__name__`` of the module that it stands in.
-            title: the task in a sentence or two.
-            shows: what passing it shows.
-            kind: "number", "choice", "function", "class" or "open".
-            options: for a choice: from the keys "a", "b", ... to what each says. The judge finds
-                out which of them is right.
-
-        Raises:
-            ValueError: the module's path gives no id, the kind is unknown, or options are missing
-                or not expected.
-        """
         folder, _, name = module.rpartition(".")
         number = folder.rpartition(".")[2].removeprefix("nb")
         self.id = f"{number}-{name.replace('_', '-')}"

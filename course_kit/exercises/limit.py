@@ -30,7 +30,6 @@ class OutOfTime(BaseException):
     """
 
     def __init__(self, computed: float, waited: float, stack: list[tuple[FrameType, int]]) -> None:
-        """Remembers where the work was."""
         super().__init__()
         self.computed, self.waited, self.stack = computed, waited, stack
 

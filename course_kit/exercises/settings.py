@@ -19,28 +19,8 @@ import torch
 __all__ = ["kept"]
 
 
-def _determinism() -> tuple[bool, bool]:
-    return (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
-
-
-def _set_determinism(old: tuple[bool, bool]) -> None:
-    torch.use_deterministic_algorithms(old[0], warn_only=old[1])
-
-
 def _set_device(old: torch.device) -> None:
     torch.set_default_device(None if old.type == "cpu" else old)
-
-
-def _environment() -> dict[str, str]:
-    return dict(os.environ)
-
-
-def _set_environment(old: dict[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(old)
 
 
 def _streams() -> tuple[Any, ...]:
@@ -70,7 +50,7 @@ def _set_handlers(old: list[Any]) -> None:
 
 _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (os.getcwd, os.chdir),
-    (_environment, _set_environment),
+    (os.environ.copy, lambda old: (os.environ.clear(), os.environ.update(old))),
     (_streams, _set_streams),
     (_handlers, _set_handlers),
     (sys.getrecursionlimit, sys.setrecursionlimit),
@@ -85,7 +65,7 @@ _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
     (torch.is_warn_always_enabled, torch.set_warn_always),
-    (_determinism, _set_determinism),
+    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
     (_flushes, torch.set_flush_denormal),
 )
 

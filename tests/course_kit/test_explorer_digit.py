@@ -14,8 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from course_kit import frontend
-from course_kit.exercises import material
+from course_kit import frontend, material
 from course_kit.explorers import (
     _digit_view,
     _drawings,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from course_kit.exercises import material
+from course_kit import material
 from course_kit.explorers import _player_view as view
 from course_kit.explorers import _recording
 from course_kit.explorers.player import moment, spike_player

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_kit import explorers
-from course_kit.exercises import material
+from course_kit import explorers, material
 from course_kit.explorers import Explorer
 from tutorial_lib import networks
 

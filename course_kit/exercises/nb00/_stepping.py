@@ -1,13 +1,12 @@
 """How the exercises of this notebook call a learner's neuron for one step."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from tutorial_lib import neurons
 
-from ..exercise import Wrong
+from ..exercise import Function, Wrong
 from ..values import as_number, describe, is_near, show
 
 
@@ -18,7 +17,7 @@ def library_step(cur, mem, beta, threshold=1.0, reset="subtract"):
     return spk.item(), mem.item()
 
 
-def stepped(step: Callable[..., Any], *inputs: Any) -> tuple[float, float]:
+def stepped(step: Function, *inputs: Any) -> tuple[float, float]:
     """Returns spike and membrane after one step.
 
     Raises:
@@ -39,7 +38,7 @@ def stepped(step: Callable[..., Any], *inputs: Any) -> tuple[float, float]:
     return spk, mem
 
 
-def expect_step(step: Callable[..., Any], *inputs: Any) -> float:
+def expect_step(step: Function, *inputs: Any) -> float:
     """Compares the membrane after one step with the library's, and returns the spike.
 
     Raises:

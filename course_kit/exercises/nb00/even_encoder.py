@@ -1,13 +1,12 @@
 """An encoding of one's own: a neuron without leak spreads spikes evenly."""
 
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 import tutorial_lib as snn
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import describe, show
 
 exercise = Exercise(__name__,
@@ -33,7 +32,7 @@ PIXELS = (0.0, 0.1, 0.4, 0.5, 0.7, 1.0)
 
 
 @exercise.judge
-def judge(encode: Callable) -> str:
+def judge(encode: Function) -> str:
     pixels = torch.tensor(PIXELS)
     spk_rec = encoded(encode, pixels, 40)
     gray = ((spk_rec != 0) & (spk_rec != 1)).nonzero().tolist()
@@ -59,7 +58,7 @@ def judge(encode: Callable) -> str:
     )
 
 
-def encoded(encode: Callable, image: Tensor, num_steps: int) -> Tensor:
+def encoded(encode: Function, image: Tensor, num_steps: int) -> Tensor:
     spk_rec = encode(image.clone(), num_steps)
     if not isinstance(spk_rec, Tensor):
         raise Wrong(

@@ -1,10 +1,9 @@
 """The whole neuron: leak, input, reset, spike."""
 
-from collections.abc import Callable
 
 import torch
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import show
 from ._stepping import expect_step, given, library_step
 
@@ -42,7 +41,7 @@ STEPS = (
 
 
 @exercise.judge
-def judge(step: Callable) -> str:
+def judge(step: Function) -> str:
     for inputs in STEPS:
         expect(step, *inputs)
     noise = torch.Generator().manual_seed(0)
@@ -60,7 +59,7 @@ def judge(step: Callable) -> str:
     )
 
 
-def expect(step: Callable, *inputs: float | str) -> None:
+def expect(step: Function, *inputs: float | str) -> None:
     spk = expect_step(step, *inputs)
     wanted, mem = library_step(*inputs)
     if spk != wanted:

@@ -1,8 +1,7 @@
 """Spot the fault: a published reset that is upside down."""
 
-from collections.abc import Callable
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import show
 from ._stepping import expect_step, library_step, stepped
 from .leaky_step import solved_step
@@ -32,7 +31,7 @@ def published_step(cur, mem, beta, threshold=1.0):
 
 
 @exercise.judge
-def judge(step: Callable) -> str:
+def judge(step: Function) -> str:
     for inputs in ((0.0, 0.3, 0.9), (0.0, 1.5, 0.9), (0.0, 2.5, 0.9, 2.0), (0.5, 0.9, 0.9)):
         expect_step(step, *inputs)
     old, _ = stepped(step, 0.0, 1.05, 0.9)  # the old U is above, the new one below
@@ -51,7 +50,7 @@ def judge(step: Callable) -> str:
     )
 
 
-def spikes_at_half_rheobase(step: Callable) -> int:
+def spikes_at_half_rheobase(step: Function) -> int:
     mem, count = 0.0, 0
     for _ in range(200):
         spk, mem = stepped(step, 0.05, mem, 0.9)

@@ -1,12 +1,11 @@
 """Spot the fault: k to infinity does not make the fast sigmoid a Dirac delta."""
 
-from collections.abc import Callable
 
 import torch
 
 from tutorial_lib import surrogate
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import as_number, is_near, show
 
 exercise = Exercise(__name__,
@@ -24,7 +23,7 @@ def solved_factor(k):
 
 
 @exercise.judge
-def judge(factor: Callable) -> str:
+def judge(factor: Function) -> str:
     areas = {k: area(factor, k) for k in (100, 10, 25, 3)}
     off = {k: found for k, found in areas.items() if not is_near(found, 1.0, 0.02)}
     if off:
@@ -39,7 +38,7 @@ def judge(factor: Callable) -> str:
     )
 
 
-def fault(factor: Callable, off: dict[int, float]) -> Wrong:
+def fault(factor: Function, off: dict[int, float]) -> Wrong:
     k = next(iter(off))
     far = area(factor, 10**7)
     if is_near(far, 1.0, 1e-3):  # it does become a delta
@@ -56,11 +55,11 @@ def fault(factor: Callable, off: dict[int, float]) -> Wrong:
     )
 
 
-def area(factor: Callable, k: int) -> float:
+def area(factor: Function, k: int) -> float:
     return value(factor, k) * surrogate.fast_sigmoid(k).area
 
 
-def value(factor: Callable, k: int) -> float:
+def value(factor: Function, k: int) -> float:
     return as_number(factor(k), f"Your factor for k = {k}")
 
 

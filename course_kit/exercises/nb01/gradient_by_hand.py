@@ -1,13 +1,12 @@
 """Backpropagation through time, by hand, for one neuron."""
 
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from tutorial_lib import neurons, surrogate
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import as_number, is_near, show
 
 exercise = Exercise(__name__,
@@ -48,7 +47,7 @@ RUNS = {
 
 
 @exercise.judge
-def judge(answer: Callable) -> str:
+def judge(answer: Function) -> str:
     for given, (w, inputs, error, detach_reset) in RUNS.items():
         shown = f"{given}, inputs {inputs} and error {error}"
         expect(answer, shown, w, inputs, error, detach_reset)
@@ -65,7 +64,7 @@ def judge(answer: Callable) -> str:
 
 
 def expect(
-    answer: Callable, given: str, w: float, inputs: list[float], error: list[float],
+    answer: Function, given: str, w: float, inputs: list[float], error: list[float],
     detach_reset: bool, **more: float,
 ) -> None:
     """Compares with autograd through the library's step."""

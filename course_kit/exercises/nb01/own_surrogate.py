@@ -1,13 +1,12 @@
 """A surrogate of one's own, by peak, area and reach."""
 
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from tutorial_lib import surrogate
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import describe, show
 from ._learning import GOAL, learn
 
@@ -29,7 +28,7 @@ FAR = 1000.0
 
 
 @exercise.judge
-def judge(answer: Callable) -> str:
+def judge(answer: Function) -> str:
     x = torch.linspace(-3, 3, 601, dtype=torch.float64)
     y = values(answer, x)
     expect_bump(x, y)
@@ -91,7 +90,7 @@ def expect_bump(x: Tensor, y: Tensor) -> None:
         )
 
 
-def values(answer: Callable, x: Tensor) -> Tensor:
+def values(answer: Function, x: Tensor) -> Tensor:
     y = answer(x.clone())
     if not isinstance(y, Tensor) or y.shape != x.shape:
         raise Wrong(
@@ -107,7 +106,7 @@ def values(answer: Callable, x: Tensor) -> Tensor:
     return y.detach().double()
 
 
-def area_of(answer: Callable) -> float:
+def area_of(answer: Function) -> float:
     """Integrates over points that lie densely at 0 and sparsely far out."""
     even = torch.linspace(-1, 1, 200_001, dtype=torch.float64)
     x = 1e-3 * torch.sinh(even * torch.asinh(even.new_tensor(FAR / 1e-3)))

@@ -5,8 +5,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from ...material import fresh, printed_digits, scale
 from ..exercise import Exercise, Wrong
-from ..material import fresh, printed_digits, scale
 from ..values import show
 from ._networks import LAYERS, layers_of
 

@@ -2,8 +2,8 @@
 
 from functools import cache
 
+from ...material import fresh, printed_digits
 from ..exercise import Exercise, Wrong
-from ..material import fresh, printed_digits
 from ._networks import layers_of
 
 exercise = Exercise(__name__,

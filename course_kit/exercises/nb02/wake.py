@@ -10,8 +10,8 @@ from tutorial_lib import functional as SF
 from tutorial_lib import networks, surrogate
 from tutorial_lib.neurons import Leaky
 
+from ...material import fresh, printed_digits
 from ..exercise import Exercise, Wrong, edit
-from ..material import fresh, printed_digits
 from ..values import describe, show
 from ._networks import LAYERS, layers_of
 

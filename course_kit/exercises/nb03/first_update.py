@@ -5,8 +5,8 @@ from functools import cache
 from tutorial_lib import functional as SF
 from tutorial_lib import simulation
 
+from ...material import fresh, printed_digits
 from ..exercise import Exercise, Wrong
-from ..material import fresh, printed_digits
 from ..values import show
 
 exercise = Exercise(__name__,

@@ -1,14 +1,13 @@
 """The lowest value that a loss on spikes can have."""
 
 import math
-from collections.abc import Callable
 from functools import cache
 
 import torch
 
 from tutorial_lib import functional as SF
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import as_number, is_near, show
 
 exercise = Exercise(__name__, "Write the floor of ce_rate_loss for any number of classes.",
@@ -25,7 +24,7 @@ def solved_floor(num_classes):
 
 
 @exercise.judge
-def judge(floor: Callable) -> str:
+def judge(floor: Function) -> str:
     for classes in (10, 2, 100, 1000):
         got = as_number(floor(classes), f"The floor for {classes} classes")
         wanted = perfect(classes)

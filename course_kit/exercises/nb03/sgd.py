@@ -9,8 +9,8 @@ import torch
 from tutorial_lib import functional as SF
 from tutorial_lib import networks, simulation, surrogate
 
+from ...material import printed_digits, scale
 from ..exercise import Exercise, Wrong
-from ..material import printed_digits, scale
 from ..values import as_number, entries, show
 
 exercise = Exercise(__name__,

@@ -1,13 +1,12 @@
 """A decision before the last step."""
 
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from tutorial_lib import functional as SF
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import describe
 from ._records import integers, mismatch, random_spikes, spikes
 
@@ -40,7 +39,7 @@ RUNS = [
 
 
 @exercise.judge
-def judge(stop: Callable) -> str:
+def judge(stop: Function) -> str:
     runs = [(run, outcome(stop, *run), outcome(solved_stop, *run)) for run in RUNS]
     alike = [one == other for _, *both in runs for one, other in zip(*both, strict=True)]
     for (spk_rec, lead), got, wanted in runs:
@@ -59,7 +58,7 @@ def judge(stop: Callable) -> str:
     )
 
 
-def outcome(stop: Callable, spk_rec: Tensor, lead: int) -> list[tuple[int, int]]:
+def outcome(stop: Function, spk_rec: Tensor, lead: int) -> list[tuple[int, int]]:
     """The answer and the number of steps for each image."""
     got = stop(spk_rec.clone(), lead)
     if not isinstance(got, tuple | list) or len(got) != 2:

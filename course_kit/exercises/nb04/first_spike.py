@@ -1,12 +1,11 @@
 """Who fires first?"""
 
-from collections.abc import Callable
 
 import torch
 
 from tutorial_lib import functional as SF
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ._records import integers, mismatch, random_spikes, spikes
 
 exercise = Exercise(__name__,
@@ -38,7 +37,7 @@ CASES = (
 
 
 @exercise.judge
-def judge(decode: Callable) -> str:
+def judge(decode: Function) -> str:
     for spk_rec, question in CASES:
         got, wanted = (
             integers(function(spk_rec.clone()), spk_rec.shape[1], "classes")

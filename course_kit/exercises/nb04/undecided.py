@@ -1,13 +1,12 @@
 """The membrane where the spikes do not decide."""
 
 import math
-from collections.abc import Callable
 
 import torch
 
 from tutorial_lib import functional as SF
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import show
 from ._records import integers, mismatch, random_spikes, spikes
 
@@ -47,7 +46,7 @@ CASES = (
 
 
 @exercise.judge
-def judge(choose: Callable) -> str:
+def judge(choose: Function) -> str:
     for spk_rec, mem_rec, question in CASES:
         got, wanted = (
             integers(function(spk_rec.clone(), mem_rec.clone()), spk_rec.shape[1], "answers")

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from tutorial_lib import functional as SF
 
+from ...material import LOSSES, mystery_networks
 from ..exercise import Exercise, Wrong
-from ..material import LOSSES, mystery_networks
 from ..values import entries
 
 exercise = Exercise(__name__,

@@ -1,6 +1,5 @@
 """The backward pass of a run of neurons with reset to zero."""
 
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -8,7 +7,7 @@ from torch import Tensor
 from tutorial_lib import surrogate
 from tutorial_lib.neurons import lif_step
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import describe, show
 
 exercise = Exercise(__name__,

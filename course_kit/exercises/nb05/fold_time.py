@@ -1,12 +1,11 @@
 """Time in the batch: all steps of all samples in one call."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import describe, show
 
 exercise = Exercise(__name__,
@@ -24,7 +23,7 @@ def solved_over_time(layer, x):
 
 
 @exercise.judge
-def judge(over_time: Callable) -> str:
+def judge(over_time: Function) -> str:
     for layer, shape, name in (
         (nn.Linear(3, 2), (4, 2, 3), "nn.Linear(3, 2)"),
         (nn.Conv2d(2, 3, 3), (5, 2, 2, 6, 6), "nn.Conv2d(2, 3, 3)"),
