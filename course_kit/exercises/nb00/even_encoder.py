@@ -80,25 +80,18 @@ def expect_even(spk_rec: Tensor, pixels: Tensor) -> None:
     due = steps[:, None] * pixels.double()
     counts = spk_rec.cumsum(0)
     off = ((counts - due).abs() > 1 + 1e-3).nonzero().tolist()
-    if not off:
-        return
-    step, pixel = off[0]
-    count, wanted = counts[step, pixel].item(), due[step, pixel].item()
-    if abs(counts[-1, pixel].item() - due[-1, pixel].item()) <= 1.5:
-        question = "The total is right in the end: are the spikes spread evenly on the way?"
-    elif (counts[-1] <= 1).all():
-        question = "Is each pixel allowed one spike only? How could a count carry its gray value?"
-    elif most_uneven(spk_rec) > 1:
-        question = "Its gaps differ by more than a step: is there chance in it, if only seeded?"
-    elif count > wanted:
-        question = "Does a pixel that has fired pay for its spike, and keep what is left over?"
-    else:
-        question = "What is left over of a pixel after each step, and where do you keep it?"
-    raise Wrong(
-        f"A pixel of {show(pixels[pixel].item())} has {show(count)} spike{'s' * (count != 1)} "
-        f"after {step + 1} step{'s' * (step > 0)}; expected {show(wanted)}, give or take one. "
-        f"{question}"
-    )
+    if off:
+        step, pixel = off[0]
+        count = counts[step, pixel].item()
+        raise Wrong(
+            f"A pixel of {show(pixels[pixel].item())} has {show(count)} spike{'s' * (count != 1)} "
+            f"after {step + 1} step{'s' * (step > 0)}; expected {show(due[step, pixel].item())}, "
+            f"give or take one. After the last step it has {show(counts[-1, pixel].item())}; "
+            f"expected {show(due[-1, pixel].item())}.",
+            "Its gaps differ by more than a step: is there chance in it, if only seeded?"
+            if most_uneven(spk_rec) > 1
+            else "What is left over of a pixel after each step, and where do you keep it?",
+        )
 
 
 def most_uneven(spk_rec: Tensor) -> int:
@@ -152,16 +145,19 @@ def frozen_dice(image, num_steps):
     return (torch.rand(num_steps, *image.shape, generator=dice) < image).float()
 
 
-@exercise.wrong("One spike is enough to count.", told="allowed one spike only")
+@exercise.wrong("One spike is enough to count.",
+    asks="Is each pixel allowed one spike only? How could a count carry its gray value?")
 def latency(image, num_steps):
     return (from_0(num_steps, image) == ((1 - image) * (num_steps - 1)).round()).float()
 
 
-@exercise.wrong("Only the total counts.", told="are the spikes spread evenly on the way")
+@exercise.wrong("Only the total counts.",
+    asks="The total is right in the end: are the spikes spread evenly on the way?")
 def burst(image, num_steps):
     return (from_0(num_steps, image) < (image * num_steps).round()).float()
 
 
-@exercise.wrong("Every period is a whole number.", told="pay for its spike")
+@exercise.wrong("Every period is a whole number.",
+    asks="Does a pixel that has fired pay for its spike, and keep what is left over?")
 def whole_period(image, num_steps):
     return ((from_0(num_steps, image) + 1) % (1 / image.clamp_min(1e-6)).long() == 0).float()

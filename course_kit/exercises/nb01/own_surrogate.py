@@ -66,27 +66,13 @@ def judge(answer: Function) -> str:
 
 def expect_bump(x: Tensor, y: Tensor) -> None:
     low, top = int(y.argmin()), int(y.argmax())
-    if y[low] < 0:
+    if y[low] < 0 or not bool(y[x < 0].any()) or y[300] < y[top] * (1 - 1e-6):
         raise Wrong(
-            f"At x = {show(x[low].item())} your function is {show(y[low].item())}; expected 0 or "
-            "above. Is it the derivative of a rising function, or that function itself?"
-        )
-    if y[top] == 0:
-        raise Wrong(
-            "Your function is 0 everywhere between -3 and 3. Is that the true derivative, with "
-            "which the network of this notebook did not move?"
-        )
-    if not bool(y[x < 0].any()) and x[top] < 0.1:
-        raise Wrong(
-            f"At x = {show(x[310].item())} your function is {show(y[310].item())}, at x = -0.1 it "
-            "is 0, as at every x below. How should a neuron below threshold learn?"
-        )
-    if y[300] < y[top] * (1 - 1e-6):
-        raise Wrong(
-            f"At x = {show(x[top].item())} your function is {show(y[top].item())}, at x = 0 only "
-            f"{show(y[300].item())}; expected its greatest value at 0. x is the overdrive: is the "
-            "threshold subtracted a second time, or did you write the smooth step where its "
-            "derivative was asked for?"
+            f"Between -3 and 3 your function is {show(y[low].item())} at least, and "
+            f"{show(y[top].item())} at most, at x = {show(x[top].item())}; at x = -0.1 it is "
+            f"{show(y[290].item())}, at 0 it is {show(y[300].item())}. Expected nothing below 0, "
+            "more than 0 below threshold, and the greatest value at 0.",
+            "Is it the derivative of a rising function, or that function itself?",
         )
 
 
@@ -125,15 +111,18 @@ exercise.right("in single precision",
 exercise.right("in place", edit(WHOLE, "x.abs().mul_(-2).exp_()"))
 exercise.right("area to two digits", edit(WHOLE, f"0.98 * {WHOLE}"))
 
-exercise.wrong("The truth is best.", edit(WHOLE, "torch.zeros_like(x)"), told="true derivative")
+exercise.wrong("The truth is best.", edit(WHOLE, "torch.zeros_like(x)"),
+    asks="Is that the true derivative, with which the network of this notebook did not move?")
 exercise.wrong("The smooth step itself, an odd one, goes backward.", edit(WHOLE, "torch.tanh(x)"),
     told="that function itself")
 exercise.wrong("The smooth step itself, from 0 to 1, goes backward.",
-    edit(WHOLE, "torch.sigmoid(x)"), told="write the smooth step where")
+    edit(WHOLE, "torch.sigmoid(x)"),
+    asks="Did you write the smooth step where its derivative was asked for?")
 exercise.wrong("x is positive.", edit(WHOLE, "torch.exp(-800 * x)"), told="the absolute value")
-exercise.wrong("Only spikes get a gradient.", edit(WHOLE, "(x > 0) * torch.exp(-x)"), told="below")
+exercise.wrong("Only spikes get a gradient.", edit(WHOLE, "(x > 0) * torch.exp(-x)"),
+    asks="How should a neuron below threshold learn?")
 exercise.wrong("x is the membrane.", edit(WHOLE, "(1 - (x - 1).abs()).clamp_min(0)"),
-    told="a second time")
+    asks="x is the overdrive: is the threshold subtracted a second time?")
 exercise.wrong("Area does not matter.", edit(WHOLE, "1 / (1 + 25 * x.abs()) ** 2"),
     asks="Is that the tutorial's form, which is not normalized?")
 exercise.wrong("Everything learns.", edit(WHOLE, "torch.ones_like(x)"),
