@@ -43,8 +43,7 @@ if "COLAB_RELEASE_TAG" in os.environ and importlib.util.find_spec("tutorial_lib"
 import matplotlib.pyplot as plt
 import torch
 
-from course_kit import exercises, explorers, figures
-from course_kit import material
+from course_kit import exercises, explorers, figures, material
 from tutorial_lib import data, networks, surrogate, training, utils
 from tutorial_lib import functional as SF
 from tutorial_lib import plotting as splt

@@ -61,7 +61,7 @@ def check(exercise_id: str, answer: Any) -> Result:
 def accepted(exercise_id: str, answer: Any) -> Any:
     """Returns the answer if it passes, otherwise the reference, and says which in a line.
 
-    Give the result a name of its own, so that your attempt stays under its name::
+    Give the result another name, so that your attempt stays under its own::
 
         my_sigmoid = exercises.accepted("01-fast-sigmoid", fast_sigmoid)
 

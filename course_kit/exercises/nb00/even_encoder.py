@@ -1,4 +1,4 @@
-"""An encoding of one's own: a neuron without leak spreads spikes evenly."""
+"""An encoding to invent: a neuron without leak spreads spikes evenly."""
 
 
 import torch

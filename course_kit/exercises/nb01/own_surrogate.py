@@ -1,4 +1,4 @@
-"""A surrogate of one's own, by peak, area and reach."""
+"""A surrogate to design, by peak, area and reach."""
 
 
 import torch
