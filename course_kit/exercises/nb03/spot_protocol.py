@@ -1,13 +1,12 @@
 """Three sets of images, each with one role."""
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Subset, SubsetRandomSampler, TensorDataset
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import describe
 
 exercise = Exercise(__name__,
@@ -57,7 +56,7 @@ CALLS = Call(1000, 300, 128), Call(777, 131, 50)  # of the second, no size divid
 
 
 @exercise.judge
-def judge(answer: Callable) -> str:
+def judge(answer: Function) -> str:
     for call in CALLS:
         try:
             val = judge_call(answer, call)
@@ -72,7 +71,7 @@ def judge(answer: Callable) -> str:
     )
 
 
-def judge_call(answer: Callable, call: Call) -> int:
+def judge_call(answer: Function, call: Call) -> int:
     """How many images are held back."""
     sets = call.sets()
     loaders = three(answer, call, sets)
@@ -107,7 +106,7 @@ def judge_call(answer: Callable, call: Call) -> int:
 PLACES = ("first", "second", "third")
 
 
-def three(answer: Callable, call: Call, sets: tuple[Dataset, Dataset]) -> list[Any]:
+def three(answer: Function, call: Call, sets: tuple[Dataset, Dataset]) -> list[Any]:
     got = answer(*sets, call.batch)
     if not isinstance(got, tuple | list) or len(got) != 3:
         raise Wrong(

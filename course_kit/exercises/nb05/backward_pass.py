@@ -33,7 +33,7 @@ SPIKE_GRAD = surrogate.fast_sigmoid(slope=2.0)
 
 
 @exercise.judge
-def judge(backward: Callable) -> str:
+def judge(backward: Function) -> str:
     for steps, seed, beta, threshold in (
         (1, 0, 0.9, 1.0), (2, 8, 0.5, 0.5), (3, 2, 0.9, 1.0), (12, 3, 0.9, 1.0), (12, 4, 0.8, 0.6),
     ):  # fmt: skip

@@ -1,8 +1,6 @@
 """One update from a batch in parts."""
 
 import weakref
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +9,7 @@ from tutorial_lib import functional as SF
 from tutorial_lib import simulation
 from tutorial_lib.neurons import Leaky
 
-from ..exercise import Exercise, Wrong, edit
+from ..exercise import Exercise, Function, Wrong, edit
 from ..values import show
 
 exercise = Exercise(__name__,
@@ -44,7 +42,7 @@ class Descent:
         for weight in self.weights:
             weight.grad = None if set_to_none else torch.zeros_like(weight)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> None:
+    def step(self, closure: Function | None = None) -> None:
         if closure is not None:
             closure()
         self.steps += 1
@@ -93,7 +91,7 @@ class Bench:
 
 
 @exercise.judge
-def judge(update: Callable) -> str:
+def judge(update: Function) -> str:
     generator = torch.Generator().manual_seed(0)
     for count, size in ((8, 4), (10, 4), (17, 3), (10, 2), (4, 1), (3, 5)):
         images = 2 * torch.rand(count, 6, generator=generator)
