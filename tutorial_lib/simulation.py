@@ -147,8 +147,8 @@ def record_spikes(
         layers = {name: layer for name, layer in net.named_modules() if isinstance(layer, Leaky)}
         if not layers:
             raise ValueError(
-                f"net, a {type(net).__name__}, has no Leaky layer to record. Did you pass the "
-                "whole network?"
+                f"net, a {type(net).__name__}, has no tutorial_lib.Leaky to record. Did you pass "
+                "the whole network, and is its Leaky the one of tutorial_lib?"
             )
         warn_of_slow_bf16(data)
         plan = fast.plan(net, schedule, time_varying)
@@ -195,6 +195,12 @@ def _first_step(net: nn.Module, data: Tensor) -> tuple[Tensor, Tensor]:
     ):
         out = net(data)
     if isinstance(out, tuple) and len(out) == 2 and all(isinstance(x, Tensor) for x in out):
+        if out[0].ndim > 2 and len(out[0]) != len(data) == out[0].shape[1]:
+            raise ValueError(
+                f"net, a {type(net).__name__}, returned spikes of shape {list(out[0].shape)} for a "
+                f"batch of {len(data)}: its call is a whole run over time, [T, B, ...], and must "
+                "be one step. Take the loop over time out of its forward()."
+            )
         return out
     got = f"a tensor of shape {list(out.shape)}" if isinstance(out, Tensor) else type(out).__name__
     if isinstance(out, tuple):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import torch
 
@@ -55,6 +56,7 @@ _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (_handlers, _set_handlers),
     (sys.getrecursionlimit, sys.setrecursionlimit),
     (sys.gettrace, sys.settrace),
+    (sys.getprofile, sys.setprofile),
     (gc.isenabled, lambda old: gc.enable() if old else gc.disable()),
     (np.geterr, lambda old: np.seterr(**old)),
     (np.get_printoptions, lambda old: np.set_printoptions(**old)),
@@ -75,14 +77,15 @@ def kept() -> Iterator[None]:
     """Runs its body with the same random numbers each time, then puts back what it has changed.
 
     That is: the random numbers of Python, NumPy and torch, the working directory, the environment,
-    standard streams, warnings, handlers of signals, and the switches of NumPy and torch. Nothing
+    standard streams, warnings, handlers of signals, the style of figures, and the switches of NumPy
+    and torch. Nothing
     can take back the number of torch's interoperation threads, which is set once per process.
     """
     before = [read() for read, _ in _SETTINGS]
     state, legacy = random.getstate(), np.random.get_state()
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     try:
-        with warnings.catch_warnings(), torch.random.fork_rng(devices):
+        with warnings.catch_warnings(), mpl.rc_context(), torch.random.fork_rng(devices):
             torch.set_grad_enabled(True)
             for seed in (torch.default_generator.manual_seed, np.random.seed, random.seed):
                 seed(0)

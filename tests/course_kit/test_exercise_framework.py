@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import matplotlib as mpl
 import nbclient
 import nbformat
 import numpy as np
@@ -520,6 +521,8 @@ CHANGES: dict[str, Callable[[], Any]] = {
     "recursion": lambda: sys.setrecursionlimit(5000),
     "interrupts": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     "warnings": lambda: __import__("warnings").simplefilter("error"),
+    "style of figures": lambda: mpl.rcParams.update({"font.size": 30}),
+    "profiler": lambda: sys.setprofile(lambda *event: None),
 }
 
 
@@ -531,7 +534,8 @@ def settings_now() -> str:
          torch.get_float32_matmul_precision(), torch.is_anomaly_enabled(),
          (torch.full((), 1e-310, dtype=torch.float64, device="cpu") * 1).item(), np.geterr(),
          np.get_printoptions(), os.getcwd(), dict(os.environ), sys.stdout, sys.path,
-         sys.getrecursionlimit(), signal.getsignal(signal.SIGINT), sys.modules["warnings"].filters]
+         sys.getrecursionlimit(), signal.getsignal(signal.SIGINT), sys.modules["warnings"].filters,
+         mpl.rcParams["font.size"], sys.getprofile()]
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import math
 import warnings
 
 import pytest
+import snntorch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -299,6 +300,25 @@ def test_a_step_must_return_spikes_and_membranes() -> None:
                 run(Step(out), 5, torch.randn(4, 3))
 
 
+def test_a_network_with_the_loop_over_time_inside_is_refused() -> None:
+    """As in snnTorch's tutorial 5. A run of it would take T times T steps, without a word."""
+
+    class WholeRun(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lif = Leaky(0.5)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            mem, steps = self.lif.init_leaky(), []
+            for _ in range(7):
+                spk, mem = self.lif(x, mem)
+                steps.append((spk, mem))
+            return tuple(map(torch.stack, zip(*steps, strict=True)))
+
+    with pytest.raises(ValueError, match=r"\[7, 4, 3\].*batch of 4.*whole run.*one step"):
+        forward_pass(WholeRun(), 5, torch.randn(4, 3))
+
+
 @schedules
 def test_what_is_not_finite_does_not_pass_for_silence(schedule: str) -> None:
     """Its spikes are those of a quiet network."""
@@ -317,8 +337,10 @@ def test_what_is_not_finite_does_not_pass_for_silence(schedule: str) -> None:
 
 
 def test_nothing_to_record() -> None:
-    with pytest.raises(ValueError, match=r"net, a Linear, has no Leaky .*whole network"):
-        record_spikes(nn.Linear(3, 2), 5, torch.randn(4, 3))
+    peers = nn.Sequential(snntorch.Leaky(0.5, init_hidden=True, output=True))
+    for net, kind in ((nn.Linear(3, 2), "Linear"), (peers, "Sequential")):
+        with pytest.raises(ValueError, match=rf"net, a {kind}, has no tutorial_lib\.Leaky"):
+            record_spikes(net, 5, torch.randn(4, 3))
 
 
 # ---------------------------------------------------------------- the course's network
