@@ -329,6 +329,11 @@ def shows(message: str, value: Any) -> bool:
         seen += ["one number"]
     if isinstance(value, (Tensor, np.ndarray)):
         seen += [str(list(value.shape)), str(value.dtype)]
+        seen += (
+            [str(list(value.shape[1:])), f"got {len(value)} "] if value.ndim else []
+        )  # its parts
+    elif isinstance(value, (str, Iterator)):
+        seen += ["got 0 "] if value == "" else ["got "] if isinstance(value, Iterator) else []
     if isinstance(value, Tensor):
         dense = _checks.has_values(value)
         seen += numbers_of(value) if dense else [str(value.device), str(value.layout)]

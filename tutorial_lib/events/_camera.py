@@ -76,7 +76,10 @@ def camera(
             level, before = new, now
     if first is None or number + 1 != len(times):
         got = "more" if number == len(times) else number + 1
-        raise ValueError(f"film must have one picture for each of {len(times)} times, got {got}.")
+        raise ValueError(
+            f"film must have one picture for each of times, got {len(times)} times and {got} "
+            "pictures."
+        )
     return _sorted(found, len(first))
 
 
@@ -188,7 +191,7 @@ def _log(picture: Tensor, first: Tensor | None) -> Tensor:
     wanted = "[B, H, W]" if first is None else list(first.shape)
     shape = picture.shape
     if len(shape) != 3 or 0 in shape or (first is not None and shape != first.shape):
-        raise ValueError(f"Each picture must have the shape {wanted}, got {list(shape)}.")
+        raise ValueError(f"Each picture of film must have the shape {wanted}, got {list(shape)}.")
     low, high = picture.aminmax()
     if not (low > 0 and high < math.inf):
         raise ValueError(

@@ -58,10 +58,8 @@ class ToFrame:
         check_sensor(self.sensor_size)
         given = {name: getattr(self, name) for name in SLICING if getattr(self, name) is not None}
         if len(given) != 1:
-            raise ValueError(
-                f"Exactly one of {', '.join(SLICING)} must be given, got "
-                f"{' and '.join(given) or 'none'}."
-            )
+            got = " and ".join(f"{name}={_checks.shown(given[name])}" for name in given) or "none"
+            raise ValueError(f"Exactly one of {', '.join(SLICING)} must be given, got {got}.")
         ((how, value),) = given.items()
         (_checks.positive if how == "time_window" else _checks.at_least_one)(how, value)
         overlap, below = _checks.finite("overlap", self.overlap), 1 if how[:2] == "n_" else value
