@@ -37,7 +37,7 @@ def judge(answer: Any) -> str:
     if end < LOSS and hit >= SHARE:
         return (
             f"{said}, and {hit:.0%} of the answers are right; chance is 10%. A good start does "
-            "the work that Adam did. Now try it on the digits of this notebook."
+            "the work that Adam did."
         )
     missed = [f"the loss is {end:.3f} (expected below {LOSS})"] if end >= LOSS else []
     if hit < SHARE:
