@@ -66,7 +66,7 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 # %% [markdown]
 # ## A loss for spikes
 #
-# The network returns spikes `[T, B, 10]`, each 0 or 1. The target is one class per image. How far apart are they?
+# The network returns spikes `[T, B, 10]`, each 0 or 1. The target is one class per image.
 #
 # `ce_rate_loss`, the loss of tutorial 6, takes the ten spikes of *each step* as ten scores, applies the
 # cross entropy, and averages over the steps. For one image of class $y$, with $S_i[t]$ the spike of output $i$ at step $t$:
@@ -155,7 +155,7 @@ exercises.check("03-floor", my_floor)
 # > differs between them.
 
 # %% tags=["exercise"]
-# Yours to edit: two tensors of the same shape. Two steps and two classes do.
+# Yours to edit: two tensors. Two steps and two classes do.
 my_records = (..., ...)
 
 # %%
@@ -201,8 +201,8 @@ for name, record in records.items():
 #
 # Two look at membranes:
 #
-# - `ce_max_membrane_loss`: does the target's reach the highest?
-# - `mse_membrane_loss`: is the target's at 1 all the time, and the others' at 0?
+# - `ce_max_membrane_loss`: is the target's the highest?
+# - `mse_membrane_loss`: is the target's at 1 all the time, the others' at 0?
 #
 # Let `mse_count_loss` want 80 % of the steps from the target and 20 % from the others.
 
@@ -311,7 +311,7 @@ print(f"decided  {SF.decision_rate(nothing):.2%}")
 #
 # </details>
 #
-# `decision_rate` is the share of images for which one class is strictly ahead. Print both, so that silence shows.
+# `decision_rate` is the share of images for which one class is strictly ahead.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -322,8 +322,7 @@ assert SF.accuracy_rate(perfect, ten) == SF.decision_rate(perfect) == 1
 # %% [markdown]
 # ## The loop, by hand
 #
-# An iteration runs the network through time, computes the loss, clears the old gradients, sends the new ones back through
-# all layers and steps, and updates the weights.
+# Forward through time, then the gradients back through all layers and steps:
 
 # %%
 def train_by_hand(net, optimizer, loss_fn, iterations):
@@ -339,8 +338,7 @@ def train_by_hand(net, optimizer, loss_fn, iterations):
     return losses
 
 # %% [markdown]
-# `backward()` is backpropagation through time, with the surrogate gradient at every spike. The last line prints the
-# decision rate of the batch.
+# `backward()` is backpropagation through time, with the surrogate gradient at every spike.
 #
 # ### Two optimizers, one tiny gradient
 #
@@ -404,15 +402,12 @@ figures.show("Spikes of three layers for one image, in the run with Adam.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only Adam's: its weights move by up to about 0.01 per iteration, even where the gradient is small. Where it has always
-# been zero, nothing moves.
+# Only Adam's: its weights move by up to about 0.01 per iteration, even where the gradient is small.
 #
 # The network wakes from the front. A few neurons of the first layer fire before any training. Their number grows, then
 # the second layer fires, and what it sends lifts the output.
 #
 # </details>
-#
-# > **Take-away.** This recipe works because of Adam, not because of its start.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -442,7 +437,7 @@ for name, g in {"output": 1e-4, "layer 1": 1e-9}.items():
 # <details><summary>Answer</summary>
 #
 # In the output layer nothing changes: both gradients are far above epsilon, and Adam divides the factor away. In the first
-# layer they are near epsilon, so epsilon decides.
+# layer $g$ is below epsilon, so epsilon decides.
 #
 # </details>
 #
@@ -572,7 +567,7 @@ validation = DataLoader(part, batch_size=250)
 leg = 25 if digits.source == "mnist" else 10  # iterations of 128 images
 
 # %% [markdown]
-# The validation images decide which iteration is reported: we keep weights that are as good as the best so far.
+# The validation images decide which iteration is reported:
 
 # %%
 def main_run():
@@ -614,7 +609,7 @@ figures.show("Loss of each training batch, and accuracy on validation images.")
 # %% [markdown]
 # The loss stays on the line of silence for a few iterations, then falls fast and creeps towards its floor.
 #
-# Now the test set, every image of it, once:
+# Now every test image, once:
 
 # %%
 test = training.evaluate(net, loaders.test, num_steps)
@@ -721,8 +716,8 @@ assert not any(name.endswith("mem") for name in net.state_dict())
 # - Adam wakes the silent network. Ten iterations of plain SGD do not, even at ten times the rate.
 # - Train on one set, choose on a second, report on a third, once, with decision rate and standard error.
 #
-# **What comes next.** [Looking at spikes](04_spike_visualisation.ipynb): when the network decides, and what it
-# does when it is wrong.
+# **What comes next.** [Looking at spikes](04_spike_visualisation.ipynb): when the network decides, and how it
+# errs.
 #
 # **Further reading.** [Eshraghian et al. 2023](https://doi.org/10.1109/JPROC.2023.3308088) on losses for spikes;
 # [Kingma & Ba 2015](https://arxiv.org/abs/1412.6980) on Adam;
