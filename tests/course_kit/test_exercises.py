@@ -91,6 +91,9 @@ def test_misconceptions_are_met_with_their_words(exercise: Exercise) -> None:
     told = {wrong.about: wrong.told for wrong in exercise.wrong_answers}
     assert {name: result for name, result in said.items() if result.status != "failed"} == {}
     assert {n: (told[n], r.message) for n, r in said.items() if told[n] not in r.message} == {}
+    asks = {wrong.about: wrong.asks for wrong in exercise.wrong_answers if wrong.asks}
+    faults = {name: said[name].message.removesuffix(words) for name, words in asks.items()}
+    assert {name: fault for name, fault in faults.items() if "?" in fault} == {}  # one question
     praise = judged(exercise, exercise.solution).message
     assert [words for words in told.values() if words in praise] == []
 

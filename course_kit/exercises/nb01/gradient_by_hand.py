@@ -1,6 +1,8 @@
 """Backpropagation through time, by hand, for one neuron."""
 
 
+from itertools import product
+
 import torch
 from torch import Tensor
 
@@ -35,7 +37,7 @@ def derivative_at(overdrive: Tensor | float) -> Tensor:
     return surrogate.fast_sigmoid(5).derivative(torch.as_tensor(overdrive, dtype=torch.float64))
 
 
-# w, the inputs, the derivatives of the loss by the spikes, detach_reset
+# w, the inputs, the derivatives of the loss by the spikes, detach_reset, beta, theta
 RUNS = {
     "One step with a spike": (1.6, [1.0], [2.0], True),
     "One step without a spike": (0.7, [0.8], [2.0], True),
@@ -43,20 +45,22 @@ RUNS = {
     "Two steps, no spike, the error at the first": (0.7, [0.8, 0.2], [2.0, 0.0], True),
     "Two steps, a spike at the first": (1.6, [1.0, 0.25], [0.0, 2.0], True),
     "Two steps, a spike at the first, the reset attached": (1.6, [1.0, 0.25], [0.0, 2.0], False),
+    "Two steps, other constants": (1.6, [1.0, 0.25], [0.0, 2.0], True, 0.5, 0.6),
 }
 
 
 @exercise.judge
 def judge(answer: Function) -> str:
-    for given, (w, inputs, error, detach_reset) in RUNS.items():
+    for given, (w, inputs, error, *settings) in RUNS.items():
         shown = f"{given}, inputs {inputs} and error {error}"
-        expect(answer, shown, w, inputs, error, detach_reset)
+        expect(answer, shown, w, inputs, error, *settings)
     noise = torch.Generator().manual_seed(0)
     inputs, error = torch.rand(2, 12, generator=noise, dtype=torch.float64).mul(1.5).tolist()
-    for w in (0.7, 1.6):
-        for detach_reset in (True, False):
-            for more in ({}, {"beta": 0.5, "theta": 0.6}):
-                expect(answer, "Twelve random steps", w, inputs, error, detach_reset, **more)
+    for w, detach_reset, beta, theta in product((0.7, 1.6), (True, False), (0.9, 0.5), (1.0, 0.6)):
+        try:
+            expect(answer, "Twelve random steps", w, inputs, error, detach_reset, beta, theta)
+        except Wrong as wrong:  # all misconceptions show in the short runs
+            raise Wrong(str(wrong)) from None
     return (
         "By hand and by autograd agree, with the reset detached and attached. You know what "
         "`loss.backward()` does to a spiking neuron, and can read any paper's variant of it."
@@ -65,19 +69,18 @@ def judge(answer: Function) -> str:
 
 def expect(
     answer: Function, given: str, w: float, inputs: list[float], error: list[float],
-    detach_reset: bool, **more: float,
+    detach_reset: bool, beta: float = 0.9, theta: float = 1.0,
 ) -> None:
     """Compares with autograd through the library's step."""
     x, e = (torch.tensor(values, dtype=torch.float64) for values in (inputs, error))
     expected, found = (
-        as_number(function(w, x, e, derivative_at, detach_reset, **more), "Your gradient")
+        as_number(function(w, x, e, derivative_at, detach_reset, beta, theta), "Your gradient")
         for function in (by_autograd, answer)
     )
     if not is_near(found, expected, 1e-5):
-        named = "".join(f", {name} = {setting}" for name, setting in more.items())
         raise Wrong(
-            f"{given}, w = {w}{named}, detach_reset={detach_reset}: your gradient is "
-            f"{show(found)}; expected {show(expected)}.",
+            f"{given}, w = {w}, beta = {beta}, theta = {theta}, detach_reset={detach_reset}: your "
+            f"gradient is {show(found)}; expected {show(expected)}.",
             "Which term of the recursion differs?",
         )
 
