@@ -17,7 +17,7 @@
 #
 # **You will**
 #
-# - compute what a loss on spikes is for a silent, a perfect and a wrong network;
+# - compute the value of a loss for a silent, a perfect and a wrong network;
 # - write the training loop by hand, and watch a silent network wake;
 # - train with a protocol that you can defend;
 # - save a checkpoint, and load it.
@@ -717,7 +717,7 @@ assert not any(name.endswith("mem") for name in net.state_dict())
 # - Train on one set, choose on a second, report on a third, once, with decision rate and standard error.
 #
 # **What comes next.** [Looking at spikes](04_spike_visualisation.ipynb): when the network decides, and how it
-# errs.
+# fails.
 #
 # **Further reading.** [Eshraghian et al. 2023](https://doi.org/10.1109/JPROC.2023.3308088) on losses for spikes;
 # [Kingma & Ba 2015](https://arxiv.org/abs/1412.6980) on Adam;
