@@ -270,7 +270,7 @@ class Currents(nn.Module):
     ("change", "error", "message"),
     [
         ({"net": "net"}, TypeError, "net must be an nn.Module"),
-        ({"net": nn.Linear(2, 2)}, ValueError, "no Leaky layer"),
+        ({"net": nn.Linear(2, 2)}, ValueError, r"no tutorial_lib\.Leaky"),
         ({"net": Currents()}, ValueError, "spikes 0 or 1"),
         ({"image": np.zeros((1, 1, 28, 28))}, TypeError, "must be a tensor"),
         ({"image": torch.zeros(1, 1, 28, 28, dtype=torch.uint8)}, TypeError, "floating-point"),
