@@ -6,7 +6,7 @@ import math
 import numbers
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 LARGEST = 1e15  # magnitude of what a network records
 
@@ -128,18 +128,6 @@ def shown(value: object) -> str:
     """What was given, in one short line: no array of a thousand numbers."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def module(name: str, net: nn.Module) -> nn.Module:
-    """Return ``net`` if it is a module.
-
-    Raises:
-        TypeError: otherwise.
-    """
-    if not isinstance(net, nn.Module):
-        got = f"the class {net.__name__} itself" if isinstance(net, type) else type(net).__name__
-        raise TypeError(f"{name} must be an nn.Module, got {got}.")
-    return net
 
 
 def has_values(tensor: Tensor) -> bool:

@@ -28,7 +28,7 @@ def checked(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) ->
     Raises:
         TypeError, ValueError: see :func:`tutorial_lib.simulation.forward_pass`.
     """
-    num_steps = check_settings(net, num_steps, time_varying)
+    num_steps = check_settings(num_steps, time_varying)
     _check_run(net, num_steps, data, time_varying)
     try:
         yield num_steps
@@ -38,13 +38,12 @@ def checked(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) ->
         raise
 
 
-def check_settings(net: nn.Module, num_steps: int, time_varying: bool) -> int:
+def check_settings(num_steps: int, time_varying: bool) -> int:
     """Return ``num_steps`` if that and the others are of the right type and in range.
 
     Raises:
         TypeError, ValueError: otherwise.
     """
-    _checks.module("net", net)
     _checks.flag("time_varying", time_varying)
     num_steps = _checks.at_least_one("num_steps", num_steps)
     if num_steps > MOST_STEPS:

@@ -109,8 +109,8 @@ class Simulation(nn.Module):
         time_varying: bool = False,
     ) -> None:
         super().__init__()
-        self.net = _checks.module("net", net)
-        self.num_steps = check_settings(net, num_steps, time_varying)
+        self.net = utils.check_module(net)
+        self.num_steps = check_settings(num_steps, time_varying)
         self.schedule = _checks.choice("schedule", schedule, get_args(Schedule))
         self.time_varying = time_varying
 
@@ -144,7 +144,8 @@ def record_spikes(
             does not call each of them once per step.
     """
     with torch.no_grad(), checked(net, num_steps, data, time_varying) as num_steps:
-        layers = {name: layer for name, layer in net.named_modules() if isinstance(layer, Leaky)}
+        modules = utils.check_module(net).named_modules()
+        layers = {name: layer for name, layer in modules if isinstance(layer, Leaky)}
         if not layers:
             raise ValueError(
                 f"net, a {type(net).__name__}, has no tutorial_lib.Leaky to record. Did you pass "

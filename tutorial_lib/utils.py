@@ -14,6 +14,14 @@ from . import _checks, _snntorch
 __all__ = ["detach", "device_of", "mode", "reset"]
 
 
+def check_module(net: nn.Module) -> nn.Module:
+    """Return ``net`` if it is a module. Raises TypeError otherwise."""
+    if not isinstance(net, nn.Module):
+        got = f"the class {net.__name__} itself" if isinstance(net, type) else type(net).__name__
+        raise TypeError(f"net must be an nn.Module, got {got}.")
+    return net
+
+
 def reset(net: nn.Module) -> None:
     """Forget the hidden state of every stateful layer of ``net``, however deeply nested.
 
@@ -24,7 +32,7 @@ def reset(net: nn.Module) -> None:
         TypeError: if ``net`` is not an ``nn.Module``.
         ValueError: if learning took a parameter of a layer out of its range; with the layer's name.
     """
-    for name, module in _checks.module("net", net).named_modules():
+    for name, module in check_module(net).named_modules():
         if callable(getattr(module, "reset_mem", None)):
             try:
                 module.reset_mem()
@@ -40,7 +48,7 @@ def detach(net: nn.Module) -> None:
     Raises:
         TypeError: if ``net`` is not an ``nn.Module``.
     """
-    for _, module in _checks.module("net", net).named_modules():
+    for _, module in check_module(net).named_modules():
         if callable(getattr(module, "detach_mem", None)):
             module.detach_mem()
 
@@ -52,7 +60,7 @@ def device_of(net: nn.Module) -> torch.device:
         TypeError: if ``net`` is not an ``nn.Module``.
         ValueError: if it is on the meta device, where tensors hold no numbers.
     """
-    _checks.module("net", net)
+    check_module(net)
     first = next(chain(net.parameters(), net.buffers()), None)
     device = torch.device("cpu") if first is None else first.device
     if device.type == "meta":
@@ -73,7 +81,7 @@ def mode(net: nn.Module, *, training: bool) -> Iterator[None]:
             spk_rec, mem_rec = forward_pass(net, num_steps, images)
     """
     _checks.flag("training", training)
-    before = {module: module.training for module in _checks.module("net", net).modules()}
+    before = {module: module.training for module in check_module(net).modules()}
     net.train(training)
     try:
         yield

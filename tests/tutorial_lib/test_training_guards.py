@@ -53,7 +53,7 @@ def poisoned(what: str) -> tuple[nn.Module, list, torch.optim.Optimizer, Callabl
 @pytest.mark.parametrize(
     ("what", "message", "updates"),
     [
-        ("weight", r"'2\.weight' is not finite .* before the training.*checkpoint", 0),
+        ("weight", r"'2\.weight' is not finite .* before the run.*checkpoint", 0),
         ("lr", r"learning rate is nan\. Try 1e-2", 0),
         ("loss nan", r"loss is nan at iteration 2.*learning rate", 1),
         ("loss inf", r"loss is inf at iteration 2.*learning rate", 1),
@@ -81,7 +81,7 @@ def test_what_is_not_finite_ends_the_training_at_once(
 
 def test_an_evaluation_of_nan_is_refused() -> None:
     net, batches, _, _ = poisoned("weight")
-    with pytest.raises(ValueError, match=r"'2\.weight' is not finite .* before the evaluation"):
+    with pytest.raises(ValueError, match=r"'2\.weight' is not finite .* before the run"):
         evaluate(net, batches, STEPS)
     with pytest.raises(ValueError, match=r"loss is not finite"):
         evaluate(small_net(), batches, STEPS, lambda spk, y: spk.sum() * math.nan)

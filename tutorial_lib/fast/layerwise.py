@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 
 from .. import _checks
 from ..neurons import Leaky
+from ..utils import check_module
 from .lif import block_sizes, lif_sequence
 from .operations import check_sequential, operations
 from .tracing import NotLayerwise
@@ -50,7 +51,7 @@ def plan(net: nn.Module, schedule: Schedule, time_varying: bool) -> Plan | None:
     """
     _checks.choice("schedule", schedule, get_args(Schedule))
     _checks.flag("time_varying", time_varying)
-    _checks.module("net", net)
+    check_module(net)
     check_sequential(net)
     if schedule == "step":
         return None

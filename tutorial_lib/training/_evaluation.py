@@ -8,20 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from .. import _checks
 from .. import functional as SF
 from ..simulation import forward_pass
-from ..utils import device_of, mode
-from ._guards import (
-    Batches,
-    LossFunction,
-    check_loader,
-    check_loss,
-    check_weights,
-    no_batch,
-    unpacked,
-)
-from ._precision import autocasting, check_autocast
+from ..utils import mode
+from ._guards import Batches, LossFunction, autocasting, check_loss, check_run, unpacked
 
 
 @dataclass
@@ -76,27 +66,21 @@ def evaluate(
             weight or the loss is NaN or infinite, or ``num_steps`` is below 1.
         TypeError: for an argument or a batch of the wrong type.
     """
-    _checks.at_least_one("num_steps", num_steps)
-    _checks.flag("time_varying", time_varying)
-    device = device_of(net)
-    check_autocast(autocast)
-    check_loader("loader", loader)
+    device = check_run(net, loader, num_steps, time_varying)
     if loss_fn is not None:
         check_loss(loss_fn, ("mean",))
-    check_weights(net, "before the evaluation")
+    precision = autocasting(device, autocast)
+    batches = unpacked(loader, device, num_steps, time_varying, endless=False)
     all_targets, all_predictions = [], []
     hits = loss_sum = 0.0
-    with mode(net, training=False), torch.no_grad(), autocasting(device, autocast):
-        for batch in loader:
-            data, targets = unpacked(batch, device, num_steps, time_varying)
+    with mode(net, training=False), torch.no_grad(), precision:
+        for data, targets in batches:
             spk_rec, _ = forward_pass(net, num_steps, data, time_varying=time_varying)
             hits += float(SF.accuracy_rate(spk_rec, targets)) * len(targets)
             if loss_fn is not None:
                 loss_sum += float(loss_fn(spk_rec, targets)) * len(targets)
             all_targets.append(targets.cpu())
             all_predictions.append(SF.predict_rate(spk_rec).cpu())
-    if not all_targets:
-        raise no_batch(loader)
     if not math.isfinite(loss_sum):
         raise ValueError("The loss is not finite. Look for NaN and infinities in the data.")
     targets, predictions = torch.cat(all_targets), torch.cat(all_predictions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from inspect import signature
 from operator import length_hint
 from typing import Any
@@ -15,10 +16,35 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from .. import _checks
+from ..utils import device_of
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 Batches = Iterable[tuple[Tensor, Tensor]]
 LARGEST_RATE = 1e30  # torch's own updates overflow somewhat above it
+
+
+def check_run(
+    net: nn.Module, loader: Batches, num_steps: int, time_varying: bool
+) -> torch.device:
+    """Return the device of ``net``; raise for what neither :func:`train` nor ``evaluate`` takes."""
+    _checks.at_least_one("num_steps", num_steps)
+    _checks.flag("time_varying", time_varying)
+    device = device_of(net)
+    check_loader("loader", loader)
+    check_weights(net, "before the run")
+    return device
+
+
+def autocasting(device: torch.device, dtype: torch.dtype | None) -> AbstractContextManager:
+    """Mixed precision on ``device``; with None, nothing changes. Raises for another precision."""
+    if dtype is None:
+        return nullcontext()
+    if dtype is not torch.bfloat16:
+        raise ValueError(
+            f"autocast must be torch.bfloat16 or None, got {dtype!r}. float16 would need its "
+            "losses scaled, which this loop does not do."
+        )
+    return torch.autocast(device.type, dtype=dtype)
 
 
 def check_loader(name: str, loader: Batches, *, often: bool = False) -> None:
@@ -118,14 +144,27 @@ def check_trainable(net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 
 
 def unpacked(
-    batch: Any, device: torch.device, num_steps: int, time_varying: bool
-) -> tuple[Tensor, Tensor]:
-    """``(data, targets)`` of one batch, on ``device``.
+    loader: Batches, device: torch.device, num_steps: int, time_varying: bool, *, endless: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """``(data, targets)`` of each batch on ``device``; with ``endless`` of pass after pass.
 
     Raises:
-        TypeError: if the batch is no pair of tensors.
-        ValueError: if it is empty, or the two have different numbers of samples.
+        TypeError: if a batch is no pair of tensors.
+        ValueError: if one is empty, its parts have different numbers of samples, or there is none.
     """
+    while True:
+        batch = None
+        for batch in loader:
+            yield _unpacked(batch, device, num_steps, time_varying)
+        if batch is None:
+            raise no_batch(loader)
+        if not endless:
+            return
+
+
+def _unpacked(
+    batch: Any, device: torch.device, num_steps: int, time_varying: bool
+) -> tuple[Tensor, Tensor]:
     if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
         kind = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else type(batch).__name__
         raise TypeError(f"A batch of the loader must be a pair (data, targets), got {kind}.")

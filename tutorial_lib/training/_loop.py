@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,22 +11,22 @@ from torch import Tensor, nn
 from .. import _checks
 from .. import functional as SF
 from ..simulation import forward_pass
-from ..utils import device_of, mode
+from ..utils import mode
 from ._evaluation import evaluate
 from ._guards import (
     Batches,
     LossFunction,
+    autocasting,
     check_gradients,
     check_loader,
     check_loss,
     check_loss_value,
+    check_run,
     check_trainable,
     check_weights,
-    no_batch,
     unpacked,
 )
 from ._history import History
-from ._precision import autocasting, check_autocast
 
 Simulate = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -93,22 +93,20 @@ def train(
     _checks.at_least_one("eval_every", eval_every)
     if micro_batch is not None:
         micro_batch = _checks.at_least_one("micro_batch", micro_batch)
-    _checks.flag("time_varying", time_varying)
     _checks.flag("progress", progress)
-    device = device_of(net)
-    check_autocast(autocast)
+    device = check_run(net, loader, num_steps, time_varying)
     check_trainable(net, optimizer)
-    check_loader("loader", loader)
     if eval_loader is not None:
         check_loader("eval_loader", eval_loader, often=True)
     whole = micro_batch is None and eval_loader is None
     check_loss(loss_fn, ("mean", "sum") if whole else ("mean",))
+    precision = autocasting(device, autocast)
+    batches = unpacked(loader, device, num_steps, time_varying, endless=True)
     if not isinstance(history, (History, type(None))):
         raise TypeError(f"history must be a History or None, got {type(history).__name__}.")
     if simulate is not None and not callable(simulate):
         raise TypeError(f"simulate must be a function of the data, got {simulate!r}.")
     history = History() if history is None else history
-    check_weights(net, "before the training")
     start = len(history.iterations)
     stop = start + num_iterations
     axis = int(time_varying)
@@ -133,15 +131,14 @@ def train(
 
     with mode(net, training=True), _progress_bar(num_iterations, progress) as bar:
         run_evaluation(start)
-        batches = _endless(loader)
         for iteration in range(start + 1, stop + 1):
-            data, targets = unpacked(next(batches), device, num_steps, time_varying)
+            data, targets = next(batches)
             optimizer.zero_grad()
             loss = accuracy = 0.0
             size = micro_batch or len(targets)
             for part, labels in zip(data.split(size, axis), targets.split(size), strict=True):
                 share = len(labels) / len(targets)
-                with autocasting(device, autocast):
+                with precision:
                     spk_rec, _ = (simulate or run)(part)
                     part_loss = loss_fn(spk_rec, labels)
                 check_loss_value(part_loss)
@@ -159,16 +156,6 @@ def train(
             bar.set_postfix(_summary(history), refresh=False)
             bar.update()
     return history
-
-
-def _endless(loader: Batches) -> Iterator[tuple[Tensor, Tensor]]:
-    while True:
-        empty = True
-        for batch in loader:
-            empty = False
-            yield batch
-        if empty:
-            raise no_batch(loader)
 
 
 def _progress_bar(total: int, show: bool) -> Any:
