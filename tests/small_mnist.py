@@ -17,8 +17,7 @@ import pytest
 import torch
 
 from tutorial_lib import data
-from tutorial_lib._torchvision import import_torchvision
-from tutorial_lib.data import _files
+from tutorial_lib.data import _download, _files
 
 NAMES = list(_files.CONTENT_MD5)
 IMAGES = "train-images-idx3-ubyte"
@@ -54,13 +53,10 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, bytes]
         name: idx(rng.integers(0, 256 if len(shape) == 3 else 10, shape, dtype=np.uint8))
         for name, shape in zip(NAMES, SHAPES, strict=True)
     }
-    cls = import_torchvision().datasets.MNIST
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         closed = probe.getsockname()[1]
-    monkeypatch.setattr(cls, "mirrors", [f"http://127.0.0.1:{closed}/"])
-    sums = [(f"{name}.gz", md5(gzip.compress(raw, mtime=0))) for name, raw in files.items()]
-    monkeypatch.setattr(cls, "resources", sums)
+    monkeypatch.setattr(_download, "MIRRORS", [f"http://127.0.0.1:{closed}/"])
     for name, raw in files.items():
         monkeypatch.setitem(_files.CONTENT_MD5, name, md5(raw))
     for variable in ("TUTORIAL_LIB_DATA", "TUTORIAL_LIB_SOURCE"):
@@ -98,9 +94,9 @@ def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 @contextlib.contextmanager
 def mirror(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Serve ``folder`` as torchvision's mirror; yields the paths that were asked for."""
+    """Serve ``folder`` as a mirror of MNIST; yields the paths that were asked for."""
     with served(folder) as (address, asked):
-        monkeypatch.setattr(import_torchvision().datasets.MNIST, "mirrors", [address])
+        monkeypatch.setattr(_download, "MIRRORS", [address])
         yield asked
 
 

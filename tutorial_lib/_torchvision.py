@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -11,7 +10,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["import_torchvision", "install"]
+__all__ = ["install"]
 
 
 class _Loader(SourceFileLoader):
@@ -61,16 +60,3 @@ def install() -> None:
     """
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
-
-
-def import_torchvision() -> ModuleType:
-    """Import torchvision with the remedy of :func:`install` in place.
-
-    Returns:
-        The module ``torchvision``.
-
-    Raises:
-        ImportError: if torchvision is not installed.
-    """
-    install()
-    return importlib.import_module("torchvision")

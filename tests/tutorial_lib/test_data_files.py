@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
 import socket
-import subprocess
-import sys
 import threading
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from tests.helpers import ROOT
 from tests.small_mnist import (
     IMAGES,
     NAMES,
@@ -31,7 +28,6 @@ from tests.small_mnist import (
     snapshot,
 )
 from tutorial_lib import data
-from tutorial_lib._torchvision import import_torchvision
 from tutorial_lib.data import _download, _files
 
 mnist = pytest.fixture(autouse=True)(install)
@@ -234,46 +230,29 @@ def test_damaged_download_leaves_nothing(
     assert [path.name for path in home.iterdir()] == ["MNIST"]
 
 
-DOWNLOADING = """
-import sys, time
-from pathlib import Path
-from tutorial_lib._torchvision import import_torchvision
-from tutorial_lib.data import _download, _files
-
-class Slow:
-    mirrors = [sys.argv[2]]
-    def __init__(self, folder, download):
-        Path(folder, "MNIST", "raw", "half.gz").write_bytes(b"half")
-        print("downloading", file=sys.__stdout__, flush=True)
-        time.sleep(60)
-
-import_torchvision().datasets.MNIST = Slow
-_download.download(_files.find_folder(sys.argv[1]))
-"""
-
-
 def test_what_killed_downloads_leave_is_removed(
     mnist: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what a running one needs is not."""
-    home, source = tmp_path / "home", pack(tmp_path / "net", mnist) / "MNIST" / "raw"
-    with mirror(source, monkeypatch):
-        address = import_torchvision().datasets.MNIST.mirrors[0]
-        command = [sys.executable, "-c", DOWNLOADING, str(home), address]
-        start = partial(subprocess.Popen, command, stdout=subprocess.PIPE, cwd=ROOT)
-        with start() as one, start() as two:
-            try:
-                assert one.stdout.readline() and two.stdout.readline()
-                folders = set(home.glob(".mnist-download-*"))
-                assert len(folders) == 2
-                one.kill()
-                one.wait()
-                assert data.load("mnist", root=home, verbose=False).source == "mnist"
-                (left,) = home.glob(".mnist-download-*")
-                assert (left / "MNIST" / "raw" / "half.gz").read_bytes() == b"half"
-            finally:
-                one.kill()
-                two.kill()
+    home = tmp_path / "home"
+    old, new = (home / f"{_download.STAGE}{name}" for name in ("old", "new"))
+    for stage in (old, new):
+        stage.mkdir(parents=True)
+        (stage / NAMES[0]).write_bytes(b"half")
+    os.utime(old, (0, 0))
+    with mirror(pack(tmp_path / "net", mnist) / "MNIST" / "raw", monkeypatch):
+        assert data.load("mnist", root=home, verbose=False).source == "mnist"
+    assert sorted(path.name for path in home.iterdir()) == [new.name, "MNIST"]
+    assert (new / NAMES[0]).read_bytes() == b"half"
+
+
+def test_another_mirror_answers_where_one_does_not(
+    mnist: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (closed,) = _download.MIRRORS
+    with mirror(pack(tmp_path / "net", mnist) / "MNIST" / "raw", monkeypatch):
+        monkeypatch.setattr(_download, "MIRRORS", [closed, *_download.MIRRORS])
+        assert data.load("mnist", root=tmp_path / "home", verbose=False).source == "mnist"
 
 
 def test_no_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -318,7 +297,7 @@ def test_a_stalled_network_is_given_up(
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        monkeypatch.setattr(import_torchvision().datasets.MNIST, "mirrors", [address])
+        monkeypatch.setattr(_download, "MIRRORS", [address])
         start = time.monotonic()
         try:
             with pytest.raises(data.DownloadError, match="no answer within|timed out"):

@@ -39,8 +39,7 @@ from torchvision.transforms import v2
 import torch, torchvision
 assert datasets.MNIST.resources and transforms.ToTensor
 assert v2.Resize(4)(torch.rand(1, 8, 8)).shape == (1, 4, 4)
-from tutorial_lib._torchvision import import_torchvision, install
-assert import_torchvision() is torchvision
+from tutorial_lib._torchvision import install
 install()
 assert sum(type(finder).__name__ == "_Finder" for finder in sys.meta_path) == 1
 """
@@ -54,8 +53,8 @@ try:
     import torchvision
 except RuntimeError as error:
     assert "torchvision::nms" in str(error)
-from tutorial_lib._torchvision import import_torchvision
-assert import_torchvision().datasets.MNIST.resources
+import tutorial_lib, torchvision
+assert torchvision.datasets.MNIST.resources
 """
     )
 
@@ -66,7 +65,7 @@ def test_a_good_torchvision_is_left_alone(tmp_path: Path) -> None:
         """
 import torch
 from tutorial_lib import _torchvision
-module = _torchvision.import_torchvision()
+import torchvision as module
 assert module.runs == 1 and module.__file__.startswith(sys.path[0])
 assert _torchvision._Loader.library is None
 assert not hasattr(torch.ops.torchvision, "nms")
@@ -88,7 +87,7 @@ import importlib, torch
 from tutorial_lib import _torchvision
 missing = sys.path.pop(1)
 try:
-    _torchvision.import_torchvision()
+    import torchvision
 except RuntimeError as error:
     assert str(error) == "something else"
 else:
@@ -96,7 +95,7 @@ else:
 assert _torchvision._Loader.library is None and not hasattr(torch.ops.torchvision, "nms")
 sys.path[0] = missing
 importlib.invalidate_caches()
-module = _torchvision.import_torchvision()
+import torchvision as module
 assert _torchvision._Loader.library is not None
 assert torch.ops.torchvision.nms and torch.ops.torchvision.qnms
 assert module.part.loaded == [1]  # not what the failed attempt left

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 # MD5 of the four *unpacked* files. A .gz may be packed anew and still hold the same digits, so the
-# content is checked, not the wrapping; torchvision's archives unpack to exactly these.
+# content is checked, not the wrapping; the archives of the mirrors unpack to exactly these.
 CONTENT_MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
@@ -111,7 +111,7 @@ def read(folder: MNISTFolder) -> RawMNIST:
         if not os.path.lexists(file):
             file = folder.raw / name
         try:
-            tensors.append(_verified(file, md5))
+            tensors.append(verified(file.read_bytes(), md5, packed=file.suffix == ".gz"))
         except (ValueError, OSError, EOFError, zlib.error) as error:
             raise DamagedFileError(
                 f"The MNIST file {file} is damaged: {_fault(error)}. It was left as it is.\n"
@@ -131,11 +131,12 @@ def read(folder: MNISTFolder) -> RawMNIST:
     return RawMNIST(*tensors)
 
 
-def _verified(file: Path, md5: str) -> Tensor:
-    content = file.read_bytes()
+def verified(content: bytes, md5: str, *, packed: bool) -> Tensor:
+    """The values in the bytes of an IDX file. ValueError, EOFError, OSError or zlib.error tell of
+    damage: unpacked, it must have this MD5."""
     if not content:
         raise ValueError("it is empty")
-    if file.suffix == ".gz":
+    if packed:
         content = gzip.decompress(content)
     tensor = _parse_idx(content)
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
