@@ -1,4 +1,8 @@
-"""Input checks that all modules share: what came, what was expected, what to do."""
+"""Input checks that all modules share: what came, what was expected, what to do.
+
+Each check returns its value, or raises: a TypeError for one of the wrong type, a ValueError for one
+out of range.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,7 @@ LARGEST_COUNT = 2**31 - 1
 
 
 def positive(name: str, value: float) -> float:
-    """Return ``value`` as a float if it is a finite number above zero.
-
-    Raises:
-        ValueError: for zero, negative, infinite or NaN values.
-        TypeError: for anything that is not a number.
-    """
+    """Return ``value`` as a float if it is a finite number above zero."""
     number = _number(name, value)
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"{name} must be a finite number above 0, got {shown(value)}.")
@@ -27,12 +26,7 @@ def positive(name: str, value: float) -> float:
 
 
 def at_least_one(name: str, value: int, at_most: int = LARGEST_COUNT) -> int:
-    """Return ``value`` as an int if it is an integer from 1 to ``at_most``.
-
-    Raises:
-        TypeError: if it is no integer.
-        ValueError: if it is below 1 or above ``at_most``.
-    """
+    """Return ``value`` as an int if it is an integer from 1 to ``at_most``."""
     number = _integer(name, value)
     if number < 1:
         raise ValueError(f"{name} must be at least 1, got {value}.")
@@ -42,12 +36,7 @@ def at_least_one(name: str, value: int, at_most: int = LARGEST_COUNT) -> int:
 
 
 def seed(value: int) -> int:
-    """Return ``value`` as an int if every generator (Python, NumPy, torch) takes it as a seed.
-
-    Raises:
-        TypeError: if it is no integer.
-        ValueError: if it is not in [0, 2**32).
-    """
+    """Return ``value`` as an int if every generator (Python, NumPy, torch) takes it as a seed."""
     number = _integer("seed", value)
     if not 0 <= number < 2**32:
         raise ValueError(f"seed must lie between 0 and 2**32 - 1, got {value}.")
@@ -61,12 +50,7 @@ def _integer(name: str, value: int) -> int:
 
 
 def fraction(name: str, value: float) -> float:
-    """Return ``value`` as a float if it lies in [0, 1].
-
-    Raises:
-        ValueError: outside [0, 1] or NaN.
-        TypeError: for anything that is not a number.
-    """
+    """Return ``value`` as a float if it lies in [0, 1]."""
     number = _number(name, value)
     if not 0 <= number <= 1:
         raise ValueError(f"{name} must lie between 0 and 1, got {shown(value)}.")
@@ -74,12 +58,7 @@ def fraction(name: str, value: float) -> float:
 
 
 def finite(name: str, value: float) -> float:
-    """Return ``value`` as a float if it is a finite number.
-
-    Raises:
-        ValueError: for infinite or NaN values.
-        TypeError: for anything that is not a number.
-    """
+    """Return ``value`` as a float if it is a finite number."""
     number = _number(name, value)
     if not math.isfinite(number):
         raise ValueError(f"{name} must be a finite number, got {shown(value)}.")
@@ -87,11 +66,7 @@ def finite(name: str, value: float) -> float:
 
 
 def flag(name: str, value: bool) -> bool:
-    """Return ``value`` if it is True or False.
-
-    Raises:
-        TypeError: for anything else: a text such as "False" would count as true.
-    """
+    """Return ``value`` if it is True or False; a text such as "False" would count as true."""
     if not isinstance(value, bool):
         raise TypeError(
             f"{name} must be True or False, got {shown(value)} ({type(value).__name__}). "
@@ -101,11 +76,7 @@ def flag(name: str, value: bool) -> bool:
 
 
 def choice(name: str, value: str, options: tuple[str, ...]) -> str:
-    """Return ``value`` if it is one of ``options``.
-
-    Raises:
-        ValueError: otherwise.
-    """
+    """Return ``value`` if it is one of ``options``."""
     if not isinstance(value, str) or value not in options:
         raise ValueError(f"{name} must be one of {options}, got {shown(value)}.")
     return value
@@ -150,9 +121,6 @@ def tensor(
     """Return ``value`` if it is a dense floating-point tensor that holds values.
 
     One on the device "meta" passes where it is allowed, as it may tell shapes.
-
-    Raises:
-        TypeError: otherwise, with ``remedy``.
     """
     if not isinstance(value, Tensor):
         raise TypeError(
@@ -168,13 +136,29 @@ def tensor(
     return value
 
 
-def images(name: str, value: Tensor) -> Tensor:
-    """Return ``value`` if it is a tensor of brightness from 0 to 1, ``[B, ...]``, not empty.
+def reals(name: str, value: object, wanted: str) -> Tensor:
+    """Return ``value`` as a tensor if it holds real numbers; ``wanted`` says what it must be."""
+    try:
+        found = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name} must {wanted}, got {_shown(value)}.") from error
+    lost = isinstance(value, Tensor) and not has_values(found)  # numbers may go to "meta"
+    if found.is_complex() or found.dtype == torch.bool or lost:
+        kind = f"{found.dtype}, {found.layout}, on {found.device}"
+        raise TypeError(f"{name} must {wanted}, got {kind}.")
+    return found
 
-    Raises:
-        TypeError: as :func:`tensor`.
-        ValueError: if it is empty, has no axis, or leaves [0, 1].
-    """
+
+def fits(value: Tensor, cur: Tensor) -> bool:
+    """Say whether a tensor broadcasts to the shape of ``cur``."""
+    try:
+        return torch.broadcast_shapes(value.shape, cur.shape) == cur.shape
+    except RuntimeError:
+        return False
+
+
+def images(name: str, value: Tensor) -> Tensor:
+    """Return ``value`` if it is a tensor of brightness from 0 to 1, ``[B, ...]``, not empty."""
     tensor(name, value, "bytes become one with images.float() / 255")
     if value.ndim == 0 or value.numel() == 0:
         raise ValueError(
@@ -190,12 +174,7 @@ def images(name: str, value: Tensor) -> Tensor:
 
 
 def record(name: str, rec: Tensor) -> Tensor:
-    """Return ``rec`` if it is a floating-point record of shape ``[T, B, C]``, all of it finite.
-
-    Raises:
-        TypeError: if it is not a floating-point tensor with values.
-        ValueError: for another rank, an empty axis, NaN, infinite or huge entries.
-    """
+    """Return ``rec`` if it is a floating-point record of shape ``[T, B, C]``, all of it finite."""
     if not isinstance(rec, Tensor):
         raise TypeError(
             f"{name} must be a tensor of shape [T, B, C], got {type(rec).__name__}. "
@@ -224,9 +203,6 @@ def spikes(name: str, rec: Tensor) -> Tensor:
     """Return ``rec`` if it is a record of spikes: as :func:`record`, and whole numbers from 0.
 
     Numbers above 1 are spikes of a population.
-
-    Raises:
-        TypeError, ValueError: as :func:`record`; ValueError for other numbers.
     """
     record(name, rec)
     if not bool(((rec >= 0) & (rec == rec.round())).all()):
@@ -238,12 +214,7 @@ def spikes(name: str, rec: Tensor) -> Tensor:
 
 
 def labels(targets: Tensor, batch: int, num_classes: int) -> Tensor:
-    """Return ``targets`` if they are class indices of shape ``[B]`` below ``num_classes``.
-
-    Raises:
-        TypeError: if they are no integer tensor.
-        ValueError: for another shape or an index out of range.
-    """
+    """Return ``targets`` if they are class indices of shape ``[B]`` below ``num_classes``."""
     if not isinstance(targets, Tensor):
         raise TypeError(
             f"targets must be a tensor of class indices, got {type(targets).__name__}. "

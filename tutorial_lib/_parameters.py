@@ -17,16 +17,8 @@ def parameter(name: str, value: float | Tensor) -> Tensor:
         TypeError: if it is neither.
         ValueError: if it is empty, contains NaN or is out of range.
     """
-    try:
-        tensor = torch.as_tensor(value).detach().clone()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{name} must be a number or a tensor, got {value!r}.") from error
-    meta = isinstance(value, Tensor) and not _checks.has_values(tensor)  # numbers may go there
-    if tensor.is_complex() or tensor.dtype == torch.bool or meta:
-        raise TypeError(
-            f"{name} must be a real number or a dense tensor of them, got {tensor.dtype}, "
-            f"{tensor.layout}, on {tensor.device}."
-        )
+    wanted = "be a real number or a dense tensor of them"
+    tensor = _checks.reals(name, value, wanted).detach().clone()
     if tensor.numel() == 0:
         raise ValueError(
             f"{name} is empty: its shape is {list(tensor.shape)}. "
@@ -78,11 +70,7 @@ def align(name: str, value: Tensor, cur: Tensor) -> Tensor:
         return value.reshape(())
     if value.ndim == 1 and cur.ndim > 2:
         value = value.reshape(-1, *[1] * (cur.ndim - 2))
-    try:
-        fits = torch.broadcast_shapes(value.shape, cur.shape) == cur.shape
-    except RuntimeError:
-        fits = False
-    if not fits:
+    if not _checks.fits(value, cur):
         raise ValueError(
             f"{name} has the shape {list(value.shape)}, which does not fit a current of shape "
             f"{list(cur.shape)}. Give one number, one value per channel or feature "

@@ -93,11 +93,7 @@ def step(
 
 
 def _fits(name: str, value: Tensor, cur: Tensor) -> None:
-    try:
-        fits = torch.broadcast_shapes(value.shape, cur.shape) == cur.shape
-    except RuntimeError:
-        fits = False
-    if not fits:
+    if not _checks.fits(value, cur):
         raise ValueError(
             f"{name} must broadcast to the shape of cur, {list(cur.shape)}, got "
             f"{list(value.shape)}. Give one number, or the shape of cur."

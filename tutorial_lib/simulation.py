@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from . import _checks, fast, utils
 from ._runs import called_once, check_membranes, check_settings, checked, no_pair
 from .fast import Schedule
-from .fast.processor import warn_of_slow_bf16
+from .fast.machine import warn_of_slow_bf16
 from .neurons import Leaky
 
 __all__ = ["Schedule", "Simulation", "forward_pass", "record_spikes"]

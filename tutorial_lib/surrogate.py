@@ -70,7 +70,7 @@ def _of_a_tensor(function: Callable[[Surrogate, Tensor], Tensor]) -> Callable[..
 
 
 class Surrogate:
-    """Base of all surrogates. Subclasses give ``derivative``, ``primitive``, ``peak``, ``area``.
+    """Base of all surrogates. Subclasses give ``derivative``, ``primitive`` and ``area``.
 
     A subclass has at most one parameter: a slope, or a width if it sets ``by_width``.
     """
@@ -132,6 +132,11 @@ class Surrogate:
             _checks.tensor("overdrive, mem - threshold,", overdrive, meta=True), self
         )
 
+    @property
+    def peak(self) -> float:
+        """The derivative at the threshold, :math:`x = 0`."""
+        return self.derivative(torch.zeros((), dtype=torch.float64, device="cpu")).item()
+
     def derivative(self, x: Tensor) -> Tensor:
         """The slope used on the backward pass, elementwise."""
         raise _undefined(self, "derivative")
@@ -190,7 +195,6 @@ class fast_sigmoid(Surrogate):
     """
 
     slope: float = 25
-    peak: ClassVar[float] = 1.0
 
     def derivative(self, x: Tensor) -> Tensor:
         return _inverse_square(x, self.slope)
@@ -231,10 +235,6 @@ class fast_sigmoid_normalized(Surrogate):
     def primitive(self, x: Tensor) -> Tensor:
         return 0.5 + x / (2 * (1 / self.slope + x.abs()))  # no overflow in half precision
 
-    @property
-    def peak(self) -> float:
-        return self.slope / 2
-
 
 @_listed
 @dataclass(frozen=True)
@@ -264,10 +264,6 @@ class atan(Surrogate):
     def primitive(self, x: Tensor) -> Tensor:
         return 0.5 + torch.atan(math.pi / 2 * self.alpha * x) / math.pi
 
-    @property
-    def peak(self) -> float:
-        return self.alpha / 2
-
 
 @_listed
 @dataclass(frozen=True)
@@ -296,10 +292,6 @@ class sigmoid(Surrogate):
 
     def primitive(self, x: Tensor) -> Tensor:
         return torch.sigmoid(self.slope * x)
-
-    @property
-    def peak(self) -> float:
-        return self.slope / 4
 
 
 @_listed
@@ -333,10 +325,6 @@ class triangular(Surrogate):
         u = (x / self.threshold).clamp(-1, 1)
         return 0.5 + u - u * u.abs() / 2
 
-    @property
-    def peak(self) -> float:
-        return 1 / self.threshold
-
 
 @_listed
 @dataclass(frozen=True)
@@ -367,10 +355,6 @@ class boxcar(Surrogate):
     def primitive(self, x: Tensor) -> Tensor:
         return 0.5 + (x / self.width).clamp(-0.5, 0.5)
 
-    @property
-    def peak(self) -> float:
-        return 1 / self.width
-
 
 @_listed
 @dataclass(frozen=True)
@@ -397,14 +381,11 @@ class gaussian(Surrogate):
     area: ClassVar[float] = 1.0
 
     def derivative(self, x: Tensor) -> Tensor:
-        return torch.exp(-(x / self.sigma).square() / 2) * self.peak
+        highest = 1 / (self.sigma * math.sqrt(2 * math.pi))
+        return torch.exp(-(x / self.sigma).square() / 2) * highest
 
     def primitive(self, x: Tensor) -> Tensor:
         return torch.special.ndtr(x / self.sigma)
-
-    @property
-    def peak(self) -> float:
-        return 1 / (self.sigma * math.sqrt(2 * math.pi))
 
 
 @_listed
@@ -419,7 +400,6 @@ class straight_through_estimator(Surrogate):
     Source: Bengio, Leonard & Courville (2013), arXiv:1308.3432.
     """
 
-    peak: ClassVar[float] = 1.0
     area: ClassVar[float] = math.inf
 
     def derivative(self, x: Tensor) -> Tensor:
@@ -445,8 +425,8 @@ class from_derivative(Surrogate):
 
     Raises:
         TypeError: if ``function`` cannot be called.
-        ValueError: if it changes the shape of its
-            input or returns values that are not finite on [-1, 1].
+        ValueError: if it changes the shape of its input or returns values that are not finite on
+            [-1, 1].
     """
 
     function: Callable[[Tensor], Tensor]
@@ -456,10 +436,6 @@ class from_derivative(Surrogate):
 
     def derivative(self, x: Tensor) -> Tensor:
         return self.function(x)
-
-    @property
-    def peak(self) -> float:
-        return float(self.derivative(torch.zeros(1, dtype=torch.float64)))
 
 
 @dataclass(frozen=True)
@@ -477,8 +453,8 @@ class from_primitive(Surrogate):
 
     Raises:
         TypeError: if ``function`` cannot be called.
-        ValueError: if it changes the shape of its
-            input, has no gradient, or one that is not finite on [-1, 1].
+        ValueError: if it changes the shape of its input, has no gradient, or one that is not
+            finite on [-1, 1].
     """
 
     function: Callable[[Tensor], Tensor]
@@ -494,10 +470,6 @@ class from_primitive(Surrogate):
 
     def primitive(self, x: Tensor) -> Tensor:
         return self.function(x)
-
-    @property
-    def peak(self) -> float:
-        return float(self.derivative(torch.zeros(1, dtype=torch.float64)))
 
 
 def _inverse_square(x: Tensor, slope: float) -> Tensor:

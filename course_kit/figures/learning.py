@@ -156,7 +156,7 @@ def confusion_matrix(
             f"targets and predictions must have equal shapes [N], got {list(truth.shape)} and "
             f"{list(guess.shape)}."
         )
-    names = inputs.names(labels, (len(truth), num_classes))
+    names = inputs.names("labels", labels, (len(truth), num_classes), "")
 
     column = np.where(guess < 0, num_classes, guess)
     shape = (num_classes, num_classes + 1)

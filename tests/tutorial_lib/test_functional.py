@@ -353,8 +353,8 @@ BAD_WEIGHTS = [
     (torch.tensor([[1.0, 1.0]]), r"one finite number >= 0 per class, .*got shape \[1, 2\]"),
     (torch.zeros(2), r"not only zeros, got shape \[2\]"),
     (torch.ones(2) * 1j, r"weight must be a dense tensor of one real number .*, got .*complex"),
-    ("balanced", r"weight must be a dense tensor of one real number per class, got str"),
-    (torch.ones(2, device="meta"), r"weight must be a dense tensor .*, got torch\.float32 on meta"),
+    ("balanced", r"weight must be a dense tensor of one real number per class, got 'balanced'"),
+    (torch.ones(2, device="meta"), r"weight must be a dense tensor .*, got torch\.float32.* meta"),
     (torch.ones(2).to_sparse(), r"weight must be a dense tensor"),
 ]
 

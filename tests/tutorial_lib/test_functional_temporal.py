@@ -165,7 +165,7 @@ def test_earlier_is_better_for_the_target_and_later_for_the_others() -> None:
         ({"tolerance": "2"}, r"tolerance must be a number, got '2'"),
         ({"on_target": [1, 2], "multi_spike": True}, r"same length, got 2 and 1"),
         ({"on_target": [1, 2], "off_target": [1, 2]}, r"has 2 times; set multi_spike=True"),
-        ({"on_target": "first"}, r"on_target must hold times in steps, .*got str"),
+        ({"on_target": "first"}, r"on_target must hold times in steps, .*got 'first'"),
         ({"off_target": math.inf}, r"off_target must be a time in steps.*got inf"),
         ({"on_target": torch.ones(1, device="meta")}, r"on_target must hold times .* on meta"),
         ({"on_target": []}, r"on_target must be a time in steps.*got \[\]"),

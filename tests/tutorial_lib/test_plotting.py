@@ -370,7 +370,7 @@ REFUSED: list[tuple[str, Callable[[], Any], tuple[str, ...]]] = [
     ("traces step", lambda: splt.traces(BATCH[0, 0]), (r"\[10\]", "torch.stack")),
     ("traces many", lambda: splt.traces(torch.zeros(5, 65)), (r"\[5, 65\]", "pick some")),
     ("traces dim", lambda: splt.traces(MEM, dim=(1, 2)), (r"\[20, 4\]", r"\(1, 2\)")),
-    ("traces titles", lambda: splt.traces(MEM, titles=["a"]), ("4 titles", "got 1")),
+    ("traces titles", lambda: splt.traces(MEM, titles=["a"]), ("4 names", "got 1")),
     ("traces figure", lambda: splt.traces(MEM, fig=plt.subplots()[0]), ("empty",)),
     ("traces pair", lambda: splt.traces(MEM, SPK[:, :2]), (r"\[20, 4\]", r"\[20, 2\]")),
     ("traces grid", lambda: splt.traces(MEM, dim=1), ("dim must be two integers", "got 1", "dim=")),

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from tests.helpers import adam, fit, small_dataset, small_net, weights
 from tutorial_lib import functional as SF
 from tutorial_lib import surrogate
-from tutorial_lib.fast import processor
+from tutorial_lib.fast import machine
 from tutorial_lib.training import History, evaluate, train
 
 STEPS = 8
@@ -184,7 +184,7 @@ def test_a_sum_is_a_loss_where_nothing_is_put_together() -> None:
 def test_bf16_where_the_processor_is_slow_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
     batches = list(DataLoader(small_dataset(20), batch_size=10))
     for units in (False, True):
-        monkeypatch.setattr(processor, "has_bf16_units", lambda units=units: units)
+        monkeypatch.setattr(machine, "has_bf16_units", lambda units=units: units)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             fit(small_net(), batches, 1, autocast=torch.bfloat16)

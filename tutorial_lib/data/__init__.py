@@ -11,8 +11,7 @@
 from __future__ import annotations
 
 from ._files import DamagedFileError, DataError, DownloadError, MissingFilesError
-from ._load import Digits, enlarged, load
-from ._loaders import Loaders, loaders
+from ._load import Digits, Loaders, enlarged, load, loaders
 from ._recordings import Recordings, recordings
 from ._splits import subset
 

@@ -4,14 +4,13 @@
 run. Behind it, ``operations`` takes a network apart (a reader's own class with ``tracing``),
 ``layerwise`` runs the parts, ``lif`` the neurons (on a GPU with ``triton_kernels``), and
 ``pooling`` the max-pooling. Beside it stand ``cuda_graph``, which replays a whole run on a GPU,
-``processor``, which says where bfloat16 is slow, and ``allocator``, which keeps freed memory.
+and ``machine``, which says where bfloat16 is slow and keeps freed memory.
 """
 
 from __future__ import annotations
 
-from .allocator import keep_freed_memory
 from .cuda_graph import CudaGraph
 from .layerwise import Schedule, plan
-from .processor import has_bf16_units
+from .machine import has_bf16_units, keep_freed_memory
 
 __all__ = ["CudaGraph", "Schedule", "has_bf16_units", "keep_freed_memory", "plan"]

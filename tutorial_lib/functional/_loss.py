@@ -80,14 +80,7 @@ class Loss:
 
 
 def _class_weight(weight: Tensor) -> Tensor:
-    try:
-        given = torch.as_tensor(weight)
-    except (TypeError, ValueError, RuntimeError):
-        given = None
-    wrong = given is None or given.is_complex() or given.dtype == torch.bool
-    if wrong or not _checks.has_values(given):
-        kind = type(weight).__name__ if given is None else f"{given.dtype} on {given.device}"
-        raise TypeError(f"weight must be a dense tensor of one real number per class, got {kind}.")
+    given = _checks.reals("weight", weight, "be a dense tensor of one real number per class")
     given = given.to(torch.get_default_dtype())
     usable = given.ndim == 1 and bool((torch.isfinite(given) & (given >= 0)).all())
     if not usable or not bool((given > 0).any()):

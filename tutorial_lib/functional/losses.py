@@ -1,4 +1,4 @@
-r"""Losses on spike counts and membrane potentials.
+r"""Losses on spike counts and membrane potentials, and a penalty to add to them.
 
 Here :math:`S_i[t]` is the spike and :math:`U_i[t]` the membrane of output neuron :math:`i` at step
 :math:`t` of :math:`T`, :math:`y` the target class and :math:`C` the number of classes. Values and
@@ -19,6 +19,7 @@ __all__ = [
     "ce_count_loss",
     "ce_max_membrane_loss",
     "ce_rate_loss",
+    "l1_rate_sparsity",
     "mse_count_loss",
     "mse_membrane_loss",
 ]
@@ -233,3 +234,37 @@ def on_off(targets: Tensor, num_classes: int, on: float, off: float, like: Tenso
     """``on`` at the target class and ``off`` elsewhere: shape ``[*targets.shape, C]``."""
     hot = F.one_hot(targets.long(), num_classes).bool()
     return torch.where(hot, on, off).to(like)
+
+
+class l1_rate_sparsity:
+    r"""A penalty on every spike, so that a network fires less: called like a function.
+
+    .. math:: L = \lambda \sum_{t,b,i} S_{b,i}[t]
+
+    Summed over steps, samples and neurons, as in snnTorch: it grows with the size of the batch.
+
+    Args:
+        Lambda: the factor :math:`\lambda`, 0 or more.
+
+    Raises:
+        ValueError: if ``Lambda`` is negative or not finite.
+        TypeError: if it is no number.
+    """
+
+    def __init__(self, Lambda: float = 1e-5) -> None:
+        self.Lambda = _checks.finite("Lambda", Lambda)
+        if self.Lambda < 0:
+            raise ValueError(
+                f"Lambda must be 0 or more, got {Lambda!r}: a negative one would reward spikes."
+            )
+
+    def __call__(self, spk_out: Tensor) -> Tensor:
+        """Return the penalty, a single number, of spikes ``[T, B, C]``.
+
+        Raises:
+            TypeError, ValueError: for a malformed record.
+        """
+        return self.Lambda * full_precision(_checks.spikes("spk_out", spk_out)).sum()
+
+    def __repr__(self) -> str:
+        return f"l1_rate_sparsity(Lambda={self.Lambda!r})"

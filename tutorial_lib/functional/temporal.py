@@ -21,6 +21,7 @@ from .losses import on_off
 __all__ = ["ce_temporal_loss", "first_spike_time", "mse_temporal_loss"]
 
 Inverse = Literal["negate", "reciprocal"]
+TIMES = "hold times in steps, real numbers"
 
 
 class _SpikeTimes(torch.autograd.Function):
@@ -189,7 +190,7 @@ class mse_temporal_loss(_TemporalLoss):
         return (values if self.multi_spike else values[0]), targets
 
     def _times(self, targets: Tensor, batch: int, classes: int) -> Tensor:
-        times = _real("targets", targets)
+        times = _checks.reals("targets", targets, TIMES)
         if times.ndim == 1:  # [C], for all samples alike
             times = times.expand(batch, -1)
         if times.ndim == 2:
@@ -198,7 +199,7 @@ class mse_temporal_loss(_TemporalLoss):
             want = "[F, B, C]" if self.multi_spike else "[B, C]"
             raise ValueError(
                 f"Wanted times must have the shape {want} with B = {batch}, C = {classes}, got "
-                f"{list(_real('targets', targets).shape)}."
+                f"{list(torch.as_tensor(targets).shape)}."
             )
         if len(times) > 1 and not self.multi_spike:
             raise ValueError(
@@ -207,25 +208,8 @@ class mse_temporal_loss(_TemporalLoss):
         return times.to(torch.get_default_dtype())
 
 
-def _real(name: str, times: object) -> Tensor:
-    """Return ``times`` as a tensor of real numbers."""
-    try:
-        tensor = torch.as_tensor(times)
-    except (TypeError, ValueError, RuntimeError):
-        tensor = None
-    if (
-        tensor is None
-        or tensor.is_complex()
-        or tensor.dtype == torch.bool
-        or not _checks.has_values(tensor)
-    ):
-        kind = type(times).__name__ if tensor is None else f"{tensor.dtype} on {tensor.device}"
-        raise TypeError(f"{name} must hold times in steps, real numbers, got {kind}.")
-    return tensor
-
-
 def _wanted(name: str, times: int | list[int] | Tensor) -> list[float]:
-    wanted = _real(name, times).reshape(-1).tolist()
+    wanted = _checks.reals(name, times, TIMES).reshape(-1).tolist()
     if not wanted or not all(math.isfinite(time) for time in wanted):
         raise ValueError(
             f"{name} must be a time in steps, or several with multi_spike, got {times!r}."

@@ -56,7 +56,7 @@ def spike_count(
     """
     values = inputs.record("data", data, "[T, C]", "pick one sample, spk_rec[:, 0]")
     inputs.binary("data", values)
-    names = inputs.names(labels, values.shape)
+    names = inputs.names("labels", labels, values.shape, "")
     count = inputs.steps(num_steps, values.shape)
     _checks.flag("animate", animate)
     _checks.flag("gridshader", gridshader)

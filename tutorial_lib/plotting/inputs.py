@@ -112,28 +112,26 @@ def steps(num_steps: int | bool | None, shape: Sequence[int]) -> int:
     return int(num_steps)
 
 
-def names(labels: Sequence[Any] | None, shape: Sequence[int]) -> list[str]:
-    """Return one label per class of a record ``[T, C]``; the class numbers when none are given."""
+def names(name: str, labels: Sequence[Any] | None, shape: Sequence[int], default: str) -> list[str]:
+    """Return one label per column of a record of this shape, ``[T, C]``.
+
+    When none are given, they are ``default`` and the column's number.
+    """
     count = shape[-1]
     if labels is None:
-        return [str(i) for i in range(count)]
-    sequence("labels", labels, count)
+        return [f"{default}{i}" for i in range(count)]
+    is_list = isinstance(labels, (str, Sequence)) or np.ndim(labels) == 1
+    if not is_list or isinstance(labels, (bytes, torch.Tensor)):
+        raise TypeError(
+            f"{name} must be a list of {count} names, got {labels!r} ({type(labels).__name__})."
+        )
     if isinstance(labels, str) or len(labels) != count:
         hint = " Time comes first: pass data.T." if len(labels) == shape[0] else ""
         raise ValueError(
-            f"labels must be a list of {count} names for data of shape {list(shape)}, "
+            f"{name} must be a list of {count} names for data of shape {list(shape)}, "
             f"got {len(labels)}: {labels!r}.{hint}"
         )
     return [str(label) for label in labels]
-
-
-def sequence(name: str, values: Any, count: int) -> None:
-    """Raise ``TypeError`` unless ``values`` is a list or the like, of any length, or a text."""
-    is_list = isinstance(values, (str, Sequence)) or np.ndim(values) == 1
-    if not is_list or isinstance(values, (bytes, torch.Tensor)):
-        raise TypeError(
-            f"{name} must be a list of {count} names, got {values!r} ({type(values).__name__})."
-        )
 
 
 def color_map(name: str, cmap: Any) -> Any:

@@ -112,10 +112,7 @@ def traces(
                 f"spk must have the shape of data, {list(values.shape)}, got {list(spikes.shape)}."
             )
     rows, columns = _grid(dim, values.shape)
-    titles = [f"neuron {i}" for i in range(count)] if titles is None else titles
-    inputs.sequence("titles", titles, count)
-    if isinstance(titles, str) or len(titles) != count:
-        raise ValueError(f"titles must be a list of {count} titles, got {len(titles)}: {titles!r}.")
+    titles = inputs.names("titles", titles, values.shape, "neuron ")
     limit = None if threshold is None else inputs.number("threshold", threshold)
     _height(spk_height)
     inputs.hint_time_first("data", values.shape)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ._batches import seed_everything
 from ._checkpoints import load_checkpoint, save_checkpoint
 from ._evaluation import Evaluation, evaluate
 from ._history import History
 from ._loop import train
-from ._seeds import seed_everything
 
 __all__ = [
     "Evaluation",

@@ -149,14 +149,11 @@ def _process_group() -> Iterator[tuple[int, int]]:
 
 def _log_lines(history: training.History) -> list[str]:
     """One object per iteration; evaluations stand with the iteration after which they ran."""
+    lists, names = history.state_dict(), ("eval_loss", "eval_accuracy", "eval_decision_rate")
     evaluations = {
-        iteration: {"eval_loss": loss, "eval_accuracy": accuracy, "eval_decision_rate": decided}
-        for iteration, loss, accuracy, decided in zip(
-            history.eval_iterations,
-            history.eval_loss,
-            history.eval_accuracy,
-            history.eval_decision_rate,
-            strict=True,
+        iteration: dict(zip(names, values, strict=True))
+        for iteration, *values in zip(
+            history.eval_iterations, *(lists[name] for name in names), strict=True
         )
     }
     rows = zip(history.iterations, history.loss, history.accuracy, strict=True)

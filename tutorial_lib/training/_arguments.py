@@ -6,11 +6,13 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from .. import _checks
 from . import _files
 from .recipes import RECIPES, Recipe
 
@@ -28,7 +30,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Train the course's network, 12C5-MP2-64C5-MP2-1024FC10.",
         epilog=f"Recipes: {described}. A resumed run takes its settings from the checkpoint.",
     )
-    positive, number = _positive(int), _positive(float)
+    positive = _checked(int, partial(_checks.at_least_one, "it"))
+    number = _checked(float, partial(_checks.positive, "it"))
+    fraction = _checked(float, partial(_checks.fraction, "it"))
     run = parser.add_argument_group("the run")
     option = run.add_argument
     option("--epochs", type=positive, default=1, help="passes over the training set (1)")
@@ -51,14 +55,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         settings.add_argument(name, default=argparse.SUPPRESS, **how)
 
     setting("--recipe", choices=RECIPES, help=f"named settings ({next(iter(RECIPES))})")
-    setting("--beta", type=_fraction, help="membrane decay per step")
+    setting("--beta", type=fraction, help="membrane decay per step")
     setting("--slope", type=number, help="of the fast sigmoid")
     setting("--lr", type=number, help="learning rate of Adam")
     setting("--batch-size", type=positive, help="over all processes")
     setting("--num-steps", type=positive, help="time steps")
     setting("--precision", choices=("fp32", "bf16"))
     setting("--data", choices=("auto", "mnist", "digits"), help="(auto)")
-    setting("--seed", type=_seed, help="(0)")
+    setting("--seed", type=_checked(int, _checks.seed), help="(0)")
     return parser.parse_args(argv)
 
 
@@ -136,29 +140,18 @@ def _one_file(one: Path, other: Path) -> bool:
     return len(set(spelled)) == 1 or _files.same_file(one, other)
 
 
-def _positive(kind: type[float]) -> Callable[[str], float]:
+def _checked(kind: type[float], check: Callable[[Any], float]) -> Callable[[str], float]:
+    """A type for argparse: text of this kind, refused in the words of the library's own check."""
+
     def convert(text: str) -> float:
         value = kind(text)
-        if not 0 < value < float("inf"):
-            raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
-        return value
+        try:
+            return check(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
 
     convert.__name__ = kind.__name__
     return convert
-
-
-def _fraction(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, got {text}")
-    return value
-
-
-def _seed(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 2**32 - 1, got {text}")
-    return value
 
 
 def _device(name: str) -> torch.device:

@@ -1,12 +1,29 @@
-"""The order of the batches, which the seed and the epoch alone decide."""
+"""What chance decides: seeds, and the order of the batches."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
+
+from .. import _checks
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's and torch's global generators.
+
+    Raises:
+        TypeError: if ``seed`` is no integer.
+        ValueError: if it is not in [0, 2**32).
+    """
+    seed = _checks.seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 def global_batches(

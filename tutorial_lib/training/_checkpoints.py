@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import _checks
+from .._parameters import values
 from ..neurons import Leaky
 from ..utils import device_of
 from . import _files
@@ -226,8 +227,8 @@ def _check_settings(path: str | Path, net: nn.Module, saved: Mapping[str, Any]) 
             value = saved.get(f"{name}.{setting}" if name else setting)
             if isinstance(value, Tensor) and not _close(own, value):
                 raise ValueError(
-                    f"{path} was saved with {setting} = {_shown(value)} in the neurons of layer "
-                    f"{name!r}, but this network has {_shown(own)}. Build it with the settings of "
+                    f"{path} was saved with {setting} = {values(value)} in the neurons of layer "
+                    f"{name!r}, but this network has {values(own)}. Build it with the settings of "
                     "the checkpoint. (To take over the checkpoint's, whatever they are: "
                     "net.load_state_dict(torch.load(path, weights_only=True)['net']).)"
                 )
@@ -239,7 +240,3 @@ def _close(own: Tensor, saved: Tensor) -> bool:
         return True
     rounding = max(torch.finfo(x.dtype).eps for x in (own, saved))
     return torch.allclose(own.detach().cpu().double(), saved.double(), rtol=rounding)
-
-
-def _shown(value: Tensor) -> str:
-    return f"{value.item():.4g}" if value.numel() == 1 else f"values up to {value.max():.4g}"

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tutorial_lib.fast import allocator
+from tutorial_lib.fast import machine
 
 ROUNDS = """
 import resource
@@ -32,7 +32,7 @@ def page_faults(first: str) -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-@pytest.mark.skipif(allocator._gnu_c_library() is None, reason="not the GNU C library's malloc")
+@pytest.mark.skipif(machine._gnu_c_library() is None, reason="not the GNU C library's malloc")
 def test_what_was_freed_is_not_asked_for_again() -> None:
     """Pages that have to be cleared anew, over five rounds of 200 MiB."""
     kept, given_back = page_faults(KEEP), page_faults("")
@@ -44,7 +44,7 @@ def test_what_was_freed_is_not_asked_for_again() -> None:
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
 def test_elsewhere_it_does_nothing(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
     monkeypatch.setattr(sys, "platform", platform)
-    assert allocator.keep_freed_memory() is False
+    assert machine.keep_freed_memory() is False
 
 
 def test_a_preloaded_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,11 +58,11 @@ def test_a_preloaded_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch) ->
             raise AssertionError("not this process's allocator")
 
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(allocator.ctypes, "CDLL", Library)
-    assert allocator.keep_freed_memory() is False
+    monkeypatch.setattr(machine.ctypes, "CDLL", Library)
+    assert machine.keep_freed_memory() is False
 
 
 def test_another_c_library_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _: object())
-    assert allocator.keep_freed_memory() is False
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda _: object())
+    assert machine.keep_freed_memory() is False
