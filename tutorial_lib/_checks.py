@@ -141,7 +141,7 @@ def reals(name: str, value: object, wanted: str) -> Tensor:
     try:
         found = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{name} must {wanted}, got {_shown(value)}.") from error
+        raise TypeError(f"{name} must {wanted}, got {shown(value)}.") from error
     lost = isinstance(value, Tensor) and not has_values(found)  # numbers may go to "meta"
     if found.is_complex() or found.dtype == torch.bool or lost:
         kind = f"{found.dtype}, {found.layout}, on {found.device}"

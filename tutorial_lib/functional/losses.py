@@ -29,11 +29,6 @@ class _SpikeLoss(Loss):
     """A loss on spikes, with one output neuron per class or several.
 
     Unlike in the temporal losses, it is not checked that the record holds spikes.
-
-    Args:
-        population_code: several neurons per class, whose spikes are summed.
-        num_classes: number of classes, needed with ``population_code``.
-        reduction, weight: see :class:`Loss`.
     """
 
     def __init__(

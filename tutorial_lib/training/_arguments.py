@@ -69,15 +69,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def chosen(
     args: argparse.Namespace, device: torch.device, saved: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """The settings of the run: of the checkpoint that it resumes, or else as asked for.
+    """The settings of the run: of the checkpoint ``saved`` that it resumes, or else as asked for.
 
-    Args:
-        args: the options.
-        device: where the run will be.
-        saved: content of the checkpoint to resume, if any.
-
-    Raises:
-        ValueError: if the checkpoint holds no settings, or others than are asked for.
+    Raises ValueError if the checkpoint holds no settings, or others than are asked for.
     """
     recipe = getattr(args, "recipe", None)
     asked = {name: getattr(args, name) for name in SETTINGS if hasattr(args, name)}

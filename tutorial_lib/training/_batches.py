@@ -32,19 +32,8 @@ def global_batches(
     """This process's share of each global batch, without end, from iteration ``start`` on.
 
     Epoch ``e`` runs through a permutation that depends on ``seed`` and ``e`` alone. The samples
-    left over at its end, fewer than ``batch_size``, wait for another epoch's order.
-
-    Args:
-        dataset: the training set.
-        batch_size: size of a global batch, a multiple of ``world``.
-        seed, start: seed of the order; number of global batches to pass over.
-        rank, world: which of how many processes this is.
-
-    Returns:
-        An iterator over ``(data [batch_size / world, ...], targets)``.
-
-    Raises:
-        ValueError: if the dataset is smaller than one global batch.
+    left over at its end, fewer than ``batch_size``, wait for another epoch's order. This is process
+    ``rank`` of ``world``, which gets ``(data [batch_size / world, ...], targets)`` of each batch.
     """
     per_epoch = len(dataset) // batch_size
     if per_epoch == 0:
