@@ -265,7 +265,7 @@ def test_the_page_is_one_small_piece(net: nn.Module) -> None:
     ("change", "error", "message"),
     [
         ({"net": None}, TypeError, "net must be an nn.Module"),
-        ({"net": nn.Sequential(nn.Linear(28, 2))}, ValueError, "no Leaky layer"),
+        ({"net": nn.Sequential(nn.Linear(28, 2))}, ValueError, r"no tutorial_lib\.Leaky"),
         ({"num_steps": 0}, ValueError, "at least 1"),
         ({"num_steps": "50"}, TypeError, "integer"),
         ({"source": "auto"}, ValueError, "source must be"),
