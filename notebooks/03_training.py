@@ -430,8 +430,8 @@ assert seen["Adam"]["iteration 5"]["layer 1"].sum() > start["layer 1"].sum()
 
 # %% tags=["hide-output"]
 for name, g in {"output": 1e-4, "layer 1": 1e-9}.items():
-    near, far = (x / (x + 1e-8) for x in (g, 50 * g))
-    print(f"{name:<7} {far / near:.2f} times as far")
+    per_step, per_count = (x / (x + 1e-8) for x in (g, 50 * g))
+    print(f"{name:<7} {per_count / per_step:.2f} times as far")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -662,8 +662,7 @@ print(f"{p:.2%} +- {standard_error:.2%} on {n:,} images")
 
 # %%
 folder = Path(tempfile.mkdtemp())
-path = folder / "csnn.pt"
-training.save_checkpoint(path, net, history=history)
+path = training.save_checkpoint(folder / "csnn.pt", net, history=history)
 
 # %%
 restored = new_net()  # other weights
@@ -704,8 +703,8 @@ assert refused(ValueError, training.load_checkpoint, path, other_net(threshold=2
 training.load_checkpoint(path, other_net(spike_grad=surrogate.fast_sigmoid(slope=1)))
 torch.save(net, folder / "object.pt")
 assert refused(pickle.UnpicklingError, torch.load, folder / "object.pt", weights_only=True)
-for file in (path, folder / "object.pt"):
-    assert any(name.endswith("data.pkl") for name in zipfile.ZipFile(file).namelist())
+for saved in (path, folder / "object.pt"):
+    assert any(name.endswith("data.pkl") for name in zipfile.ZipFile(saved).namelist())
 assert {"2.beta", "2.threshold"} <= set(net.state_dict())
 assert not any(name.endswith("mem") for name in net.state_dict())
 
