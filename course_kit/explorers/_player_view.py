@@ -88,7 +88,7 @@ def verdict(recording: Recording) -> str:
     names = recording.labels
     truth = "" if recording.target is None else f"A {names[recording.target]}. "
     if recording.prediction < 0:
-        why = "a tie" if recording.spikes.any() else "silence"
+        why = "level counts" if recording.spikes.any() else "silence"
         return f"{truth}No decision: {why}"
     mark = "" if recording.target is None else ", wrong"
     if recording.prediction == recording.target:
@@ -155,7 +155,8 @@ def _membranes(ax: Axes, now: Moment) -> None:
             now.membranes[:, neuron], gid=f"membrane-{neuron}", label=f"_{neuron}",
             **look(recording, neuron) | NOW,
         )  # fmt: skip
-    low, high = float(recording.membranes.min()), float(recording.membranes.max())
+    first_two = recording.membranes[:, list(recording.ranking[:2])]
+    low, high = float(first_two.min()), float(recording.membranes.max())
     if recording.threshold is not None:
         style.level(ax, recording.threshold, "threshold")
         low, high = min(low, recording.threshold), max(high, recording.threshold)
@@ -164,7 +165,12 @@ def _membranes(ax: Axes, now: Moment) -> None:
             ha="left", va="center", color=style.MUTED,
         )  # fmt: skip
     pad = 0.06 * (high - low) or 0.5
-    ax.set_ylim(low - pad, high + pad)
+    low -= 3 * pad  # room for the note
+    if recording.membranes.min() < low:
+        style.note(
+            ax, 0.99, 0.03, "some lie lower", transform=ax.transAxes, ha="right", va="bottom"
+        )
+    ax.set_ylim(low, high + pad)
     unit = "thresholds" if recording.threshold == 1 else "arbitrary units"
     ax.set_ylabel(f"Membrane\n({unit})", fontsize=style.LABEL_SIZE, color=style.INK)
 
@@ -177,7 +183,7 @@ def _counts(ax: Axes, now: Moment) -> None:
             now.counts[:, neuron], gid=f"count-{neuron}", label=f"_{neuron}",
             **look(recording, neuron) | NOW,
         )  # fmt: skip
-    ax.plot([0, steps - 1], [1, steps], color=style.MUTED, linestyle=":", linewidth=1, zorder=1)
+    ax.plot([0, steps - 1], [1, steps], color=style.INK, linestyle=":", linewidth=1.2, zorder=5)
     style.note(ax, 0.02, 0.97, "dotted: a spike at each step", transform=ax.transAxes, va="top")
     ax.set_ylim(-0.03 * steps, 1.03 * steps + 0.5)
     ax.set_ylabel("Spikes\nso far", fontsize=style.LABEL_SIZE, color=style.INK)
@@ -220,8 +226,7 @@ def _time_axis(ax: Axes, now: Moment, *, last: bool, gid: str) -> None:
     )  # fmt: skip
     if recording.decision >= 0:
         ax.axvline(
-            recording.decision, color=style.GREEN, linewidth=1.6, linestyle=(0, (1, 1.2)),
-            zorder=1.2,
+            recording.decision, color=style.GREEN, linewidth=1.6, zorder=1.2,
         )  # fmt: skip
     ax.set_xlim(-0.5, recording.num_steps - 0.5)
     style.whole_numbers(ax.xaxis)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from course_kit import material
@@ -186,7 +187,7 @@ def test_verdict_and_standing(recording: _recording.Recording) -> None:
     said = view.verdict(recording)
     assert ("No decision" in said) == (recording.prediction < 0)
     assert ("silence" in said) == (not recording.spikes.any())
-    assert ("tie" in said) == (recording.prediction < 0 and recording.spikes.any())
+    assert ("level counts" in said) == (recording.prediction < 0 and recording.spikes.any())
     if recording.prediction >= 0:
         assert f"Answer c{recording.prediction}" in said
         assert f"decided at step {recording.decision}" in said
@@ -207,6 +208,21 @@ def test_verdict_and_standing(recording: _recording.Recording) -> None:
             assert told == f"Step {step}: c{now.leader} leads by {counts[0]} to {counts[1]} spikes"
         else:
             assert ("level at" in told) == (counts[0] > 0) == ("no output" not in told)
+
+
+@pytest.mark.parametrize("depth", [0.6, 0.0, -40.0])
+def test_a_deep_membrane_does_not_flatten_those_of_the_first_two(depth: float) -> None:
+    membranes = np.array([[2.0, 0.8, depth], [3.0, 1.4, depth]])
+    recording = _recording.Recording(
+        image=np.zeros((2, 2)), layers=(), spikes=(membranes > 1).astype(np.uint8),
+        membranes=membranes, threshold=1.0, prediction=0, decision=0, target=None, labels=("a", "b", "c"),
+    )  # fmt: skip
+    figure = Figure(figsize=view.size(recording))
+    view.draw(figure, moment(recording, 1))
+    (ax,) = (ax for ax in figure.axes if any(x.get_gid() == "membrane-0" for x in ax.lines))
+    low, high = ax.get_ylim()
+    assert -2 < low < 0.8 and 3.0 < high < 5
+    assert any(text.get_text() == "some lie lower" for text in ax.texts) == (depth < low)
 
 
 @given(

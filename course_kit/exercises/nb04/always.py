@@ -27,7 +27,7 @@ def judge(current: float) -> str:
         raise Wrong(
             f"At a current of {show(current - 1e-3)}, a bit below yours, the neuron fires at each "
             "of 200 steps already; expected the smallest such current.",
-            "Which smaller current is enough to come back?",
+            "If a spike comes at each step, where does U settle, and where must it be?",
         )
     first, count = misses(current)
     raise Wrong(
@@ -56,9 +56,7 @@ exercise.wrong("A current above 1 fires at each step.", 1.0,
 exercise.wrong("Firing is firing always.", 0.5,
     asks="That is the current from which on it fires at all. What does a spike cost?")
 exercise.wrong("A neuron fires by itself.", 0.0, asks="Does a neuron without a current fire?")
-exercise.wrong("The threshold is multiplied by 2.", 2.0,
-    asks="Is that 1 / (1 - beta)? What are the parts of U when a spike comes at each step?")
-exercise.wrong("The decay counts twice.", 3.0,
-    asks="Is the decay in it twice? How much of U is left after a step?")
+exercise.wrong("The threshold is multiplied by 2.", 2.0, told="where does U settle")
+exercise.wrong("The decay counts twice.", 3.0, told="where does U settle")
 exercise.wrong("A bit above threshold is enough.", 1.25, told="must come back above")
-exercise.wrong("The more, the better.", 10, told="Which smaller current")
+exercise.wrong("The more, the better.", 10, told="where does U settle")

@@ -45,9 +45,10 @@ def judge(stop: Function) -> str:
     for (spk_rec, lead), got, wanted in runs:
         if found := mismatch(spk_rec, got, wanted):
             image, where = found
+            answer, steps = got[image]
             raise Wrong(
-                f"{where}. With a lead of {lead} your rule answers {got[image][0]} after "
-                f"{got[image][1]} steps; expected {wanted[image][0]} after {wanted[image][1]}. "
+                f"{where}. With a lead of {lead} your rule answers {answer} after {steps} "
+                f"step{'s' * (steps != 1)}; expected {wanted[image][0]} after {wanted[image][1]}. "
                 f"Runs that differ: {alike.count(False)} of {len(alike)}.",
                 "Is each image stopped for itself, at the first step at which the lead is there, "
                 "and is your answer the class that leads then?",
@@ -106,13 +107,13 @@ exercise.wrong("No decision takes one more.", edit("+ 1, len(spk_rec))", "+ 1, l
     asks="Is there a step after the last?")
 exercise.wrong("Without the lead nobody has won.",
     edit(ANSWERS, f"torch.where(enough.any(0), {ANSWERS}, -1)"),
-    asks="Is -1 your answer where the lead is never reached? The class ahead at the last step is "
-    "asked for, and -1 only if several are level.")
+    asks="Is -1 your answer where the lead is never reached? The class that leads at the last step "
+    "is asked for, and -1 only if several are level.")
 exercise.wrong("A lead is one of a step.", edit(".cumsum(dim=0)", ""),
     asks="Is it the lead in the counts up to now, or in the spikes of one step?")
 exercise.wrong("A lead is over the average.",
     edit("best[..., 1]", "spk_rec.cumsum(dim=0).mean(-1)"),
-    asks="Ahead of whom: of the next best, or of the mean?")
+    asks="A lead over whom: the next class, or the mean?")
 exercise.wrong("A batch stops together.",
     edit(">= lead", ">= lead\n    enough = enough.all(1, keepdim=True).expand_as(enough)"),
     asks="Is each image stopped for itself?")

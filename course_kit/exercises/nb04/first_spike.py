@@ -49,7 +49,7 @@ def judge(decode: Function) -> str:
                 f"{where}. Your answer is {got[image]}; expected {wanted[image]}.", question
             )
     return (
-        "Silence and a dead heat are told from class 0. Now compare this code with the count, on "
+        "Silence and level classes get -1, not class 0. Now compare this code with the count, on "
         "the same spikes."
     )
 
@@ -94,6 +94,12 @@ exercise.wrong("The step is the answer.", edit(DECIDE, "fired.int().argmax(0)"),
 exercise.wrong("Who matters is there at once.",
     edit("fired.int().argmax(0)", "0 * fired.int().argmax(0)"),
     asks="Somebody does fire alone here: how far along the run do you look?")
+exercise.wrong("An answer is a column.", edit(DECIDE, f"{DECIDE}.unsqueeze(-1)"),
+    told="axis too many")
+exercise.wrong("One image needs no axis.", edit(DECIDE, f"{DECIDE}.squeeze()"),
+    told="Where did its axis go")
+exercise.wrong("A batch has one answer.", edit(DECIDE, f"int({DECIDE}[0])"),
+    told="one number for each image")
 exercise.wrong("Any negative number is no answer.",
     edit("first.argmax(-1), -1)", "first.argmax(-1), -2)"),
     asks="Which number should say that there is no answer?")

@@ -35,7 +35,7 @@ CASES = (
     (spikes("100", "100", "010", "000"), LEVEL, "Do the spikes decide where they can?"),
     (TIE, LEVEL, "Two are level: whom does the membrane favor?"),
     (SILENCE, LEVEL, "Is silence undecided for your rule, too?"),
-    (SILENCE, BURST, "Is it the mean over all steps?"),
+    (SILENCE, BURST, "Is it the mean over the steps, axis 0, and over all of them?"),
     (SILENCE, DEEP, "Which is higher, a membrane below zero or one above?"),
     (spikes("110", "010", "100", "000"), PAID,
         "Is something taken off the membrane where there was a spike? Its mean, as recorded, is "
@@ -48,10 +48,12 @@ CASES = (
 @exercise.judge
 def judge(choose: Function) -> str:
     for spk_rec, mem_rec, question in CASES:
-        got, wanted = (
+        got, *both = (
             integers(function(spk_rec.clone(), mem_rec.clone()), spk_rec.shape[1], "answers")
-            for function in (choose, solved_choice)
+            for function in (choose, solved_choice, only_the_level_ones)
         )
+        pairs = zip(got, *both, strict=True)
+        wanted = [one if one in pair else either(pair) for one, *pair in pairs]
         if found := mismatch(spk_rec, got, wanted):
             image, where = found
             means = ", ".join(show(value) for value in mem_rec.mean(0)[image].tolist())
@@ -64,6 +66,11 @@ def judge(choose: Function) -> str:
         "Where spikes decide they do, and elsewhere the membrane does. The next cell counts how "
         "many of the undecided images that saves."
     )
+
+
+def either(answers: list[int]) -> str:
+    """The answers that the task allows: of all classes, or of the level ones."""
+    return " or ".join(map(str, dict.fromkeys(answers)))
 
 
 @exercise.right("with an index")
@@ -84,6 +91,13 @@ def by_image(spk_rec, mem_rec):
     return torch.tensor(answers)
 
 
+@exercise.right("only the level ones")
+def only_the_level_ones(spk_rec, mem_rec):
+    counts, answers = spk_rec.sum(0), SF.predict_rate(spk_rec)
+    level = torch.where(counts == counts.amax(-1, keepdim=True), mem_rec.mean(0), -math.inf)
+    return torch.where(answers < 0, level.argmax(-1), answers)
+
+
 MEAN = "mem_rec.mean(dim=0).argmax(-1)"
 exercise.wrong("The membrane knows better.",
     edit(f"torch.where(answers >= 0, answers, {MEAN})", MEAN), told="decide where they can")
@@ -96,20 +110,14 @@ exercise.wrong("Silence is no tie.",
     edit("answers >= 0,", "(answers >= 0) | (spk_rec.sum((0, 2)) == 0),"),
     told="Is silence undecided")
 exercise.wrong("The last membrane says it all.", edit("mem_rec.mean(dim=0)", "mem_rec[-1]"),
-    told="mean over all steps")
+    told="mean over the steps, axis 0")
 exercise.wrong("The peak says it all.", edit("mem_rec.mean(dim=0)", "mem_rec.amax(0)"),
-    told="mean over all steps")
+    told="mean over the steps, axis 0")
+exercise.wrong("The first axis is the batch.",
+    edit("mem_rec.mean(dim=0)", "mem_rec.mean(dim=1)"), told="Over which axes")
 exercise.wrong("What is far from zero is loud.", edit("mem_rec.mean", "mem_rec.abs().mean"),
     told="a membrane below zero")
 exercise.wrong("A spike costs the membrane at once.",
     edit("mem_rec.mean", "(mem_rec - spk_rec).mean"), told="Is something taken off the membrane")
 exercise.wrong("The loudest image speaks for all.",
     edit(MEAN, "mem_rec.mean(dim=(0, 1)).argmax(-1)"), told="Is each image decided for itself")
-
-
-@exercise.wrong("The others are out.",
-    asks="Do you let only the two that are level compete? All classes are asked.")
-def only_the_level_ones(spk_rec, mem_rec):
-    counts, answers = spk_rec.sum(0), SF.predict_rate(spk_rec)
-    level = torch.where(counts == counts.amax(-1, keepdim=True), mem_rec.mean(0), -math.inf)
-    return torch.where(answers < 0, level.argmax(-1), answers)

@@ -25,19 +25,22 @@ solved_diagnosis = exercise.reference(
 @exercise.judge
 def judge(answer: Any) -> str:
     names = named(answer)
+    seen = []
     for letter, (name, spk_rec, targets) in mystery_networks().items():
         if names[letter] != name:
             target, others, often, never = rates(spk_rec, targets)
-            raise Wrong(
+            seen.append(
                 f"You take {letter} for {names[letter]}. In {letter}, the target fires at "
                 f"{target:.0%} of the steps and the others at {others:.0%}; {never:.0%} of the "
-                f"others never fire, and {often:.0%} fire at least every other step.",
-                "What does that loss ask of the target, and what of the others?",
+                f"others never fire, and {often:.0%} fire at least every other step."
             )
+    if seen:
+        asked = "What does each loss ask of the target, and what of the others?"
+        raise Wrong(" ".join(seen), asked)
     return (
-        "All three are right. A loss leaves its handwriting: full and empty rows, rates as "
-        "ordered, or spikes that nobody has asked for. Use it when you are handed a network "
-        "without its history."
+        "All three are right. A loss leaves its handwriting: full and empty rows, rates in "
+        "between, or spikes that nobody has asked for. It tells you how a network was trained "
+        "when nobody else does."
     )
 
 
@@ -75,16 +78,17 @@ exercise.right("the losses themselves",
     {"A": SF.mse_count_loss, "B": SF.ce_rate_loss(), "C": SF.ce_max_membrane_loss})
 
 exercise.wrong("A loss on membranes makes even rates.", {"A": MEMBRANE, "B": RATE, "C": COUNT},
-    asks="Why would a loss that never looks at a spike hold the target back?")
-exercise.wrong("ce_rate_loss sets rates.", {"A": RATE, "B": COUNT, "C": MEMBRANE},
-    asks="Would that loss, which charges for every wrong spike at every step, leave that many, "
-    "and ask that little of the target?")
+    asks=f"Why would {MEMBRANE}, which never looks at a spike, hold the target of A back?")
+TOO_LITTLE = (
+    f"Would {RATE}, which charges for every wrong spike at every step, leave that many in A, and "
+    "ask that little of the target?"
+)
+exercise.wrong("ce_rate_loss sets rates.", {"A": RATE, "B": COUNT, "C": MEMBRANE}, asks=TOO_LITTLE)
 exercise.wrong("Only the target's row is looked at.", {"A": COUNT, "B": MEMBRANE, "C": RATE},
-    asks="Why would a loss that never looks at a spike silence nearly all of the others?")
+    asks=f"Why would {MEMBRANE}, which never looks at a spike, silence nearly all others in B?")
 exercise.wrong("Two networks may share a loss.", {"A": COUNT, "B": RATE, "C": RATE},
     told="each of the three losses once")
 exercise.wrong("Any loss will do.", {"A": "ce_count_loss", "B": RATE, "C": MEMBRANE},
     told="expected one of")
 exercise.wrong("A full row is what the mean square wants.", {"A": RATE, "B": MEMBRANE, "C": COUNT},
-    asks="Would that loss, which charges for every wrong spike at every step, leave that many, "
-    "and ask that little of the target?")
+    told="In C, the target fires", asks=TOO_LITTLE)
