@@ -17,9 +17,9 @@
 #
 # **You will**
 #
-# - follow one image through a trained network: rasters, membranes, an animated spike counter, feature maps;
+# - follow one image through a trained network: rasters, membranes, feature maps;
 # - find the step at which the decision falls, and what the steps after it are worth;
-# - look at wrong answers, and tell a narrow one from a confident one and from none at all;
+# - look at wrong answers, narrow and confident, and at images without an answer;
 # - diagnose a silent network from its rasters alone.
 #
 # **You need** [notebook 02](02_convolutional_snn.ipynb) for the network and `record_spikes`, and
@@ -80,8 +80,8 @@ history = training.train(
 )  # fmt: skip
 
 # %% [markdown]
-# Run it over test images, at most 1,000, and keep all that the output layer does. Both records have the shape
-# `[T, N, 10]`: step, image, class. Steps are counted from 0.
+# Run it over at most 1,000 test images and keep all that the output layer does. Both records are `[T, N, 10]`: step,
+# image, class. Steps are counted from 0.
 
 # %%
 test = data.subset(digits.test, min(1000, len(digits.test)), seed=0)
@@ -94,8 +94,8 @@ mem_rec = torch.cat([mem for _, mem in parts], dim=1).cpu()
 print("spk_rec", list(spk_rec.shape), "   mem_rec", list(mem_rec.shape))
 
 # %% [markdown]
-# The class with the most spikes is the answer. `SF.predict_rate` returns it, or -1 where there is none: silence, or a
-# tie. The **margin** is the count of the first class minus the count of the second.
+# The class with the most spikes is the answer. `SF.predict_rate` returns it, or -1 if nobody fires or the first classes
+# are **level**, with equal counts. Such an image is **undecided**. The **margin** is the highest count minus the second.
 
 # %%
 totals = spk_rec.sum(dim=0)  # [N, 10]
@@ -110,12 +110,12 @@ for name, group in groups.items():
     print(f"{group.sum():>4} of {len(targets):,} {name}")
 
 # %% [markdown]
-# > **Note.** In this notebook, *right* means decided and right. `SF.accuracy_rate` is more generous: it gives a tie to
-# > the lowest of the tied classes, and silence to class 0.
+# > **Note.** Here *right* means decided and right. `SF.accuracy_rate` is more generous: if classes are level, it takes
+# > the lowest of them, and class 0 if nobody fires.
 #
 # ## One image's way through the network
 #
-# Take an image that the network gets right, but not easily: with a margin near 25, half of what is possible.
+# Take an image that the network gets right, but not easily: with a margin near 25 of at most 50.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -135,9 +135,8 @@ print(f"image {idx}: a {targets[idx]}, margin {margin[idx]:.0f}")
 #
 # A **raster** has one row per neuron and one mark per spike. Time runs to the right.
 #
-# > **Predict.** There are ten output neurons and 50 steps. `ce_rate_loss` takes the spikes of *each* step as scores: it
-# > wants the target to fire there, and no other class. You know the margin. How many rows will have marks? How many
-# > marks has the fullest?
+# > **Predict.** You know the margin and the number of steps. Between which numbers of marks must the fullest row have?
+# > And which do you expect, as `ce_rate_loss` wants the target to fire at *every* step, and no other class?
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
@@ -152,8 +151,9 @@ figures.show("A digit, and beside it the raster of the ten output neurons.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Few rows have marks. The fullest is that of the right class, and it fires at most steps, if not at all: more than the
-# margin, since a rival fires too.
+# At least the margin, 25, and at most 50. Expect nearly 50, since the loss asks for it; then the margin leaves about 25
+# for the second. So it is: 50 and 25 marks in our runs. On MNIST no other class fires, on the embedded digits three do,
+# more rarely.
 #
 # </details>
 #
@@ -165,7 +165,7 @@ figures.show("A digit, and beside it the raster of the ten output neurons.")
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert totals[idx].argmax() == targets[idx] and 10 <= margin[idx] <= 40
-assert first[idx] >= 25 and 2 <= (totals[idx] > 0).sum() <= 6
+assert first[idx] >= 45 and 2 <= (totals[idx] > 0).sum() <= 6
 
 # %%
 layers = record_spikes(net, num_steps, image).values()
@@ -198,7 +198,7 @@ axes[0].set_xlabel("")
 figures.show("Rasters of 40 neurons of layer 1 and 40 of layer 2, sorted by count.")
 
 # %% [markdown]
-# Don't trust the eye alone. Compare the longest with the shortest interval of each neuron.
+# Don't trust the eye alone: compare the longest with the shortest interval of each neuron.
 
 # %%
 def uneven(spikes):
@@ -216,9 +216,9 @@ print(f"uneven: {uneven1:.0%} in layer 1, {uneven2:.0%} in layer 2")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In layer 1, yes, to a step: its input is a constant current, and [notebook 00](00_spiking_neuron.ipynb) showed what
-# that does. (The one step comes from counting time in whole steps.) Layer 2 receives *spikes*, which come and go, so
-# many of its neurons fire unevenly.
+# In layer 1, yes, to within one step (time is counted in whole steps): its input is a constant current, as in
+# [notebook 00](00_spiking_neuron.ipynb). Layer 2 receives *spikes*, which come and go, and many of its neurons fire
+# unevenly.
 #
 # </details>
 #
@@ -239,16 +239,14 @@ for step in start.unique():
     print(f"first spike at step {step:>2}: {len(group):>3} neurons, {span}")
 
 # %% [markdown]
-# It is. A strong current reaches the threshold sooner, and reaches it again sooner. So layer 1 carries the strength of
-# a current twice, in the count and in the time of the first spike: a rate code and a latency code in the same spikes.
-#
-# > **Take-away.** In layer 1 all timing comes from the strength of a constant current. From layer 2 on, the spikes also
-# > depend on each other.
+# It is. A strong current reaches the threshold sooner, and again sooner. So layer 1 carries its strength twice, in the
+# count and in the time of the first spike: a rate code and a latency code in the same spikes.
 #
 # The count has an upper end: a neuron that fires at every step cannot fire more often.
 #
-# > **Exercise 1: the upper end.** A neuron of layer 1 has $\beta = 0.5$, threshold 1 and reset by subtraction. From
-# > which constant current on does it fire at *every* step, however long the run?
+# > **Exercise 1: the upper end.** A neuron of layer 1 starts at $U = 0$, with $\beta = 0.5$. At each step it decays, takes
+# > in its current, and pays 1, the threshold, if it fired at the step before: $U[t] = \beta U[t-1] + I - S[t-1]$. It fires
+# > if $U[t] > 1$. From which constant current $I$ on does it fire at *every* step, however long the run?
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -271,7 +269,7 @@ exercises.check("04-always", my_limit)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# With a spike at each step the update is $U[t] = \beta U[t-1] + I - 1$. Where does $U$ settle, and where must it be?
+# With a spike at each step, $S$ is always 1. Where does $U$ settle, and where must it be?
 #
 # </details>
 #
@@ -299,7 +297,7 @@ ax.plot(current, layer1.sum(0), ".", color=style.BLUE)
 ax.axvline(limit, color=style.VERMILION, linestyle="--", gid="limit")
 style.note(ax, limit + 0.03, 2, "from here on\na spike at every step")
 ax.set_xlim(-0.3, max(2.3, current.max() + 0.1))
-style.dress(ax, "Current (thresholds per step)", "Spikes in 50 steps")
+style.dress(ax, "Current I (threshold: 1)", "Spikes in 50 steps")
 figures.show("The count of each neuron of layer 1 against its current; a dashed line at the limit.")
 
 # %% [markdown]
@@ -318,76 +316,83 @@ assert current[layer1.sum(0) > 0].min() > 0.5
 
 # %%
 threshold = net[-1].threshold.item()
-titles = [f"class {i}" for i in range(10)]
+silent = totals == 0  # [N, 10]
+of_image = silent[idx].nonzero().flatten().tolist()
 splt.traces(
-    mem_rec[:, idx], spk_rec[:, idx], (2, 5), titles=titles,
+    mem_rec[:, idx, of_image], titles=[f"class {i}" for i in of_image],
     threshold=threshold, fig=plt.figure(figsize=(9, 4.4), layout="constrained"),
 )  # fmt: skip
-figures.show("Membrane and spikes of each of the ten output neurons.")
-
-# %%
-peaks, means = mem_rec[:, idx].amax(0), mem_rec[:, idx].mean(0)
-for i in peaks.argsort(descending=True).tolist():
-    if totals[idx, i] == 0:
-        print(f"class {i}: highest {peaks[i]:6.2f}, mean {means[i]:6.2f}")
+figures.show("Membranes of the output neurons that do not fire for this image.")
 
 # %% [markdown]
-# The strokes at the top of a panel are the spikes: the steps at which the membrane is above the dashed threshold. (It is
-# recorded before the reset, which takes one threshold off at the next step.)
-#
-# The printed classes are silent, but not alike. Some are pushed far below zero: this neuron model has no lowest
-# potential. The first of the list came nearest to the threshold.
-#
-# > **Take-away.** The raster tells you who fired. The membranes tell you who nearly did.
-#
-# ### The spike counter
-#
-# Who wins, and when? `spike_count` draws one bar per class. The axis ends at the number of steps, the most that a neuron
-# can fire. Press Play, or drag the slider.
-
-# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
-#@title Checked here
-def silent_but_not_alike():
-    silent = totals[idx] == 0
-    assert (peaks[silent] <= threshold).all()
-    assert means[silent].max() - means[silent].min() > 2 and means[silent].min() < -2
-
-
-assert torch.equal(spk_rec, (mem_rec > threshold).float())
-silent_but_not_alike()
+# How near did they come to firing? Take the highest membrane of each silent neuron, here and for all images.
 
 # %%
-anim = splt.spike_count(spk_rec[:, idx], animate=True)
-figures.to_html(anim, dpi=80, alt="The spike counts of ten classes over time.")
+peaks = mem_rec.amax(dim=0)  # [N, 10]
+highest = {"this image": peaks[idx, of_image], "all images": peaks[silent]}
+for name, values in highest.items():
+    below = (values < 0).float().mean()
+    near = (values > threshold / 2).float().mean()
+    print(f"{name}: of {len(values):,}, {below:.0%} always below zero, "
+          f"{near:.0%} past half the threshold")
 
 # %% [markdown]
-# The dashed line is the time that has passed: a bar that reaches it has fired at every step. The dark bar is the answer.
+# Training has pushed most of them far below zero, each to another depth: this neuron model has no lowest potential. Few
+# come near the threshold.
+#
+# > **Take-away.** The raster tells you who is silent. The membranes tell you how far from firing.
 #
 # ## Where the spikes are: feature maps
 #
 # Flattened neurons have lost their place in the image. Put them back: count the spikes at each position.
+
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+def far_below():
+    lowest = mem_rec[:, idx, of_image].mean(dim=0)
+    assert (peaks[silent] <= threshold).all() and lowest.max() - lowest.min() > 2
+    assert (peaks[silent] < 0).float().mean() > (0.9 if digits.source == "mnist" else 0.7)
+    assert (peaks[silent] > threshold / 2).float().mean() < 0.15
+
+
+assert torch.equal(spk_rec, (mem_rec > threshold).float())
+far_below()
 
 # %%
 splt.feature_maps(record[0])
 figures.show("The 12 maps of layer 1: spikes at each position.")
 
 # %% [markdown]
-# Each map shows where its filter found what it looks for: an edge from one side, a stroke, a bright area. Others are
-# dark. For this image, or for every image? Ask 100 of them.
+# Each map shows where its filter found what it looks for: an edge from one side, a stroke, a bright area. Some are dark.
+# For this image, or for every image? Ask 100 of them.
 
 # %%
 many = record_spikes(net, num_steps, images[:100].to(device)).values()
-for name, spikes in zip(("layer 1", "layer 2"), many):
-    used = spikes.sum(dim=(0, 1, 3, 4)) > 0  # over time, images, rows, columns
-    print(f"{name}: {int((~used).sum())} of {len(used)} maps never fire")
+for name, one, hundred in zip(("layer 1", "layer 2"), record, many):
+    here = (one.sum(dim=(0, 2, 3)) == 0).sum()
+    always = (hundred.sum(dim=(0, 1, 3, 4)) == 0).sum()
+    print(f"{name}: {here} dark maps here, {always} for all 100 images")
 
 # %% [markdown]
-# A map that never fires passes nothing on. No accuracy tells you that part of a network lies idle; its maps do.
+# In layer 1 the same maps are dark for all 100: they pass nothing on. No accuracy tells you that part of a network lies
+# idle; its maps do.
 #
 # Layer 2 has 64 maps of 4 by 4 neurons. What do you see in them?
 
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+def dark_maps():
+    dark = [(x.sum(dim=(0, 1, 3, 4)) == 0).cpu() for x in list(many)[:2]]
+    now = [x.sum(dim=(0, 2, 3)) == 0 for x in record[:2]]
+    assert torch.equal(dark[0], now[0]) and dark[0].any()
+    assert now[1][dark[1]].all() and now[1].sum() > dark[1].sum() > 0
+
+
+dark_maps()
+
 # %%
-splt.feature_maps(record[1], columns=16)
+for ax in splt.feature_maps(record[1], columns=16):
+    ax.set_title("")
 figures.show("The 64 maps of layer 2: spikes at each position.")
 
 # %% [markdown]
@@ -398,35 +403,29 @@ figures.show("The 64 maps of layer 2: spikes at each position.")
 #
 # The counts hide the order. Take the busiest map of layer 1.
 #
-# > **Predict.** At step 0 only the neurons with a current above the threshold fire. Each neuron keeps its own interval.
-# > Will the picture come to rest after some steps?
+# > **Predict.** At step 0 only the neurons with a current above the threshold fire. Each neuron keeps its interval, to
+# > within one step. Will the picture come to rest after some steps?
 
 # %%
 busiest = record[0].sum(dim=(0, 2, 3)).argmax().item()
 frames = record[0][:, busiest]  # [T, 12, 12]
+changed = (frames[1:] != frames[:-1]).flatten(1)
+print(f"{changed.any(1).sum()} of {num_steps - 1} frames differ from the last, "
+      f"in {changed.float().mean():.0%} of the neurons on average")
 anim = splt.animator(frames, interval=200)
 figures.to_html(anim, dpi=60, alt=f"Spikes of map {busiest} at each step.")
-
-# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
-#@title Code of the figure
-fig, axes = plt.subplots(1, 8, figsize=(9, 1.7), layout="constrained")
-for step, ax in enumerate(axes):
-    ax.imshow(frames[step], cmap=style.CMAP, vmin=0, vmax=1)
-    ax.set_title(f"step {step}: {frames[step].sum():.0f}", fontsize=10)
-    ax.set_axis_off()
-figures.show("The busiest map of layer 1 at its first steps, with the number of spikes.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. Neurons of unlike intervals fall in and out of step, and most frames differ from the one before. The flicker means
-# nothing, as the image stands still. But it is what layer 2 has for an input.
+# No. Neurons of unlike intervals fall in and out of step, so the frames go on to differ, though most neurons are the same
+# from one to the next. No single frame means anything; the average over steps does. But the flicker is what layer 2 gets.
 #
 # </details>
 #
 # ## When does the decision fall?
 #
-# Stop the run after $n$ steps and take the class that leads. How many steps does an answer need?
+# Stop the run after $n$ steps and take the class that leads. How many does an answer need?
 #
 # > **Predict.** The whole image is there at step 0, and in this library a spike passes through all layers within one
 # > step. After how many of the 50 steps will 90 % of the final number of right answers be there: 1, 2, 5, 10 or 20?
@@ -434,7 +433,7 @@ figures.show("The busiest map of layer 1 at its first steps, with the number of 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert torch.equal(frames[0].flatten() > 0, current.view(12, -1)[busiest] > threshold)
-assert (frames[1:] != frames[:-1]).flatten(1).any(1).float().mean() > 0.5
+assert changed.any(1).float().mean() > 0.9 and changed.float().mean() < 0.5
 
 # %%
 cut = [SF.predict_rate(spk_rec[:n]) for n in range(1, num_steps + 1)]
@@ -443,27 +442,25 @@ cut_decided = torch.stack([(p >= 0).float().mean() for p in cut])
 for n in (1, 2, 5, 10, 20, 50):
     part = cut_right[n - 1] / cut_right[-1]
     print(f"after {n:>2} steps: {cut_right[n - 1]:.1%}, {part:.0%} of the end")
-
-# %%
 curves = {"decided": 100 * cut_decided, "decided and right": 100 * cut_right}
 ax = figures.lines(curves, "Steps run", "Share of images (%)", x=range(1, 51))
-ax.set_ylim(0, 103)
+ax.set_ylim(10 * int(10 * cut_right.min()), 101)
 figures.show("Images decided, and decided rightly, against the steps run.")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Two on MNIST, up to five on the embedded digits. After one step many images have a tie, as no class can have more than
-# one spike. After ten the curve is nearly flat.
+# Two on MNIST, up to five on the embedded digits. After one step no class has more than one spike, and two classes are level
+# in many images. After ten the curve is nearly flat. (The axis does not begin at 0.)
 #
 # </details>
 #
-# That was the whole set. For one image, let $N_i[t]$ be the count of class $i$ up to step $t$. The decision for the
-# winner $w$ falls at the first step from which it is ahead *until the end*,
+# That was the whole set. For one image, let $N_i(n)$ be the count of class $i$ after $n$ steps. The decision for the
+# answer $a$ needs the smallest $n$ from which on $a$ leads *until the end*:
 #
-# $$N_w[t] > \max_{i \neq w} N_i[t].$$
+# $$N_a(m) > \max_{i \neq a} N_i(m) \quad\text{for all } m \ge n.$$
 #
-# `SF.decision_step` returns how many steps that takes: 1 if the decision falls at step 0, and -1 where there is none.
+# `SF.decision_step` returns this $n$, or -1 for undecided images.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -475,47 +472,59 @@ needed = SF.decision_step(spk_rec)  # [N]
 for name in ("right", "wrong"):
     n = needed[groups[name]].float()
     soon = (n <= 5).float().mean()
-    print(f"{name}: median {n.median():.0f}, up to 5: {soon:.0%}")
-
-# %%
+    print(f"{len(n)} {name}: mean {n.mean():.1f}, median {n.median():.0f}, "
+          f"up to 5: {soon:.0%}")
 steps_of = {"right answers": needed[right], "wrong answers": needed[wrong]}
-figures.shares(steps_of, range(1, num_steps + 2), "Steps to the decision")
+bins = torch.arange(0.5, num_steps + 1).tolist()  # a bar for each number
+figures.shares(steps_of, bins, "Steps to the decision")
 figures.show("How many steps the decisions need, for right and wrong answers.")
 
 # %% [markdown]
-# Most right answers stand after a handful of steps. Wrong ones take longer on average, but many fall just as early: a network
-# that errs need not hesitate.
+# Most right answers stand after a handful of steps. Wrong ones take longer on average, but many fall just as early. (They
+# are few, so read their shares as rough.) A network that errs need not hesitate.
 #
 # ### One late decision, step by step
 #
-# Now look for an image whose decision falls late: right in the end, but with another class level for about 20 steps.
+# Some right answers need more than 10 steps. Just before its decision, such an image has two classes level.
 
 # %%
 counts = spk_rec.cumsum(dim=0)  # [T, N, 10]
-everyone = torch.arange(len(needed))
-before = counts[needed - 2, everyone]  # just before the decision
-rival = before.topk(2, dim=-1).values[:, 1]
-level = (right & (rival == needed - 1)).nonzero().squeeze(1)
-late = level[(needed[level] - 20).abs().argmin()].item()
-at = int(needed[late]) - 1  # the step of the decision
-print(f"image {late}, a {targets[late]}: the decision falls at step {at}")
-print("counts just before:", before[late].int().tolist())
+slow = (right & (needed > 10)).nonzero().squeeze(1)
+before = counts[needed[slow] - 2, slow]  # [images, 10], one step before
+print(f"{len(slow)} right answers need more than 10 steps")
 
 # %% [markdown]
-# `explorers.spike_player` puts all that you have seen on one time axis: the maps of both layers at one step; raster,
-# membranes and counts of the output up to it. A dotted line marks the decision.
-#
-# > **Predict.** Compare the two highest counts with the number of steps run. What must happen at the line, so that one
-# > class gets ahead? And will you see anything special in the maps of layers 1 and 2?
-#
-# Press Play, or move the slider, also with the arrow keys.
+# > **Predict.** More than ten steps, and two classes are still level. Which is the more common reason: both fire rarely,
+# > or both fire at every step?
 
 # %%
+second_count = before.topk(2, dim=-1).values[:, 1]
+full_so_far = second_count == needed[slow] - 1  # a spike at each step so far
+print(f"both at every step: {full_so_far.sum()} of {len(slow)}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Mostly, both fire at *every* step: this is saturation, not hesitation. Neither can do more, so the decision must wait
+# until one of them misses a step.
+#
+# </details>
+#
+# Watch it happen. `explorers.spike_player` puts all that you have seen on one time axis: the maps of both layers at one
+# step; raster, membranes and counts of the output up to it. A green line marks the decision. Press Play, or move the
+# slider, also with the arrow keys. What does the orange membrane do at the line? What do the maps do?
+
+# %%
+saturated, steps = slow[full_so_far], needed[slow][full_so_far]
+late = saturated[(steps - 20).abs().argmin()].item()  # nearest to 20 steps
 image_late, target = images[late : late + 1], targets[late]
 player = explorers.spike_player(net, image_late, num_steps, target=target)
 player
 
 # %%
+at = int(needed[late]) - 1  # the step: steps are counted from 0
+rival = (counts[at - 1, late] == at) & (torch.arange(10) != targets[late])
+print(f"step {at}: rival's membrane {mem_rec[at, late][rival].max():.2f}")
 run = player.compute(step=num_steps - 1).recording  # the whole run
 for layer in run.layers:
     spikes = layer.spikes.reshape(num_steps, -1).sum(axis=1)
@@ -523,16 +532,11 @@ for layer in run.layers:
     print(f"{layer.title}: {mean:.0f} spikes a step before, {after:.0f} after")
 
 # %% [markdown]
-# <details><summary>Answer</summary>
+# The rival's membrane stays below the threshold, just once. The hidden layers flicker on as before: they do not show that
+# anything was decided.
 #
-# The two are level because both have fired at *every* step: this is saturation, not hesitation. Neither can do more. So
-# one must miss a step, and at the line the rival does: its membrane stays below the threshold. The maps show nothing
-# special. Both layers flicker on as before.
-#
-# </details>
-#
-# > **Take-away.** A decision is no event inside the network: it is what a count makes of many small ones. And level
-# > counts may mean two loud classes.
+# > **Take-away.** Level counts may mean two loud classes. And no event inside the network marks the decision: it is made
+# > by counting.
 #
 # ### Why so early?
 #
@@ -543,17 +547,22 @@ for layer in run.layers:
 #@title Checked here
 def the_rival_misses_a_step():
     assert at == player.compute(step=at).recording.decision
-    two = before[late] == at  # a spike at each of the steps 0 to at - 1
-    two[targets[late]] = False
-    assert at >= 5 and two.sum() >= 1 and before[late, targets[late]] == at
+    assert at >= 5 and rival.sum() >= 1 and counts[at - 1, late, targets[late]] == at
     assert spk_rec[at, late, targets[late]] == 1
-    assert (mem_rec[at, late][two] <= threshold).all()
+    assert (mem_rec[at, late][rival] <= threshold).all()
     for part in run.layers:
         per_step = part.spikes.reshape(num_steps, -1).sum(axis=1)
         assert abs(per_step[at : at + 8].mean() / per_step[max(0, at - 8) : at].mean() - 1) < 0.25
 
 
+def just_before_two_are_level():
+    assert torch.equal(before.max(-1).values, second_count)
+    assert torch.equal(before[torch.arange(len(slow)), targets[slow]], second_count)
+    assert len(slow) >= 3 and full_so_far.float().mean() > 0.5
+
+
 the_rival_misses_a_step()
+just_before_two_are_level()
 steps_right, steps_wrong = needed[right].float(), needed[wrong].float()
 assert steps_right.median() <= 5 and (steps_right <= 10).float().mean() > 0.8
 assert steps_wrong.mean() > steps_right.mean() and (steps_wrong <= 5).float().mean() > 0.3
@@ -573,15 +582,16 @@ for silent_steps in (0, 1, 10):
 # divided by $T$. `ce_count_loss` looks at totals only, and is near zero in all three cases.
 #
 # So on *still images*, most of the 50 steps add little: with ten the network is nearly as often right, at a fifth of the
-# work. Data that unfold in time, such as sounds, are another matter: there the later steps bring news.
+# work. Data that unfold in time, such as sounds, bring news in later steps.
 #
-# > **Take-away.** Before you pay for many time steps, cut the record off and look. It costs nothing.
+# > **Take-away.** Before you go on paying for many time steps, cut a record off and look. With the record in hand, that
+# > costs nothing.
 #
-# "Ahead until the end" is known only in hindsight. To stop early, a rule needs what it can see at the time.
+# "Leads until the end" is known only in hindsight. To stop early, a rule needs what it can see at the time.
 #
-# > **Exercise 2: stop early.** Stop an image as soon as one class leads by `lead` spikes (over the next best, in the
-# > counts so far), and after the last step otherwise. Return two tensors `[B]`: the answers, and how many steps were run,
-# > from 1 to T. The answer is the class that is ahead at the stop, and -1 if several are level there.
+# > **Exercise 2: stop early.** Stop an image as soon as one class leads by `lead` spikes (over the next, in the counts so
+# > far), and after the last step otherwise. Return two tensors `[B]`: the answers, and how many steps were run, from 1 to
+# > T. The answer is the class that leads at the stop, and -1 if several are level there.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -637,23 +647,27 @@ stop_early = exercises.accepted("04-early-stop", my_stop)
 for lead in (1, 2, 3, 5):
     answers, stops = stop_early(spk_rec, lead)
     hits = (answers == targets).float().mean()
-    print(f"lead {lead}: {stops.float().mean():4.1f} steps, {hits:.1%} right")
+    to_the_end = (stops == num_steps).float().mean()
+    print(f"lead {lead}: {stops.float().mean():4.1f} steps on average, "
+          f"{hits:.1%} right, {to_the_end:.1%} run to the end")
 print(f"all {num_steps} steps: {right.float().mean():.1%} right")
 
 # %% [markdown]
-# A lead of two or three gives about as many right answers in a fraction of the steps: most images stop soon, the few hard
-# ones run on. Which lead to take is a choice for the validation set.
+# A lead of two or three gives about as many right answers in a fraction of the steps. Most images stop soon. Those that
+# run to the end are mostly the undecided, and they make up much of the mean. Choose the lead on the validation set.
 #
 # An impatient reader does not count, but takes the neuron that fires first.
 #
-# > **Exercise 3: the first spike.** Write a decoder that returns, for each image, the class of the neuron that fires
-# > first. Return -1 where none fires, or where several are first at the same step.
+# > **Exercise 3: the first spike.** Write a decoder that returns, as a tensor `[B]`, the class of the neuron that fires
+# > first for each image. Return -1 where none fires, or where several are first at the same step.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 def a_lead_saves_steps(lead_of):
     decided_by, run_steps = stop_early(spk_rec, lead_of)
     assert run_steps.float().mean() < num_steps / 2 and run_steps.float().median() < 10
+    assert undecided[run_steps == num_steps].float().mean() > 0.5
+    assert run_steps[~undecided].float().mean() < 0.85 * run_steps.float().mean()
     assert (decided_by == targets).float().mean() > right.float().mean() - 0.03
 
 
@@ -695,13 +709,12 @@ for name, answers in {"first spike": by_first, "count": predictions}.items():
           f"of the decided {hits.sum() / said.sum():.1%}")
 
 # %% [markdown]
-# Where the first spike decides, it is about as reliable as the count. But often it does not decide: two or more classes
-# fire first at the same step, nearly always with the right one among them. `ce_rate_loss` does ask the target alone to
-# fire at step 0, but with the weight of any other step, $1/T$, so a tie there costs little. `ce_temporal_loss` and
-# `mse_temporal_loss` look at nothing but the first spike.
+# Where the first spike decides, it is about as reliable as the count. But often several classes fire first at the same
+# step, nearly always the right one among them. `ce_rate_loss` does ask the target alone to fire at step 0, but with the
+# weight of any other step, $1/T$. `ce_temporal_loss` and `mse_temporal_loss` look at nothing but the first spike.
 #
 # > **Try it.** Ten steps are enough to *answer*. Are they enough to *learn*? Train a second network with 10 steps.
-# > Compare it with the first, once after as many iterations, once after five times as many: about the same work.
+# > Compare it with the first after as many iterations, and after five times as many: about the same work.
 #
 # <details><summary>Answer</summary>
 #
@@ -716,15 +729,14 @@ for name, answers in {"first spike": by_first, "count": predictions}.items():
 #     print("10 steps:", training.evaluate(short, batches, 10))
 # ```
 #
-# On MNIST, with one seed, `accuracy_rate` gave 94 % for 50 steps; for ten, 89 % after as many iterations and 96 % after
+# On MNIST, with one seed, `accuracy_rate` gave about 93 % for 50 steps; for ten, 89 % after as many iterations and 96 % after
 # the same work. Fewer steps make each iteration poorer, but cheaper. So compare recipes at equal work.
 #
 # </details>
 #
 # ## What a wrong answer looks like
 #
-# Which classes are confused with which? Rows are the true classes, columns the answers. The last column takes the
-# undecided images.
+# Which classes are confused with which? Rows are the true classes, columns the answers; the last is for undecided images.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -744,18 +756,15 @@ first_spikes_tie()
 # %%
 _, matrix = figures.confusion_matrix(targets, predictions)
 figures.show("Answers for each true class, undecided images in a last column.")
-
-# %%
 found = torch.as_tensor(matrix.diagonal() / matrix.sum(1))
 easy, hard = found.argmax().item(), found.argmin().item()
 print(f"right: {found[easy]:.0%} of the {easy}s, {found[hard]:.0%} of {hard}s")
 
 # %% [markdown]
 # Blue on the diagonal is right. Orange is wrong or undecided, and not spread evenly: some classes are harder for this
-# network. One number for all ten cannot show that. (An empty column would be an alarm: an output neuron that wins no
-# image, perhaps because it never fires.)
+# network. One number for all ten cannot show that. (An empty column would be an alarm: the answer to no image.)
 #
-# Now two images: the wrong answer with the *largest* margin, and an image with the *smallest* margin of all.
+# Now two images: the wrong answer with the *largest* margin, and one of those with margin 0.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -766,7 +775,7 @@ assert found[easy] - found[hard] > 0.05
 # %%
 mistakes = wrong.nonzero().squeeze(1)
 confident = mistakes[margin[mistakes].argmax()].item()
-closest = margin.argmin().item()
+closest = margin.argmin().item()  # the first of them
 print(f"margins: {margin[confident]:.0f} and {margin[closest]:.0f}")
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
@@ -784,33 +793,33 @@ def draw_two(pair):
 
 
 draw_two((confident, closest))
-figures.show("Top, a confident mistake; bottom, the closest call: digit, raster, counts.")
+figures.show("Top, a wrong answer; bottom, an undecided image: digit, raster, counts.")
 
 # %% [markdown]
-# Above, the mistake looks like many a right answer: one row stands out, one bar is longest. The spikes do not give it
-# away. Below, no class is clearly ahead.
+# Above, the wrong answer looks like many a right one: one row stands out, one bar is longest. Below, no class leads.
 #
-# There are three ways to be undecided: no class fires, the leaders are level, or they are level because they fire at
-# *every* step.
+# There are three ways to be undecided: no class fires; the first classes are level because they fire at *every* step; or
+# they are level below that.
 
 # %%
 silence = undecided & (first == 0)
 full = undecided & (first == num_steps)
-tie = undecided & ~silence & ~full
-print(f"{silence.sum()} silent, {tie.sum()} level, {full.sum()} full and level")
+lower = undecided & ~silence & ~full
+print(f"{silence.sum()} silent, {full.sum()} level at {num_steps}, "
+      f"{lower.sum()} level below that")
 
 # %% [markdown]
-# Most are of the third kind: saturation again. That is the price of a loss that drives the winner to its limit. But a tie
-# of spikes need not be a tie of membranes.
+# Most are of the second kind: saturation again. That is the price of a loss that drives the target to its limit. But
+# where counts are level, membranes need not be.
 #
 # > **Exercise 4: let the membrane decide.** Where one class has more spikes than any other, it is the answer. Elsewhere
-# > take, of *all* classes, the one whose membrane, as recorded, is highest on average over the steps. (Not of the level
-# > ones only: the spikes have not decided, so they are not asked again.)
+# > take the one whose membrane, as recorded, is highest on average over the steps: of all classes or of the level ones,
+# > as you like. Return a tensor `[B]`.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-assert margin[confident] >= 15 and margin[closest] <= 3 and full.sum() > tie.sum() + silence.sum()
-assert silence.sum() + tie.sum() + full.sum() == undecided.sum()
+assert margin[confident] >= 15 and margin[closest] == 0 and full.sum() > lower.sum() + silence.sum()
+assert silence.sum() + lower.sum() + full.sum() == undecided.sum()
 
 # %% tags=["exercise"]
 def my_choice(spk_rec, mem_rec):
@@ -840,22 +849,34 @@ exercises.check("04-undecided", my_choice)
 # %%
 choose = exercises.accepted("04-undecided", my_choice)
 chosen = choose(spk_rec, mem_rec)
-saved = int((chosen == targets)[undecided].sum())
-print(f"{saved} of {undecided.sum()} undecided images are right now")
+level = totals == totals.amax(-1, keepdim=True)  # the first classes
+chance = level[torch.arange(len(targets)), targets] / level.sum(-1)
+guesses = {"membrane": chosen, "lowest of the level": totals.argmax(-1)}
+for name, answers in guesses.items():
+    saved = (answers == targets)[undecided].sum()
+    print(f"{name}: {saved} of {undecided.sum()} undecided are right")
+print(f"a guess among the level: {chance[undecided].sum():.0f}, on average")
+alone = (mem_rec.mean(dim=0).argmax(-1) == targets).float().mean()
+print(f"all images: membrane alone {alone:.1%} right, "
+      f"spikes first {(chosen == targets).float().mean():.1%}")
 
 # %% [markdown]
-# A membrane is a number, a spike only a bit. So two losses of the library look at membranes: `ce_max_membrane_loss` and
-# `mse_membrane_loss`.
+# So the membranes know more than a guess does. Even alone, for every image, they are about as good as with the spikes.
+# Two losses of the library look at membranes: `ce_max_membrane_loss` and `mse_membrane_loss`.
 #
 # ### What is a margin worth?
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert torch.equal(chosen[~undecided].long(), predictions[~undecided])
+rescued = (chosen == targets)[undecided].sum()
+assert rescued > (totals.argmax(-1) == targets)[undecided].sum()
+assert rescued > chance[undecided].sum()
+assert abs(alone - (chosen == targets).float().mean()) < 0.02
 
 # %%
 margins = {"right answers": margin[right], "wrong answers": margin[wrong]}
-figures.shares(margins, range(1, num_steps + 5, 5), "Margin (spikes)")
+figures.shares(margins, range(0, num_steps + 1, 5), "Margin (spikes)")
 figures.show("The margins of the right and of the wrong answers.")
 
 # %% [markdown]
@@ -871,24 +892,23 @@ for m in (1, 5, 10, 20, 40):
     sure = margin >= m
     avoided = (wrong & ~sure).sum() / wrong.sum()
     lost = (right & ~sure).sum() / right.sum()
+    kept, good = sure.float().mean(), right[sure].float().mean()
     print(f"m = {m:>2}: {avoided:4.0%} of wrong, {lost:4.0%} of right gone; "
-          f"{right[sure].float().mean():.1%} of the rest right")
+          f"{kept:.0%} answered, {good:.1%} of them right")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A much larger part of the wrong ones. So those that are left are more often right, but there are fewer.
+# On MNIST, 66 % of the wrong ones and 9 % of the right ones; on the embedded digits, 83 % and 20 %. So those that are
+# left are more often right, but there are fewer. ($m = 1$ refuses just the undecided.)
 #
 # </details>
 #
 # To use such a rule, choose $m$ on the validation set and report on the test set: $m$ is a setting like any other.
 #
-# > **Take-away.** A spiking classifier has three answers: right, wrong and none. The margin tells the second from the
-# > first often, but not always.
-#
 # ## Spot the silent network
 #
-# Networks A, B and C have the same architecture, and see the image from above. One is trained. One is untrained. One is
+# Networks A, B and C have the same architecture, and see the first test image. One is trained. One is untrained. One is
 # the trained network with a fault in one layer. Dice decide who is who. We draw 100 neurons of each hidden layer, the
 # same ones for all three, and the ten outputs.
 
@@ -897,17 +917,23 @@ for m in (1, 5, 10, 20, 40):
 assert margin[right].median() > margin[wrong].median() + 5
 assert margin[wrong].max() > margin[right].quantile(0.25)  # they overlap
 assert margin[right].min() <= 5 and margin[wrong].min() <= 5
-assert (wrong & (margin < 20)).sum() / wrong.sum() > 2 * (right & (margin < 20)).sum() / right.sum()
+def what_20_costs():
+    gone = [(margin[group] < 20).float().mean().item() for group in (wrong, right)]
+    told = (0.66, 0.09) if digits.source == "mnist" else (0.83, 0.20)
+    assert all(abs(a - b) < 0.1 for a, b in zip(gone, told, strict=True)), gone
+
+
+what_20_costs()
 assert right[margin >= 20].float().mean() > right[margin >= 1].float().mean()
 
 # %%
 utils.reset(net)
-training.seed_everything(1)
+training.seed_everything(2)
 ward = [net, fresh_net(), material.with_a_fault(net)]
 dice = torch.randperm(3, generator=torch.Generator().manual_seed(0))
-charts = {}
+charts, first_image = {}, images[:1].to(device)
 for name, number in zip("ABC", dice.tolist()):
-    spikes = record_spikes(ward[number], num_steps, image).values()
+    spikes = record_spikes(ward[number], num_steps, first_image).values()
     charts[name] = [x[:, 0].flatten(1).cpu() for x in spikes]
 
 # %% [markdown]
@@ -942,8 +968,7 @@ for name, chart in charts.items():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# B is the trained network: it alone has an output. A and C answer nothing, yet they suffer from different things.
-# (`accuracy_rate` would credit both with the share of class 0.)
+# B is the trained network: it alone has an output.
 #
 # In C the silence begins in layer 2. Layer 1 fires, but its spikes do not lift layer 2 over the threshold. It is
 # untrained, as the silent network of [notebook 02](02_convolutional_snn.ipynb) was.
@@ -972,7 +997,7 @@ for name, chart in charts.items():
 sums = {name: [int(spikes.sum()) for spikes in chart] for name, chart in charts.items()}
 assert min(sums["B"]) > 0
 assert sums["A"][:2] == sums["B"][:2] and sums["A"][2] == 0
-assert sums["C"][0] > 0 and sums["C"][1] < 10 and sums["C"][2] == 0
+assert sums["C"][0] > 0 and sums["C"][1:] == [0, 0]
 
 # %%
 records, labels_small = material.mystery_records()
@@ -987,7 +1012,7 @@ def draw_outputs(pair):
             ax.set(title=f"Network {name}, a {labels_small[i]}", yticks=range(10), ylabel="Class")
 
 
-draw_outputs((3, 12))
+draw_outputs((7, 4))
 figures.show("Networks A, B and C side by side: their outputs for two images.")
 
 # %% [markdown]
@@ -1010,10 +1035,10 @@ exercises.check("04-which-loss", my_diagnosis)
 #
 # <details><summary>Solution</summary>
 #
-# In A the target's row has gaps and many others have marks: rates in between, as ordered. In B and C the target's row is full. In
-# B all other rows are empty for most images, as each wrong spike costs; a rival is left here and there, such as the 5
-# beside the 3. In C wrong neurons fire for every image, and for most a rival at every step: the target's highest membrane
-# must exceed theirs, and nobody has asked them to be silent.
+# In A the target's row nearly always has gaps, and many others have marks: the rates are pulled in between, if not yet as
+# high as ordered. In B and C the target's row is nearly always full. In B all other rows are empty for most images, as
+# each wrong spike costs. In C wrong neurons fire for every image, and for most a rival at every step, as here: the
+# target's highest membrane must exceed theirs, and nobody has asked them to be silent.
 #
 # ```python
 # solved_diagnosis = {"A": "mse_count_loss", "B": "ce_rate_loss", "C": "ce_max_membrane_loss"}
@@ -1023,12 +1048,12 @@ exercises.check("04-which-loss", my_diagnosis)
 #
 # ## Draw a digit
 #
-# Draw a digit yourself, with mouse, finger or keys, and the network of this notebook answers with its spikes. (Where no
-# kernel runs, as in the online book, choose from some drawings.) Your drawing is scaled and centered as the images were
-# that the network knows: compare the two pictures.
+# Draw a digit with mouse, finger or keys, and the network of this notebook answers with its spikes. (Where no kernel
+# runs, as in the online book, choose from some drawings.) Your drawing is scaled and centered as the images were that
+# the network knows: compare the two pictures.
 #
-# > **Predict.** A class, a tie or silence: what will the network answer to a cross? It has one output neuron for each
-# > digit, and has seen nothing but digits.
+# > **Predict.** What will the network answer to a cross: one class, two that are level, or nothing? It has one output
+# > neuron for each digit, and has seen nothing but digits.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -1054,27 +1079,19 @@ drawing = explorers.draw_digit(net, num_steps, source=digits.source)
 drawing
 
 # %%
-for name in ("between 4 and 9", "a cross, no digit", "nothing"):
+for name in ("a cross, no digit", "between 4 and 9", "nothing"):
     print(f"{name}: {drawing.compute(drawn=name).sentence}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The cross makes output neurons fire as a digit does, and it may well win a class by far: there is no neuron for "this
-# is no digit".
+# The cross makes output neurons fire as a digit does, and one class may well win: in our run on MNIST 8, with 50 spikes
+# to 35. There is no neuron for "this is no digit".
 #
-# An empty canvas is no current but that of the biases. If these are too small to drive the output, there is silence, the
-# only honest answer; but no loss has asked for it.
+# On MNIST the drawing between 4 and 9 makes both fire at every step: saturation once more.
 #
-# </details>
-#
-# > **Try it.** Draw a digit that you find clear and the network does not read. Then fix it stroke by stroke: at which
-# > one does the answer change?
-#
-# <details><summary>Answer</summary>
-#
-# That depends on your hand. Watch the counts rather than the answer: they tell whether the stroke decides by one spike or
-# by many.
+# An empty canvas gives no current but that of the biases. If these are too small to drive the output, there is silence,
+# the only honest answer; but no loss has asked for it.
 #
 # </details>
 
@@ -1092,7 +1109,7 @@ assert drawing.compute(drawn="a cross, no digit").counts.any()
 # %% [markdown]
 # ## Summary
 #
-# - A raster shows who fired, the membranes who nearly did, the counts who won, and the maps where.
+# - A raster shows who fires, the membranes how far the silent are from it, the counts who leads, and the maps where.
 # - Layer 1 turns a constant current into regular spikes: the stronger, the sooner and the more often. Layer 2 receives
 #   flicker.
 # - Most decisions fall within a few steps. On still images, the steps after the tenth add little.

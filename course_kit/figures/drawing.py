@@ -153,6 +153,7 @@ def shares(groups: Mapping[str, Any], edges: Sequence[float], xlabel: str) -> np
             color=style.CURVES[index], edgecolor="white",
         )  # fmt: skip
         ax.set_title(f"{heights.sum()} {name}", loc="left", fontsize=style.LABEL_SIZE)
+        ax.set_xlim(edges[0], edges[-1])
         style.dress(ax, xlabel if index == len(groups) - 1 else "", "Share (%)")
     return axes[:, 0]
 

@@ -215,7 +215,8 @@ def test_a_deep_membrane_does_not_flatten_those_of_the_first_two(depth: float) -
     membranes = np.array([[2.0, 0.8, depth], [3.0, 1.4, depth]])
     recording = _recording.Recording(
         image=np.zeros((2, 2)), layers=(), spikes=(membranes > 1).astype(np.uint8),
-        membranes=membranes, threshold=1.0, prediction=0, decision=0, target=None, labels=("a", "b", "c"),
+        membranes=membranes, threshold=1.0, prediction=0, decision=0,
+        target=None, labels=("a", "b", "c"),
     )  # fmt: skip
     figure = Figure(figsize=view.size(recording))
     view.draw(figure, moment(recording, 1))
