@@ -410,7 +410,7 @@ figures.show("The 64 maps of layer 2: spikes at each position.")
 busiest = record[0].sum(dim=(0, 2, 3)).argmax().item()
 frames = record[0][:, busiest]  # [T, 12, 12]
 changed = (frames[1:] != frames[:-1]).flatten(1)
-print(f"{changed.any(1).sum()} of {num_steps - 1} frames differ from the last, "
+print(f"the picture changes at {changed.any(1).sum()} of {num_steps - 1} steps, "
       f"in {changed.float().mean():.0%} of the neurons on average")
 anim = splt.animator(frames, interval=200)
 figures.to_html(anim, dpi=60, alt=f"Spikes of map {busiest} at each step.")
@@ -485,7 +485,7 @@ figures.show("How many steps the decisions need, for right and wrong answers.")
 #
 # ### One late decision, step by step
 #
-# Some right answers need more than 10 steps. Just before its decision, such an image has two classes level.
+# Some right answers need more than 10 steps. Just before its decision, such an image has at least two classes level.
 
 # %%
 counts = spk_rec.cumsum(dim=0)  # [T, N, 10]
@@ -532,11 +532,11 @@ for layer in run.layers:
     print(f"{layer.title}: {mean:.0f} spikes a step before, {after:.0f} after")
 
 # %% [markdown]
-# The rival's membrane stays below the threshold, just once. The hidden layers flicker on as before: they do not show that
-# anything was decided.
+# At this step the rival's membrane stays just below the threshold. The hidden layers flicker on as before: nothing in them
+# shows the decision.
 #
-# > **Take-away.** Level counts may mean two loud classes. And no event inside the network marks the decision: it is made
-# > by counting.
+# > **Take-away.** Level counts may mean two loud classes. The decision is made by counting; no event in the hidden layers
+# > marks it.
 #
 # ### Why so early?
 #
@@ -654,7 +654,7 @@ print(f"all {num_steps} steps: {right.float().mean():.1%} right")
 
 # %% [markdown]
 # A lead of two or three gives about as many right answers in a fraction of the steps. Most images stop soon. Those that
-# run to the end are mostly the undecided, and they make up much of the mean. Choose the lead on the validation set.
+# run to the end are mostly the undecided, and they make up a good part of the mean. Choose the lead on the validation set.
 #
 # An impatient reader does not count, but takes the neuron that fires first.
 #
@@ -747,7 +747,7 @@ def first_spikes_tie():
     assert abs(reliable - right[~undecided].float().mean()) < 0.06
     step = (spk_rec > 0).any(-1).int().argmax(0)
     tied = spk_rec[step, torch.arange(len(step))][unsaid]
-    assert (tied.sum(-1) >= 2).float().mean() > 0.9  # ties, not silence
+    assert (tied.sum(-1) >= 2).float().mean() > 0.9  # level, not silent
     assert tied[torch.arange(len(tied)), targets[unsaid]].mean() > 0.85
 
 
