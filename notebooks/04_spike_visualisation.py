@@ -532,7 +532,7 @@ for layer in run.layers:
     print(f"{layer.title}: {mean:.0f} spikes a step before, {after:.0f} after")
 
 # %% [markdown]
-# At this step the rival's membrane stays just below the threshold. The hidden layers flicker on as before: nothing in them
+# At this step the rival's membrane stays below the threshold. The hidden layers flicker on as before: nothing in them
 # shows the decision.
 #
 # > **Take-away.** Level counts may mean two loud classes. The decision is made by counting; no event in the hidden layers
