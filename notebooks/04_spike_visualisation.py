@@ -410,7 +410,7 @@ figures.show("The 64 maps of layer 2: spikes at each position.")
 busiest = record[0].sum(dim=(0, 2, 3)).argmax().item()
 frames = record[0][:, busiest]  # [T, 12, 12]
 changed = (frames[1:] != frames[:-1]).flatten(1)
-print(f"the picture changes at {changed.any(1).sum()} of {num_steps - 1} steps, "
+print(f"{changed.any(1).sum()} of {num_steps - 1} times the picture changes, "
       f"in {changed.float().mean():.0%} of the neurons on average")
 anim = splt.animator(frames, interval=200)
 figures.to_html(anim, dpi=60, alt=f"Spikes of map {busiest} at each step.")
