@@ -32,6 +32,7 @@ help:
 	@echo 'make clean      remove $(VENV), the built book and caches; never a file of yours'
 	@echo
 	@echo 'The first of them installs everything into $(VENV). Another Python: make lab PYTHON=python3.12'
+	@echo 'In a fresh clone, NEWEST=1 takes the newest versions instead of those of constraints.txt.'
 
 setup: $(INSTALLED)
 

@@ -54,6 +54,7 @@ from pathlib import Path
 from step import step
 site = Path(os.environ["SITE"])
 if "--version" not in sys.argv:
+    print("pins:", os.environ.get("PIP_CONSTRAINT"), os.environ.get("PIP_BUILD_CONSTRAINT"))
     for name in sys.argv[sys.argv.index("install") + 1 :]:
         package, record = site / name.strip("-."), site / f"{name.strip('-.')}-1.dist-info"
         if record.exists():
@@ -86,7 +87,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def start(
-    clone: Path, *command: str, stop_at: int = 0, signal: int = 9, sleep: float = 0
+    clone: Path, *command: str, stop_at: int = 0, signal: int = 9, sleep: float = 0, **more: str
 ) -> subprocess.Popen[str]:
     environment = {
         **os.environ,
@@ -95,6 +96,7 @@ def start(
         "STOP_AT": str(stop_at),
         "SIGNAL": str(signal),
         "SLEEP": str(sleep),
+        **more,
     }
     return subprocess.Popen(
         command or (sys.executable, "tools/install.py"),
@@ -138,6 +140,29 @@ def test_whenever_it_is_stopped_it_recovers(clone: Path) -> None:
         said = again.communicate(timeout=60)[0]
         assert again.returncode == 0, f"stopped at step {moment}, repeated: {said}"
         assert_whole(clone)
+
+
+@pytest.mark.parametrize(("newest", "pins"), [("", "constraints.txt"), ("1", "mine")])
+def test_the_versions_are_pinned_unless_the_newest_are_asked_for(
+    clone: Path, newest: str, pins: str
+) -> None:
+    own = dict.fromkeys(("PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT"), "mine")
+    said = start(clone, NEWEST=newest, **own).communicate()[0]
+    found = {line for line in said.splitlines() if line.startswith("pins:")}
+    assert found == {f"pins: {pins} {pins}"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere PyTorch comes without CUDA")
+def test_linux_says_before_it_starts_how_to_take_less(clone: Path) -> None:
+    said = start(clone, PIP_EXTRA_INDEX_URL="").communicate()[0]
+    (line,) = [line.strip() for line in said.splitlines() if "PIP_EXTRA_INDEX_URL=" in line]
+    assert "6 GB" in said and said.index(line) < said.index("(1/3)")
+    for place in ("README.md", "book/index.md"):
+        assert line in (ROOT / place).read_text(encoding="utf-8"), place
+    shutil.rmtree(clone / ".venv")
+    name, _, address = line.partition("=")
+    said = start(clone, **{name: address}).communicate()[0]
+    assert "6 GB" not in said and "2 GB" in said
 
 
 def test_ctrl_c_says_how_to_go_on(clone: Path) -> None:

@@ -6,6 +6,7 @@ It may be interrupted at any moment, and started twice at once: repeated, it goe
   left half-made is made anew; one that somebody else made is used, never removed.
 - A package that pip was installing when it was stopped is forgotten, so that pip installs it again.
 - `.venv/.installed` is written last.
+- `NEWEST=1` in the environment leaves the versions of constraints.txt aside.
 - A lock, which ends with the processes that hold it, keeps a second start waiting.
 """
 
@@ -23,6 +24,7 @@ VENV = Path(".venv")
 PYTHON = VENV / "bin" / "python"
 UNFINISHED = VENV / ".unfinished"
 INSTALLED = VENV / ".installed"
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 INPUTS = (Path("pyproject.toml"), Path("constraints.txt"))
 
 
@@ -85,11 +87,11 @@ def forget_halves() -> None:
 
 
 def pip_install(lock: int, *what: str) -> None:
-    """Installs with the versions of constraints.txt, for the build of packages too."""
+    """Installs with the versions of constraints.txt, unless NEWEST is set; for builds too."""
     forget_halves()
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", *what]
     pinned = dict.fromkeys(("PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT"), "constraints.txt")
-    run(pip, lock, {**os.environ, **pinned})
+    run(pip, lock, {**os.environ, **({} if os.environ.get("NEWEST") else pinned)})
 
 
 def run(command: list[str], lock: int, environment: dict[str, str] | None = None) -> None:
@@ -99,12 +101,26 @@ def run(command: list[str], lock: int, environment: dict[str, str] | None = None
         sys.exit(f"Failed: {' '.join(command)}. Repeat the command to go on from here.")
 
 
+def disk_space() -> str:
+    """Says what the installation takes, and on Linux how it takes less."""
+    if sys.platform != "linux":
+        return "It takes about 2 GB on disk."
+    if CPU_INDEX in os.environ.get("PIP_EXTRA_INDEX_URL", ""):
+        return "With PyTorch's CPU wheels it takes about 2 GB on disk."
+    return (
+        "It takes about 6 GB on disk, most of it for NVIDIA GPUs. About 2 GB are enough without\n"
+        "such a GPU. For that, stop here (Ctrl-C) and put this before the command:\n"
+        f"    PIP_EXTRA_INDEX_URL={CPU_INDEX}"
+    )
+
+
 def main() -> None:
     """Runs the stages that are not done yet."""
     with locked() as lock:
         if is_installed():
             return
         print(f"Installing the course into {VENV}. Once only; it takes one to five minutes.")
+        print(disk_space())
         print("  (1/3) an empty environment", flush=True)
         make_environment(lock)
         print("  (2/3) PyTorch, the largest part", flush=True)
