@@ -25,8 +25,8 @@
 # **You need** [notebook 02](02_convolutional_snn.ipynb) for the network and `record_spikes`, and
 # [notebook 03](03_training.ipynb) for the loss and the training.
 #
-# **Time**: about an hour to read and try; one (embedded digits) to two minutes (MNIST) to run, most of it
-# for training.
+# **Time**: about an hour to read and try; one (embedded digits) to three minutes (MNIST) to run, most of
+# it for training.
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title In Colab this cell installs the course's library; elsewhere it does nothing
