@@ -108,7 +108,7 @@ print(f"left over: {left_over.abs().max():.0e} mV at most")
 # > **Predict.** The current is on for 100 ms, then off. How far does $U$ get in the first 20 ms, that is in
 # > one $\tau$? And how much of it is left one $\tau$ after the current stops?
 
-# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+# %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
 rise = U.detach()
 fall = solution(t.detach(), start=rise[-1], drive=0.0)
@@ -244,7 +244,7 @@ print(f"beta = {beta_cell:.3f}, I[t] = {cur_cell:.3f} thresholds per step")
 # > **Predict.** Here are [the update](#eq:00-update) and a threshold, nothing else. The current is 0.15 at each step
 # > and `beta` is 0.9, so the membrane is pulled to $0.15/0.1 = 1.5$. What will the spikes look like?
 
-# %%
+# %% tags=["hide-output"]
 mem, spk_rec, mem_rec = 0.0, [], []
 for _ in range(40):
     mem = 0.9 * mem + 0.15  # decay, then add the input
@@ -332,7 +332,7 @@ def run(current, step=leaky_step, **settings):
 # > **Predict.** One pulse of 2.5 thresholds at step 0, then nothing. `beta` is 0.5. What is $U$ at steps 0
 # > and 1, with each reset and with none?
 
-# %%
+# %% tags=["hide-output"]
 for reset in ("none", "zero", "subtract"):
     spk, mem = run([2.5, 0, 0, 0], beta=0.5, reset=reset)
     print(f"{reset:>8}: mem {mem.tolist()}, spk {spk.tolist()}")
@@ -438,7 +438,7 @@ assert math.isclose(by_library, leaky_step(0.3, 2.0, 0.8)[1], rel_tol=1e-6)
 # > **Predict.** $\beta = 0.9$, $\theta = 1$, and a current of 0.05, 0.09 or 0.12 at each step. Which neurons fire,
 # > if you only wait long enough?
 
-# %%
+# %% tags=["hide-output"]
 levels = torch.tensor([0.05, 0.09, 0.12])
 spk_rec, mem_rec = simulate(snn.Leaky(beta=0.9), levels.expand(100, 3))
 titles = [f"I = {level:.2f}" for level in levels.tolist()]
@@ -616,7 +616,7 @@ assert all(map(balanced, (1.0, 0.9, 0.5)))
 # > **Predict.** $\bar I = 0.08$, below the rheobase of 0.1. The noise, of size $\sigma = 0.1$, has mean 0, so it adds
 # > nothing on average. Will there be spikes?
 
-# %%
+# %% tags=["hide-output"]
 torch.manual_seed(1)
 sigma = torch.tensor([0.0, 0.1])
 noisy = 0.08 + sigma * torch.randn(400, 2)
@@ -760,7 +760,7 @@ def faulty_step(cur, mem, beta, threshold=1.0):
     mem = beta * mem + cur - reset
     return spk, mem
 
-# %%
+# %% tags=["hide-output"]
 _, mem_right = run([0.05] * 60, beta=0.9)
 spk_faulty, mem_faulty = run([0.05] * 60, step=faulty_step, beta=0.9)
 ax = splt.trace(mem_right, threshold=1.0, label="leaky_step")
@@ -913,7 +913,7 @@ figures.show("A handwritten digit with a row marked, and that row over time in t
 # %% [markdown]
 # > **Predict.** Suppose you look only at the mean or the sum over time. What is left of the image in each encoding?
 
-# %%
+# %% tags=["hide-output"]
 views = {
     "constant current, mean": inputs["constant current"].mean(0),
     "rate, mean of 10 steps": inputs["rate"][:10].mean(0),
@@ -967,7 +967,7 @@ def respond(values, beta=0.9, gain=1.0):
 # %% [markdown]
 # > **Predict.** Same weights, same image. Will the three inputs cause about the same number of spikes?
 
-# %%
+# %% tags=["hide-output"]
 responses = {name: respond(values) for name, values in inputs.items()}
 for name, spk_rec in responses.items():
     events, spikes = int((inputs[name] > 0).sum()), int(spk_rec.sum())

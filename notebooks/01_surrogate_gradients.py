@@ -134,7 +134,7 @@ def fit(net, num_updates=60, lr=0.02):
 #
 # > **Predict.** Below, `w` requires a gradient, and `spk` depends on `w`. What does `backward` say?
 
-# %%
+# %% tags=["hide-output"]
 w = torch.tensor(1.2, requires_grad=True)
 spk = (w > 1.0).float()
 try:
@@ -181,7 +181,7 @@ for name, spikes in simulation.record_spikes(net, num_steps, points).items():
 #
 # > **Predict.** The biases have gradients to get, too, and Adam enlarges small ones. Does any parameter move in 60 updates?
 
-# %%
+# %% tags=["hide-output"]
 net = disc_net(true_derivative)
 true_losses = fit(net)
 largest = max(p.grad.abs().max().item() for p in net.parameters())
@@ -226,7 +226,7 @@ one_loss = (counts - 5) ** 2
 # %% [markdown]
 # > **Predict.** `one_loss` holds the loss for 701 weights from 0 to 0.7. What does its graph look like?
 
-# %%
+# %% tags=["hide-output"]
 figures.loss_curve(weights, one_loss)
 figures.show("The loss of one neuron against its weight.")
 same = (one_loss.diff() == 0).double().mean()
@@ -396,7 +396,7 @@ print(f"accuracy on 1,000 new points: {accuracy(net):.1%}")
 #@title Checked here
 assert losses[0] == true_losses[0] and losses[-1] < 0.2 and accuracy(net) > 0.85
 
-# %%
+# %% tags=["hide-output"]
 mem = torch.tensor([0.0, 1.0])  # at rest, at threshold
 print("U in the formula:     ", fast.derivative(mem).tolist())
 print("overdrive, as needed: ", fast.derivative(mem - 1.0).tolist())
@@ -420,7 +420,7 @@ print("overdrive, as needed: ", fast.derivative(mem - 1.0).tolist())
 torch.testing.assert_close(fast.derivative(mem), torch.tensor([1.0, 1 / 676]))
 torch.testing.assert_close(fast.derivative(mem - 1.0), torch.tensor([1 / 676, 1.0]))
 
-# %%
+# %% tags=["hide-output"]
 def loss_gradient(weights, spike_grad):
     w = weights.clone().requires_grad_()
     loss = (count_spikes(w, spike_grad) - 5) ** 2
@@ -885,7 +885,7 @@ def the_factor(detach):
 assert abs(the_factor(True)[0] - 0.9) < 1e-6 and abs(the_factor(False)[0] - (0.9 - 0.25)) < 1e-6
 assert the_factor(True)[1] == the_factor(False)[1]
 
-# %%
+# %% tags=["hide-output"]
 for k in (25, 5, 1):
     one = surrogate.fast_sigmoid(k).derivative(torch.tensor(-1.0)).item()
     print(f"k = {k:>2}: one layer {one:.1e}, three layers {one**3:.1e}")
@@ -1077,7 +1077,7 @@ for start, extra_bias in starts.items():
 #
 # The next cell trains 72 networks. It takes about a minute, and prints each surrogate as it is done.
 
-# %%
+# %% tags=["hide-output"]
 scores = {start: {} for start in starts}
 for start, extra_bias in starts.items():
     for name, spike_grad in candidates.items():
@@ -1088,7 +1088,7 @@ for start, extra_bias in starts.items():
         shown = " ".join(f"{score:5.1f}" for score in scores[start][name])
         print(f"{start:<13} {name:<18} {shown}", flush=True)
 
-# %%
+# %% tags=["hide-output"]
 figures.seeds(scores, "Accuracy on 1,000 new points (%)")
 figures.show("Rows are surrogates, dots are seeds, strokes their means.")
 

@@ -95,7 +95,7 @@ figures.show("Handwritten digits from the training set in a row, with their labe
 # > **Predict.** A 5 by 5 filter slides over a 28 by 28 image without padding. What size is left? Go on to the end: why
 # > 1,024?
 
-# %%
+# %% tags=["hide-output"]
 layers = [nn.Conv2d(1, 12, 5), nn.MaxPool2d(2)]
 layers += [nn.Conv2d(12, 64, 5), nn.MaxPool2d(2)]
 layers += [nn.Flatten(), nn.Linear(1024, 10)]
@@ -211,7 +211,7 @@ class Published(OneStep):
 #
 # (With larger weights there is more to see.)
 
-# %%
+# %% tags=["hide-output"]
 def louder(net, gain=5.0):
     """Multiplies weights and biases, in place; returns the network."""
     with torch.no_grad():
@@ -411,7 +411,7 @@ never = copy.deepcopy(seq)
 for layer in (never[2], never[5], never[8]):
     layer.threshold.fill_(1000.0)
 
-# %%
+# %% tags=["hide-output"]
 apart = {}
 for name, model in (("seq", seq), ("never", never)):
     mem, spk = twice(model)
@@ -420,7 +420,7 @@ for name, model in (("seq", seq), ("never", never)):
     differ = (counts[0] != counts[1]).float().mean()
     print(f"{name}: {differ:.0%} of the spike counts differ")
 
-# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+# %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
 fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 for number, (name, values) in enumerate(apart.items()):
@@ -505,7 +505,7 @@ for seed in range(5):
 # > answer; in a tie, the lowest of the tied classes. `decision_rate` is the share of images for which one class has more
 # > spikes than any other.
 
-# %%
+# %% tags=["hide-output"]
 torch.manual_seed(0)
 fresh = networks.conv_net(beta=beta, spike_grad=spike_grad)
 spk_rec, mem_rec = simulation.forward_pass(fresh, num_steps, images)
@@ -535,7 +535,7 @@ assert (rates[:, 0] > 0.001).all() and (rates[:, 0] < 0.05).all()
 assert (rates[:, 1] < 2e-4).all() and (rates[:, 2] == 0).all()
 assert decided == 0 and abs(accuracy - (targets == 0).float().mean()) < 1e-6
 
-# %%
+# %% tags=["hide-output"]
 fresh.zero_grad()
 spk_rec, mem_rec = simulation.forward_pass(fresh, num_steps, images)
 loss = SF.ce_rate_loss()(spk_rec, targets)
@@ -642,7 +642,7 @@ def gradients(gain, threshold, slope=25):
     SF.ce_rate_loss()(spk_rec, targets[:32]).backward()
     return [round(net[n].weight.grad.norm().item(), 4) for n in (0, 3, 7)]
 
-# %%
+# %% tags=["hide-output"]
 factor = exercises.accepted("02-factor", my_factor)
 settings = {
     "lower threshold": (1, 0.25), "larger weights": (factor, 1),

@@ -24,6 +24,7 @@ MAX_PREDICTIONS = 8
 MAX_LINES, MAX_COLUMNS = 12, 80  # of a visible code cell; the book's column shows no more
 
 ANSWER = "<summary>Answer</summary>"
+SHOWS = re.compile(r"\b(print|figures\.show|figures\.to_html)\(")
 UNWANTED = re.compile(r"\b(shall|mend(s|ed|ing)?|so many|of its own|hands? back)\b", re.IGNORECASE)
 
 
@@ -73,8 +74,12 @@ def unanswered(cells: list[Any]) -> Iterator[str]:
                 yield f"cell {number}: expected a block quote, > **Predict.** or > **Try it.**"
             if ANSWER in text:
                 open_task = None
-        elif kind == "code" and open_task and open_task[1] == "Predict" and holds_assertion(text):
-            yield f"cell {number}: an assertion gives the prediction of cell {open_task[0]} away"
+        elif open_task and open_task[1] == "Predict":
+            if kind == "code" and holds_assertion(text):
+                asked = open_task[0]
+                yield f"cell {number}: an assertion gives the prediction of cell {asked} away"
+            if SHOWS.search(text) and "hide-output" not in cells[number].metadata.get("tags", []):
+                yield f"cell {number}: in the book, the output answers cell {open_task[0]}"
 
 
 def too_much(cells: list[Any], most_cells: int) -> Iterator[str]:
@@ -163,7 +168,7 @@ import os
 # %% [markdown]
 # > **Predict.** What is `2 * x`?
 
-# %%
+# %% tags=["hide-output"]
 x = 3
 print(2 * x)
 
@@ -197,6 +202,7 @@ def test_a_good_notebook_has_no_problem() -> None:
         ("print(2 * x)", "assert 2 * x == 6", "gives the prediction of cell 2 away"),
         ("print(2 * x)", "torch.testing.assert_close(2 * x, 6)", "gives the prediction"),
         ("print(2 * x)\n", "\n# %%\ny = 2\n\n# %%\nassert x\n", "cell 5: an assertion gives"),
+        ('# %% tags=["hide-output"]', "# %%", "cell 3: in the book, the output answers cell 2"),
         (f"{FOLD}\n#\n# Six", "# <details><summary>Why</summary>\n#\n# Six", "cell 2: Predict wi"),
         (f"{FOLD}\n#\n# Nine", "#\n# Nine", "cell 6: Try it without a folded answer"),
         ("# > **Predict.** What", "# **Predict.** What", "cell 2: expected a block quote"),
