@@ -138,7 +138,7 @@ print(f"image {idx}: a {targets[idx]}, margin {margin[idx]:.0f}")
 # > **Predict.** You know the margin and the number of steps. Between which numbers of marks must the fullest row have?
 # > And which do you expect, as `ce_rate_loss` wants the target to fire at *every* step, and no other class?
 
-# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+# %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
 fig, (left, axis) = plt.subplots(1, 2, figsize=(9, 2.8), width_ratios=[1, 3], layout="constrained")
 left.imshow(images[idx, 0], cmap="gray", vmin=0, vmax=1)
@@ -181,7 +181,7 @@ for name, spikes in {"layer 1": layer1, "layer 2": layer2}.items():
 # > **Predict.** The image is the same at all 50 steps. Will the spikes of one neuron come at regular intervals? In
 # > layer 1? In layer 2?
 
-# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+# %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
 def sample(spikes, size=40):
     firing = spikes[:, spikes.sum(0) > 0]
@@ -200,7 +200,7 @@ figures.show("Rasters of 40 neurons of layer 1 and 40 of layer 2, sorted by coun
 # %% [markdown]
 # Don't trust the eye alone: compare the longest with the shortest interval of each neuron.
 
-# %%
+# %% tags=["hide-output"]
 def uneven(spikes):
     """Share of neurons whose intervals differ by more than one step."""
     flags = []
@@ -406,7 +406,7 @@ figures.show("The 64 maps of layer 2: spikes at each position.")
 # > **Predict.** At step 0 only the neurons with a current above the threshold fire. Each neuron keeps its interval, to
 # > within one step. Will the picture come to rest after some steps?
 
-# %%
+# %% tags=["hide-output"]
 busiest = record[0].sum(dim=(0, 2, 3)).argmax().item()
 frames = record[0][:, busiest]  # [T, 12, 12]
 changed = (frames[1:] != frames[:-1]).flatten(1)
@@ -435,7 +435,7 @@ figures.to_html(anim, dpi=60, alt=f"Spikes of map {busiest} at each step.")
 assert torch.equal(frames[0].flatten() > 0, current.view(12, -1)[busiest] > threshold)
 assert changed.any(1).float().mean() > 0.9 and changed.float().mean() < 0.5
 
-# %%
+# %% tags=["hide-output"]
 cut = [SF.predict_rate(spk_rec[:n]) for n in range(1, num_steps + 1)]
 cut_right = torch.stack([(p == targets).float().mean() for p in cut])
 cut_decided = torch.stack([(p >= 0).float().mean() for p in cut])
@@ -497,7 +497,7 @@ print(f"{len(slow)} right answers need more than 10 steps")
 # > **Predict.** More than ten steps, and two classes are still level. Which is the more common reason: both fire rarely,
 # > or both fire at every step?
 
-# %%
+# %% tags=["hide-output"]
 second_count = before.topk(2, dim=-1).values[:, 1]
 full_so_far = second_count == needed[slow] - 1  # a spike at each step so far
 print(f"both at every step: {full_so_far.sum()} of {len(slow)}")
@@ -887,7 +887,7 @@ figures.show("The margins of the right and of the wrong answers.")
 # > **Predict.** Read it off the two histograms, for $m = 20$: about which share of the wrong answers is gone? Which
 # > share of the right ones?
 
-# %%
+# %% tags=["hide-output"]
 for m in (1, 5, 10, 20, 40):
     sure = margin >= m
     avoided = (wrong & ~sure).sum() / wrong.sum()
@@ -940,7 +940,7 @@ for name, number in zip("ABC", dice.tolist()):
 # > **Predict.** Look at the rasters. Which networks are silent at the output? In which layer does the silence of each
 # > begin? Which one is untrained?
 
-# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+# %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
 def draw_charts():
     generator = torch.Generator().manual_seed(0)
@@ -960,7 +960,7 @@ figures.show(
     "Networks A, B and C side by side; of each the output on top, layer 2, layer 1 at the bottom."
 )
 
-# %%
+# %% tags=["hide-output"]
 for name, chart in charts.items():
     numbers = ", ".join(f"{int(spikes.sum()):>6,}" for spikes in chart)
     print(f"{name}: {numbers} spikes in layer 1, layer 2 and the output")
@@ -1078,7 +1078,7 @@ assert labels_small[3] == 3 and records["B"][:, 3, 5].sum() > 0
 drawing = explorers.draw_digit(net, num_steps, source=digits.source)
 drawing
 
-# %%
+# %% tags=["hide-output"]
 for name in ("a cross, no digit", "between 4 and 9", "nothing"):
     print(f"{name}: {drawing.compute(drawn=name).sentence}")
 
