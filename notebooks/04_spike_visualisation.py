@@ -936,11 +936,7 @@ for name, number in zip("ABC", dice.tolist()):
     spikes = record_spikes(ward[number], num_steps, first_image).values()
     charts[name] = [x[:, 0].flatten(1).cpu() for x in spikes]
 
-# %% [markdown]
-# > **Predict.** Look at the rasters. Which networks are silent at the output? In which layer does the silence of each
-# > begin? Which one is untrained?
-
-# %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
 def draw_charts():
     generator = torch.Generator().manual_seed(0)
@@ -959,6 +955,10 @@ draw_charts()
 figures.show(
     "Networks A, B and C side by side; of each the output on top, layer 2, layer 1 at the bottom."
 )
+
+# %% [markdown]
+# > **Predict.** Look at the rasters. Which networks are silent at the output? In which layer does the silence of each
+# > begin? Which one is untrained?
 
 # %% tags=["hide-output"]
 for name, chart in charts.items():
