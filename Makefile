@@ -16,7 +16,7 @@ QUICK := OMP_NUM_THREADS=1 TUTORIAL_LIB_SOURCE=digits
 PIP := -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test book browser bench triton notebooks baselines clean
+.PHONY: help setup lab test book browser bench triton address notebooks baselines clean
 
 help:
 	@echo 'make lab        open your own copies of the notebooks, in my_course/, in JupyterLab; they are'
@@ -24,6 +24,8 @@ help:
 	@echo 'make test       lint, compare notebooks with their sources, run all tests and notebooks'
 	@echo 'make book       build the book in book/_build/html; a warning or a failing cell fails it'
 	@echo 'make browser    look at every page of the book, and at JupyterLab, in headless Chromium'
+	@echo 'make address    set the address of the repository, once and everywhere'
+	@echo '                (make address REPOSITORY=owner/name)'
 	@echo 'make notebooks  write notebooks/*.ipynb from notebooks/*.py and the tables of the book,'
 	@echo '                carry the address everywhere'
 	@echo 'make baselines  draw anew the pictures that the tests of the plots compare with'
@@ -102,6 +104,12 @@ bench: $(PEERS)
 triton: $(INSTALLED)
 	@$(PY) $(PIP) install triton
 	@OMP_NUM_THREADS=1 $(PY) -m pytest tests/tutorial_lib/fast/test_triton.py
+
+# pyproject.toml changes: `make notebooks` would install everything again first.
+address: $(INSTALLED)
+	@$(PY) -m tools.address $(REPOSITORY)
+	@$(PY) -m tools.notebooks
+	@$(PY) -m tools.tables
 
 notebooks: $(INSTALLED)
 	@$(PY) -m tools.notebooks

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Build a spiking neuron
 #
-# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/00_spiking_neuron.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/00_spiking_neuron.ipynb) (leads nowhere yet: this copy of the course has no address)
 #
 # **You will**
 #

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Learning with surrogate gradients
 #
-# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/01_surrogate_gradients.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/01_surrogate_gradients.ipynb) (leads nowhere yet: this copy of the course has no address)
 #
 # **You will**
 #

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # A convolutional spiking network
 #
-# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/02_convolutional_snn.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/02_convolutional_snn.ipynb) (leads nowhere yet: this copy of the course has no address)
 #
 # **You will**
 #

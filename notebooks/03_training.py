@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Training
 #
-# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/03_training.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/03_training.ipynb) (leads nowhere yet: this copy of the course has no address)
 #
 # **You will**
 #

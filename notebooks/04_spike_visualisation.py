@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Looking at spikes
 #
-# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/04_spike_visualisation.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/04_spike_visualisation.ipynb) (leads nowhere yet: this copy of the course has no address)
 #
 # **You will**
 #

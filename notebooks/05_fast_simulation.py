@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Fast simulation, same results
 #
-# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/05_fast_simulation.ipynb)
+# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/05_fast_simulation.ipynb) (leads nowhere yet: this copy of the course has no address)
 #
 # **You will**
 #

@@ -232,12 +232,14 @@ def small_repository(tmp_path: Path) -> Path:
 def write_small_repository(root: Path, slug: str) -> None:
     (root / "book").mkdir()
     owner, name = slug.split("/")
+    note = f" {address.NOT_YET}" if owner == address.PLACEHOLDER else ""
     set_address(root, slug)
     (root / "book" / "_config.yml").write_text(
         f"repository:\n  url: {HUB}/{slug}\n  branch: main\n"
     )
     (root / "README.md").write_text(
-        f"[badge]({COLAB_HUB}/{slug}/blob/main/notebooks/03.ipynb)\n"
+        f"[badge]({COLAB_HUB}/{slug}/blob/main/notebooks/03.ipynb){note}\n"
+        f"[online](https://{owner.lower()}.github.io/{name}/){note}: the book\n"
         f"git clone {HUB}/{slug}.git or git@github.com:{slug}.git.\n"
         f"The book: https://{owner.lower()}.github.io/{name}/index.html\n"
         f"snnTorch: {HUB}/jeshraghian/snntorch/issues/219.\n"
@@ -261,7 +263,7 @@ def test_a_new_address_is_found_missing_then_carried(small_repository: Path) -> 
     set_address(small_repository, "Someone/else-where")
     found = address.check(small_repository)
     places = {problem.split(" ")[0].rstrip(":") for problem in found}
-    lines = {f"README.md:{line}" for line in (1, 2, 3)}  # line 4 names a repository of others
+    lines = {f"README.md:{line}" for line in (1, 2, 3, 4)}  # line 5 names a repository of others
     assert places == {"book/_config.yml", "book/_config.yml:2", "cell.py:1"} | lines
     address.carry(small_repository)
     assert address.check(small_repository) == []
@@ -287,10 +289,45 @@ def test_one_address_that_differs_is_named(small_repository: Path, link: str) ->
     with open(small_repository / "README.md", "a") as file:
         file.write(f"a line\nsee {link}\n")
     (problem,) = address.check(small_repository)
-    assert problem.startswith("README.md:6: ") and "OWNER/snn-course" in problem
+    assert problem.startswith("README.md:7: ") and "OWNER/snn-course" in problem
     before = contents(small_repository)
     address.carry(small_repository)
     assert contents(small_repository) == before  # a stranger's link is never rewritten
+
+
+def test_links_that_need_an_address_say_so_until_there_is_one(small_repository: Path) -> None:
+    readme = small_repository / "README.md"
+    silent = readme.read_text().replace(f" {address.NOT_YET}", "")
+    readme.write_text(silent)
+    found = address.check(small_repository)
+    assert [problem.split(": ")[0] for problem in found] == ["README.md:1", "README.md:2"]
+    address.carry(small_repository)
+    assert address.check(small_repository) == [] and readme.read_text().count(address.NOT_YET) == 2
+    assert address.write(small_repository, "Someone/else-where") == "Someone/else-where"
+    address.carry(small_repository)
+    assert address.check(small_repository) == []
+    assert address.NOT_YET not in readme.read_text() and "Someone/else-where" in readme.read_text()
+    readme.write_text(readme.read_text().replace("ipynb)", f"ipynb) {address.NOT_YET}"))
+    (problem,) = address.check(small_repository)
+    assert "is still followed by" in problem
+
+
+@pytest.mark.parametrize("given", ["a/b", f"{HUB}/a/b", f"{HUB}/a/b.git", f"{HUB}/a/b/"])
+def test_the_address_may_be_given_short_or_in_full(small_repository: Path, given: str) -> None:
+    assert address.main([given], small_repository) == 0
+    assert address.own_slug(small_repository) == "a/b"
+    assert address.check(small_repository) == []
+
+
+@pytest.mark.parametrize("given", [[], ["a"], ["a/b/c"], ["https://gitlab.com/a/b"], ["a/b", "c"]])
+def test_what_is_no_address_changes_nothing(
+    small_repository: Path, given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(small_repository)
+    assert address.main(given, small_repository) == 1
+    said = capsys.readouterr().err
+    assert f"REPOSITORY is {' '.join(given)!r}" in said and "make address REPOSITORY=" in said
+    assert contents(small_repository) == before
 
 
 def test_a_file_of_the_learners_own_is_left_alone(small_repository: Path) -> None:

@@ -1,13 +1,17 @@
 """The repository's address: written once in pyproject.toml, carried everywhere else.
 
+Usage: make address REPOSITORY=owner/name
+
 An address counts wherever a link to GitHub, GitHub Pages, Colab or Binder names an owner and a
-repository. Each must be the course's own or one of `THIRD_PARTY`.
+repository. Each must be the course's own or one of `THIRD_PARTY`. While the owner is a placeholder,
+each link of a Markdown text to Colab or to the online book is followed by `NOT_YET`.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +28,9 @@ THIRD_PARTY = frozenset(
 )
 """Repositories of others that the course may link to, in lower case."""
 
+PLACEHOLDER = "OWNER"
+NOT_YET = "(leads nowhere yet: this copy of the course has no address)"
+
 _HOSTS = (
     r"github\.com[/:]",
     r"raw\.githubusercontent\.com/",
@@ -33,6 +40,10 @@ _HOSTS = (
 _LINK = re.compile(
     rf"(?:{'|'.join(_HOSTS)})(?P<owner>[\w.-]+)/(?P<name>[\w.-]*\w)"
     r"|(?<![\w.-])(?P<pages_owner>[\w-]+)\.github\.io/(?P<pages_name>[\w.-]*\w)"
+)
+_NEEDS_ADDRESS = re.compile(
+    r"(?P<link>\]\(https://(?:colab\.research\.google\.com/github/(?P<owner>[\w.-]+)/"
+    r"|(?P<pages_owner>[\w-]+)\.github\.io/)[^\s)]*\))(?P<noted> " + re.escape(NOT_YET) + ")?"
 )
 _SKIPPED_FOLDERS = {"_build", "build", "my_course", "node_modules", "__pycache__"}
 _BINARY = {".gz", ".png", ".jpg", ".gif", ".ico", ".pdf", ".pt", ".woff2", ".zip"}
@@ -81,20 +92,51 @@ def check(root: Path) -> list[str]:
                     f"{place}:{line}: address {slug}, but pyproject.toml has {own}. Remedy: make "
                     "notebooks. For a repository of others: THIRD_PARTY in tools/address.py"
                 )
+        placeholder = own.split("/")[0] == PLACEHOLDER
+        for link in _NEEDS_ADDRESS.finditer(text):
+            if _is_own(link, own) and bool(link["noted"]) != placeholder:
+                place = path.relative_to(root).as_posix()
+                line = text.count("\n", 0, link.start()) + 1
+                said = "is not followed by" if placeholder else "is still followed by"
+                problems.append(f'{place}:{line}: link {said} "{NOT_YET}". Remedy: make notebooks')
     return problems
+
+
+def write(root: Path, repository: str) -> str:
+    """Writes the address into pyproject.toml; `carry` does the rest.
+
+    Args:
+        root: the repository's folder.
+        repository: "owner/name", or the address on GitHub.
+
+    Returns:
+        "owner/name".
+
+    Raises:
+        ValueError: It is neither; nothing is written.
+    """
+    short = re.fullmatch(r"[\w-]+/[\w.-]+", repository)
+    slug = _slug_of(f"https://github.com/{repository}" if short else repository, "REPOSITORY")
+    path = root / "pyproject.toml"
+    line = re.compile(r'^Repository = ".*"$', re.MULTILINE)
+    text, count = line.subn(f'Repository = "https://github.com/{slug}"', path.read_bytes().decode())
+    if count != 1:
+        raise ValueError(f'pyproject.toml has {count} lines Repository = "..."; expected one.')
+    path.write_bytes(text.encode())
+    return slug
 
 
 def carry(root: Path) -> list[Path]:
     """Replaces the last carried address by that of pyproject.toml, in every text file.
 
-    Notebooks are left out: they are generated from their sources afterwards.
+    `NOT_YET` stands behind the links that need an address as long as there is none. Notebooks are
+    left out: they are generated from their sources afterwards.
 
     Returns:
         The files that changed.
     """
     old, new = carried_slug(root), own_slug(root)
-    if old == new:
-        return []
+    note = f" {NOT_YET}" if new.split("/")[0] == PLACEHOLDER else ""
 
     def replace(link: re.Match[str]) -> str:
         if link["owner"] and _slug(link) == old:
@@ -104,11 +146,14 @@ def carry(root: Path) -> list[Path]:
             return f"{owner.lower()}.github.io/{name}"
         return link[0]
 
+    def noted(link: re.Match[str]) -> str:
+        return link["link"] + note if _is_own(link, new) else link[0]
+
     changed = []
     for path, text in _texts(root):
         if path.suffix == ".ipynb":
             continue
-        carried = _LINK.sub(replace, text)
+        carried = _NEEDS_ADDRESS.sub(noted, _LINK.sub(replace, text))
         if carried != text:
             path.write_bytes(carried.encode())
             changed.append(path)
@@ -133,6 +178,12 @@ def _slug(link: re.Match[str]) -> str:
 def _is_pages_of(link: re.Match[str], slug: str) -> bool:
     """GitHub Pages writes the owner in lower case."""
     return link["pages_owner"] is not None and _slug(link).lower() == slug.lower()
+
+
+def _is_own(link: re.Match[str], slug: str) -> bool:
+    """Is this a link to the course? By its owner: the name is compared elsewhere."""
+    owner = slug.split("/")[0]
+    return link["owner"] == owner or (link["pages_owner"] or "").lower() == owner.lower()
 
 
 def _texts(root: Path) -> Iterator[tuple[Path, str]]:
@@ -163,3 +214,19 @@ def _files(root: Path) -> list[Path]:
             for part in path.relative_to(root).parts
         )
     ]
+
+
+def main(arguments: list[str], root: Path) -> int:
+    """Sets the address and carries it into the sources; returns the exit status."""
+    try:
+        slug = write(root, " ".join(arguments))
+    except ValueError as error:
+        print(f"{error}\nUsage: make address REPOSITORY=owner/name", file=sys.stderr)
+        return 1
+    changed = carry(root)
+    print(f"The address is https://github.com/{slug}, here and in {len(changed)} files more.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], Path(__file__).resolve().parent.parent))
