@@ -432,9 +432,7 @@ VALID: dict[str, Maker] = {
     "course_kit.explorers.rates.compute": call(
         rates.compute, shown, gain=1.0, threshold=1.0, beta=0.5
     ),
-    "course_kit.explorers.schedules.compute": call(
-        schedules.compute, shown, schedule="step by step", call=8
-    ),
+    "course_kit.explorers.schedules.compute": call(schedules.compute, shown, call=8),
     "course_kit.explorers.surrogates.compute": call(
         surrogates.compute, shown, shape="atan", slope=5, threshold=1.0
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -19,35 +20,34 @@ from ._values import one_of
 __all__ = ["STAGES", "STEPS", "Moment", "compute", "describe", "draw", "schedules"]
 
 STEPS = 5
-STAGES = ("conv1, pool", "layer 1", "conv2, pool", "layer 2", "fc1", "output")
+STAGES = ("conv1, pool", "neurons 1", "conv2, pool", "neurons 2", "fc1", "neurons 3")
 SCHEDULES = ("step by step", "layer by layer")
 _CALLS = STEPS * len(STAGES)  # step by step; the other schedule takes fewer
+Box = tuple[int, int]  # stage, step
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What has been computed after some calls.
+    """What each schedule has computed after some calls, or after its last one.
 
     Attributes:
-        schedule: one of ``SCHEDULES``.
-        call: number of calls made, the last one included.
-        now: the boxes of the last call, as (stage, step).
-        done: those of all calls before it.
+        call: number of calls, by schedule: the later of the two goes on alone.
+        now: the boxes of the last call, by schedule; none where it is done.
+        done: those of all calls before it, by schedule.
         kept: megabytes kept for the backward pass after each call, from none to all, by schedule.
     """
 
-    schedule: str
-    call: int
-    now: tuple[tuple[int, int], ...]
-    done: tuple[tuple[int, int], ...]
+    call: dict[str, int]
+    now: dict[str, tuple[Box, ...]]
+    done: dict[str, tuple[Box, ...]]
     kept: dict[str, tuple[float, ...]]
 
 
-def calls(schedule: str) -> list[tuple[tuple[int, int], ...]]:
+def calls(schedule: str) -> list[tuple[Box, ...]]:
     """The boxes (stage, step) of each call, in order. Odd stages are neurons, one step a call."""
     if schedule == "step by step":
         return [((stage, step),) for step in range(STEPS) for stage in range(len(STAGES))]
-    made: list[tuple[tuple[int, int], ...]] = []
+    made: list[tuple[Box, ...]] = []
     for stage in range(len(STAGES)):
         boxes = [(stage, step) for step in range(STEPS)]
         made += [(box,) for box in boxes] if stage % 2 else [tuple(boxes)]
@@ -61,7 +61,7 @@ def _outputs(net: nn.Sequential, schedule: str, image: Tensor) -> Iterator[Tenso
         lambda x: pool(conv1(x)), lif1, lambda x: pool2(conv2(x)), lif2,
         lambda x: fc1(flatten(x)), lambda x: lif3(x)[0],
     )  # fmt: skip
-    frames: dict[tuple[int, int], Tensor] = {}
+    frames: dict[Box, Tensor] = {}
     for boxes in calls(schedule):
         stage = boxes[0][0]
         inputs = [frames[stage - 1, step] if stage else image for _, step in boxes]
@@ -97,94 +97,96 @@ def _kept(schedule: str) -> tuple[float, ...]:
     return (0.0, *(total / 1e6 for total in after))
 
 
-def compute(schedule: str, call: int) -> Moment:
-    """Returns what has been computed after this many calls; past the last one, all of it.
+def compute(call: int) -> Moment:
+    """Returns what both schedules have computed after this many calls.
 
     Args:
-        schedule: "step by step" or "layer by layer".
         call: 1 to 30.
 
     Raises:
         ValueError: for other values.
     """
-    one_of("schedule", schedule, SCHEDULES)
     one_of("call", call, range(1, _CALLS + 1))
-    order = calls(schedule)
-    made = min(int(call), len(order))
-    done = tuple(box for boxes in order[: made - 1] for box in boxes)
-    kept = {name: _kept(name) for name in SCHEDULES}
-    return Moment(schedule, made, order[made - 1], done, kept)
+    made, now, done = {}, {}, {}
+    for schedule in SCHEDULES:
+        order = calls(schedule)
+        made[schedule] = min(int(call), len(order))
+        now[schedule] = order[call - 1] if call <= len(order) else ()
+        done[schedule] = tuple(box for boxes in order[: int(call) - 1] for box in boxes)
+    return Moment(made, now, done, {name: _kept(name) for name in SCHEDULES})
 
 
 def draw(fig: Figure, moment: Moment) -> None:
-    """Draws the boxes above, and below them what is kept after each call."""
-    place = {"left": 0.26, "right": 0.95, "bottom": 0.11, "top": 0.93, "hspace": 0.45}
-    boxes, memory = style.panels(
-        fig, 2, 1, gridspec_kw={"height_ratios": [3, 2], **place}
-    ).ravel()
-    everything = [(stage, step) for stage in range(len(STAGES)) for step in range(STEPS)]
-    for gid, shown, face, edge in (
-        ("to come", everything, "white", style.PALE),
-        ("done", moment.done, style.SKY, style.BLUE),
-        ("now", moment.now, style.VERMILION, style.INK),
-    ):
-        boxes.plot(
-            [step for _, step in shown], [stage for stage, _ in shown], linestyle="none",
-            marker="s", markersize=19, markerfacecolor=face, markeredgecolor=edge, gid=gid,
-        )  # fmt: skip
-    boxes.set(xlim=(-0.6, STEPS - 0.4), ylim=(-0.6, len(STAGES) - 0.4), xticks=range(STEPS))
-    boxes.set_yticks(range(len(STAGES)), STAGES)
-    style.dress(boxes, style.TIME)
+    """Draws the boxes of both schedules above, and below them what is kept after each call."""
+    for number, schedule in enumerate(SCHEDULES):
+        boxes = fig.add_axes((0.24 + 0.39 * number, 0.47, 0.35, 0.46))
+        _boxes(boxes, moment, schedule)
+        boxes.set_title(schedule.capitalize(), fontsize=style.LABEL_SIZE, color=style.INK)
+        boxes.set_yticks(range(len(STAGES)), STAGES if number == 0 else [""] * len(STAGES))
+        style.dress(boxes, style.TIME)
+    memory = fig.add_axes((0.16, 0.1, 0.8, 0.25))
     for i, (name, kept) in enumerate(moment.kept.items()):
-        look = style.curve(i) | {"marker": ""}
+        look, made = style.curve(i) | {"marker": ""}, moment.call[name]
         memory.plot(range(len(kept)), kept, label=name, **look)
-    memory.plot(
-        [moment.call], [moment.kept[moment.schedule][moment.call]], linestyle="none", marker="o",
-        color=style.VERMILION, markeredgecolor=style.INK, gid="kept now",
-    )  # fmt: skip
+        memory.plot(
+            [made], [kept[made]], linestyle="none", marker="o", color=look["color"],
+            markeredgecolor=style.INK, gid=f"kept now, {name}",
+        )  # fmt: skip
     memory.set(xlim=(0, _CALLS + 0.6), ylim=(0, 1.1 * max(map(max, moment.kept.values()))))
     style.dress(memory, "Calls made", "Kept (MB)")
     memory.legend(loc="upper left", fontsize=style.NOTE_SIZE, frameon=False)
-    look = {"fontsize": style.NOTE_SIZE + 1, "color": style.INK, "va": "center"}
-    fig.text(0.02, 0.97, _headline(moment), gid="title", **look)
 
 
-def _headline(moment: Moment) -> str:
-    of = len(moment.kept[moment.schedule]) - 1
-    steps = [step for _, step in moment.now]
-    at = f"step {steps[0]}" if len(steps) == 1 else "all steps"
-    stage = STAGES[moment.now[0][0]]
-    return f"{moment.schedule.capitalize()}, call {moment.call} of {of}: {stage}, {at}"
+def _boxes(ax: Axes, moment: Moment, schedule: str) -> None:
+    everything = [(stage, step) for stage in range(len(STAGES)) for step in range(STEPS)]
+    for gid, shown, face, edge in (
+        ("to come", everything, "white", style.PALE),
+        ("done", moment.done[schedule], style.SKY, style.BLUE),
+        ("now", moment.now[schedule], style.ORANGE, style.INK),
+    ):
+        ax.plot(
+            [step for _, step in shown], [stage for stage, _ in shown], linestyle="none",
+            marker="s", markersize=15, markerfacecolor=face, markeredgecolor=edge,
+            gid=f"{gid}, {schedule}",
+        )  # fmt: skip
+    ax.set(xlim=(-0.6, STEPS - 0.4), ylim=(-0.6, len(STAGES) - 0.4), xticks=range(STEPS))
+
+
+def _made(moment: Moment, schedule: str) -> str:
+    now = moment.now[schedule]
+    if not now:
+        return f"all done after {moment.call[schedule]} calls"
+    at = f"step {now[0][1]}" if len(now) == 1 else "all steps"
+    return f"call {moment.call[schedule]}: {STAGES[now[0][0]]}, {at}"
 
 
 def describe(moment: Moment) -> str:
     """Says the state in words and numbers."""
-    kept = moment.kept[moment.schedule]
-    done = len(moment.done) + len(moment.now)
-    ends = " and ".join(f"{record[-1]:.2f} MB {name}" for name, record in moment.kept.items())
-    return (
-        f"{_headline(moment)}. {done} of {STEPS * len(STAGES)} boxes are computed, and "
-        f"{kept[moment.call]:.2f} MB are kept for the backward pass of one image. "
-        f"At the end: {ends}."
-    )
+    said = []
+    for name in SCHEDULES:
+        done = len(moment.done[name]) + len(moment.now[name])
+        kept = moment.kept[name]
+        said.append(
+            f"{name.capitalize()}, {_made(moment, name)}. {done} of {_CALLS} boxes are computed, "
+            f"and {kept[moment.call[name]]:.2f} MB are kept for the backward pass of one image; at "
+            f"the end, {kept[-1]:.2f} MB."
+        )
+    return " ".join(said)
 
 
 def schedules() -> Explorer:
-    """Two orders for the same boxes, each layer of the course's network at each of five steps.
+    """Two orders for the same boxes, each stage of the course's network at each of five steps.
 
     Returns:
-        The explorer, with controls for the schedule and for the calls made, which can be played.
+        The explorer, with a control for the calls made, which can be played.
     """
     return Explorer(
         name="schedules",
         title="Schedule explorer",
-        controls=(
-            Control("schedule", "Schedule", SCHEDULES, SCHEDULES[0], kind="choice"),
-            Control("call", "Calls made", tuple(range(1, _CALLS + 1)), 8),
-        ),
+        controls=(Control("call", "Calls made", tuple(range(1, _CALLS + 1)), 8),),
         compute=compute,
         draw=draw,
         describe=describe,
-        size=(4.5, 5.2),
+        size=(4.5, 4.8),
         play="call",
     )

@@ -40,17 +40,21 @@ def test_what_is_kept_is_what_the_plain_loop_keeps() -> None:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         record = simulation.forward_pass(net, STEPS, image, schedule="step")
     assert record[0].requires_grad
-    kept = explorer.compute("step by step", 1).kept
+    kept = explorer.compute(1).kept
     assert kept["step by step"][-1] == pytest.approx(sum(sizes.values()) / 1e6, rel=1e-3)
     assert kept["layer by layer"][-1] < 0.8 * kept["step by step"][-1]
 
 
 @pytest.mark.parametrize("schedule", ORDERS)
-@pytest.mark.parametrize("call", [1, 7, 30])
+@pytest.mark.parametrize("call", [1, 7, 18, 19, 30])
 def test_the_picture_shows_the_moment(schedule: str, call: int) -> None:
-    moment = explorer.compute(schedule, call)
-    drawn = artists(explorer.figure(schedule=schedule, call=call))
-    for gid, boxes in (("now", moment.now), ("done", moment.done)):
-        places = zip(drawn[gid].get_ydata(), drawn[gid].get_xdata(), strict=True)
+    moment = explorer.compute(call)
+    drawn = artists(explorer.figure(call=call))
+    for gid, boxes in (("now", moment.now[schedule]), ("done", moment.done[schedule])):
+        shown = drawn[f"{gid}, {schedule}"]
+        places = zip(shown.get_ydata(), shown.get_xdata(), strict=True)
         assert [(int(stage), int(step)) for stage, step in places] == list(boxes)
-    assert drawn["kept now"].get_ydata()[0] == moment.kept[schedule][moment.call]
+    everything = [box for boxes in calls(schedule)[:call] for box in boxes]
+    assert [*moment.done[schedule], *moment.now[schedule]] == everything
+    kept = drawn[f"kept now, {schedule}"].get_ydata()[0]
+    assert kept == moment.kept[schedule][min(call, len(calls(schedule)))]
