@@ -179,7 +179,7 @@ def outputs_of_a_step():
 utils.reset(net)
 by_step = [outputs_of_a_step() for _ in range(num_steps)]
 
-# %%
+# %% tags=["hide-output"]
 for module, *outputs in zip(net, *by_step, strict=True):
     others = sum(not torch.equal(x, outputs[0]) for x in outputs)
     print(f"{type(module).__name__:9}: {others} steps differ from step 0")
@@ -657,7 +657,7 @@ exercises.check("05-layer-ready", MyReady)
 # > most spikes?
 
 
-# %%
+# %% tags=["hide-output"]
 def bfloat16(images):
     with torch.autocast("cpu", torch.bfloat16):
         return simulation.forward_pass(net, num_steps, images)[0].float()
@@ -705,7 +705,7 @@ check_bfloat16()
 # > schedules?
 
 
-# %%
+# %% tags=["hide-output"]
 def run_of(schedule, steps):
     options = {"num_steps": steps, "schedule": schedule}
     return lambda x: simulation.forward_pass(net, data=x, **options)[0]
@@ -720,7 +720,7 @@ for number in range(4):
         seconds[case].append(time.perf_counter() - start)
     print(f"round {number} done")
 
-# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+# %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
 times = {case: torch.tensor(each[1:]).median() for case, each in seconds.items()}
 memory = {case: saved_megabytes(run_of(*case)) for case in seconds}
@@ -835,7 +835,7 @@ def train_and_test(steps, seed, plan):
         yield some, training.evaluate(some, test, steps)
 
 
-# %%
+# %% tags=["hide-output"]
 plan = {2: (40, 160), 10: (40, 160), 50: (40,)}  # T: iterations, and more
 results, trained = {}, {}
 for steps, seed in itertools.product(plan, range(3)):
@@ -848,7 +848,7 @@ for steps, seed in itertools.product(plan, range(3)):
 # A dot for each seed, a line for their mean. On the left is `accuracy_rate`, which gives a tie to the lowest of the tied
 # classes; on the right what is *decided and right*. In between lie the lucky ties.
 
-# %%
+# %% tags=["hide-output"]
 accuracy, decided = {}, {}
 for (steps, done), three in results.items():
     name = f"T = {steps}, {done} iterations"
