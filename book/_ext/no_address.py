@@ -8,8 +8,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 TEXT = (
-    "This copy of the course has no address yet: links and buttons that lead to its repository or "
-    "to Colab lead nowhere. <code>make address REPOSITORY=owner/name</code> sets it."
+    "This copy of the course has no address yet: links and buttons to its repository and to Colab "
+    "lead nowhere."
 )
 
 
