@@ -28,15 +28,15 @@
 #
 # **You need** Python and PyTorch tensors. No neuroscience is assumed, and nothing is trained here.
 #
-# **Time**: one and a half to two hours to read and try, half a minute to run. A good place to pause is before
-# *One fault and one convention*.
+# **Time**: about an hour and a half to read and try, half a minute to run. A good place to pause is before
+# *One fault and one convention*. *If you have time*, at the end, is optional.
 #
 # > **Note.** An exercise is a task, a cell to edit (it says `# Yours to edit`), and a cell that checks it and tells you
 # > what is wrong. Nothing you write is overwritten. Skip what you like: where the notebook needs your function and it
 # > does not pass, a reference takes its place, and a line says so.
 # >
-# > Folded cells hold the code of long figures, and checks of the numbers in the text. After you change a value above, such
-# > a check may stop with an `AssertionError`. That is no fault of yours: go on below it.
+# > Folded cells hold the code of long figures, and checks of the numbers in the text. After you change a value above,
+# > such a check may stop with an `AssertionError`. That is no fault of yours: go on below it.
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title In Colab this cell installs the course's library; elsewhere it does nothing
@@ -66,8 +66,8 @@ from tutorial_lib.plotting import style
 # %% [markdown]
 # ## A membrane that leaks
 #
-# A neuron is a bag of salt water in salt water. Its skin, the membrane, keeps charges apart: a **capacitor** $C$.
-# Its pores let charge leak back: a **resistor** $R_m$. A current $I_\mathrm{in}$ that flows in either charges the one or
+# A neuron is a bag of salt water in salt water. Its skin, the membrane, keeps charges apart: a **capacitor** $C$. Its
+# pores let charge leak back: a **resistor** $R_m$. A current $I_\mathrm{in}$ that flows in either charges the one or
 # leaks out through the other:
 #
 # $$ I_\mathrm{in} = C\,\frac{\mathrm dU}{\mathrm dt} + \frac{U}{R_m} $$
@@ -105,8 +105,8 @@ left_over = tau * dU_dt - (-U + R_m * I_in)
 print(f"left over: {left_over.abs().max():.0e} mV at most")
 
 # %% [markdown]
-# > **Predict.** The current is on for 100 ms, then off. How far does $U$ get in the first 20 ms, that is in
-# > one $\tau$? And how much of it is left one $\tau$ after the current stops?
+# > **Predict.** The current is on for 100 ms, then off. What share of 25 mV does $U$ reach in the first
+# > 20 ms, that is in one $\tau$? And what share is left one $\tau$ after the current stops?
 
 # %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
@@ -145,7 +145,8 @@ assert 0.99 * 25 < rise[-1] < 25  # after five time constants
 # ### From a curve to steps: `beta`
 #
 # A network is computed in steps of length $\Delta t$. Hold the current constant during a step, and
-# put $t = \Delta t$ into [the solution](#eq:00-solution). With the short name
+# put $t = \Delta t$ and $U_0 = U[t-1]$ into [the solution](#eq:00-solution). From now on $t$ in square brackets counts
+# steps. With the short name
 #
 # $$ \beta = e^{-\Delta t/\tau} $$ (eq:00-beta)
 #
@@ -171,10 +172,7 @@ for dt in (0.2, 2, 20):  # ms
 
 # %% [markdown]
 # > **Take-away.** $\beta = e^{-\Delta t/\tau}$ is exact for steps of any length, as long as the current is constant
-# > within each. (Many texts use an approximation instead: see the end of this notebook.)
-#
-# > **Exercise 1: from steps to milliseconds.** A layer has `beta = 0.5` and takes steps of 2 ms. What is its
-# > membrane time constant $\tau$, in ms, to two decimals?
+# > within each.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -187,6 +185,10 @@ def largest_error(dt):
 
 
 assert max(map(largest_error, (0.2, 2, 20))) < 1e-10
+
+# %% [markdown]
+# > **Exercise 1: from steps to milliseconds.** A layer has `beta = 0.5` and takes steps of 2 ms. What is its
+# > membrane time constant $\tau$, in ms, to two decimals?
 
 # %% tags=["exercise"]
 # Yours to edit: a number in place of the three dots.
@@ -215,7 +217,8 @@ exercises.check("00-time-constant", my_tau)
 # ### Units of the threshold
 #
 # A network has no use for volts and amperes. The membrane is measured in units of the firing threshold, which comes in
-# the next section. The factor $(1-\beta)R_m$ goes into the current. What is left is the input of the course's neuron,
+# the next section. Multiply the current by the factor $(1-\beta)R_m$, divide by the threshold, and you have the input
+# of the course's neuron,
 #
 # $$ I[t] = (1 - \beta)\,R_m\,I_\mathrm{in}[t] \;/\; \text{(threshold in mV)} $$
 #
@@ -223,7 +226,8 @@ exercises.check("00-time-constant", my_tau)
 #
 # $$ U[t] = \beta\,U[t-1] + I[t] $$ (eq:00-update)
 #
-# In a network, $I[t]$ is a weighted sum of inputs, and the learned weights take over the constant factors. Our cell, with $\Delta t = 1$ ms and a threshold of 15 mV above rest:
+# In a network, $I[t]$ is a weighted sum of inputs, and the learned weights take over the constant factors. Our cell,
+# with $\Delta t = 1$ ms and a threshold of 15 mV above rest:
 
 # %%
 beta_cell = math.exp(-1 / tau)
@@ -237,9 +241,9 @@ print(f"beta = {beta_cell:.3f}, I[t] = {cur_cell:.3f} thresholds per step")
 #
 # ## Threshold and reset
 #
-# When the membrane potential exceeds the **threshold** $\theta$, the neuron sends a **spike**: $S[t] = 1$, else 0.
-# All real spikes look alike, so a bare 1 is a fair model. `splt.trace` draws the membrane, and a stroke at the top for
-# each spike. Steps are counted from 0.
+# When the membrane potential exceeds the **threshold** $\theta$, the neuron sends a **spike**: $S[t] = 1$, else 0. The
+# spikes of a real neuron look nearly alike, so a bare 1 is a fair model. `splt.trace` draws the membrane, and a stroke
+# at the top for each spike. Steps are counted from 0.
 #
 # > **Predict.** Here are [the update](#eq:00-update) and a threshold, nothing else. The current is 0.15 at each step
 # > and `beta` is 0.9, so the membrane is pulled to $0.15/0.1 = 1.5$. What will the spikes look like?
@@ -258,7 +262,8 @@ figures.show("A neuron without reset: its membrane and spikes over 40 steps.")
 # <details><summary>Answer</summary>
 #
 # The membrane crosses the threshold once, at step 10, and stays above: a spike at each of the 30 steps that are left.
-# A current of 1.5 crosses at step 0. From the crossing on, such a neuron cannot tell the two apart.
+# Ten times the current crosses at step 0. From step 10 on, the spikes of the two are the same: this neuron cannot tell
+# them apart.
 #
 # </details>
 
@@ -279,8 +284,8 @@ assert abs(cur_cell / (1 - beta_cell) - 25 / 15) < 1e-12
 #
 # > **Exercise 2: the whole neuron.** Write one step of it, for plain numbers. It fired at the step before if the
 # > membrane that you are given exceeds the threshold (to reach it is not enough). "subtract" takes one threshold away,
-# > after leak and input. "zero" wipes the old membrane, not the input. "none" does neither. Return two values: the spike,
-# > 0 or 1, taken from the *new* membrane, then this membrane, not yet reset for the new spike.
+# > after leak and input. "zero" wipes the old membrane, not the input. "none" does neither. Return two values: the
+# > spike, 0 or 1, taken from the *new* membrane, then this membrane, not yet reset for the new spike.
 
 # %% tags=["exercise"]
 def my_step(cur, mem, beta, threshold=1.0, reset="subtract"):
@@ -351,8 +356,6 @@ for reset in ("none", "zero", "subtract"):
 # > **Note.** "Subtract" takes away a whole threshold *after* the decay. Other code subtracts in the step of the spike,
 # > and the decay acts on the rest: $0.5 \cdot (2.5 - 1) = 0.75$ at step 1. When you compare two libraries, compare this
 # > first.
-#
-# Now the constant current of 0.15 again.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -360,10 +363,13 @@ pulse = {how: run([2.5, 0, 0, 0], beta=0.5, reset=how) for how in ("none", "zero
 assert [mem[:2].tolist() for _, mem in pulse.values()] == [[2.5, 1.25], [2.5, 0], [2.5, 0.25]]
 assert [spk.sum().item() for spk, _ in pulse.values()] == [2, 1, 1]
 
+# %% [markdown]
+# Now the constant current of 0.15 again.
+
 # %%
 exercises.predict("00-reset-count")
 
-# %%
+# %% tags=["hide-output"]
 mechanisms = ("none", "zero", "subtract")
 runs = [run([0.15] * 100, beta=0.9, reset=reset) for reset in mechanisms]
 spk_rec, mem_rec = (torch.stack(records, dim=1) for records in zip(*runs))
@@ -374,9 +380,13 @@ splt.traces(mem_rec, spk_rec, (3, 1), titles=titles, threshold=1.0, fig=fig)
 figures.show("One constant current and three resets, over 100 steps.")
 
 # %% [markdown]
-# Both resets turn firing without end into a rhythm. The lowest panel starts lower after each spike: "subtract" takes a
-# whole threshold from a membrane that has already decayed, and $0.9 \cdot 1.03 - 1$ is below 0. For this weak current it
-# is the harsher reset, for a strong one the milder, as the pulse has shown.
+# <details><summary>Answer</summary>
+#
+# Reset to zero, by one spike. Both resets turn firing without end into a rhythm. The lowest panel starts lower after
+# each spike: "subtract" takes a whole threshold from a membrane that has already decayed, and $0.9 \cdot 1.03 - 1$ is
+# below 0. For this weak current it is the harsher reset, for a strong one the milder, as the pulse has shown.
+#
+# </details>
 #
 # > **Take-away.** Leak, add the input, apply the reset if the step before was a spike ("zero" acts on the old
 # > membrane only), compare with the threshold. Subtract is the default here and in snnTorch.
@@ -435,10 +445,9 @@ assert math.isclose(by_library, leaky_step(0.3, 2.0, 0.8)[1], rel_tol=1e-6)
 #
 # ## Constant current: when does it fire?
 #
-# > **Predict.** $\beta = 0.9$, $\theta = 1$, and a current of 0.05, 0.09 or 0.12 at each step. Which neurons fire,
-# > if you only wait long enough?
+# Three neurons with $\beta = 0.9$ and $\theta = 1$ get a current of 0.05, 0.09 or 0.12 at each step:
 
-# %% tags=["hide-output"]
+# %%
 levels = torch.tensor([0.05, 0.09, 0.12])
 spk_rec, mem_rec = simulate(snn.Leaky(beta=0.9), levels.expand(100, 3))
 titles = [f"I = {level:.2f}" for level in levels.tolist()]
@@ -446,14 +455,8 @@ splt.traces(mem_rec, spk_rec, (1, 3), titles=titles, threshold=1.0)
 figures.show("Membranes and spikes under three constant currents, 100 steps.")
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# Only the last. In the others the leak comes to balance the current, and $U$ stands still at $I/(1-\beta)$: 0.5 and 0.9.
-#
-# </details>
-#
-# A neuron with $\beta < 1$ fires only if the level at which it would settle is above the threshold,
-# $I/(1-\beta) > \theta$, that is
+# Only the last one fires, however long you wait. In the others the leak comes to balance the current, and $U$ settles
+# at $I/(1-\beta)$: 0.5 and 0.9. A neuron with $\beta < 1$ fires only if this level is above the threshold, that is
 #
 # $$ I > (1 - \beta)\,\theta $$ (eq:00-rheobase)
 #
@@ -465,7 +468,8 @@ figures.show("Membranes and spikes under three constant currents, 100 steps.")
 #
 # $$ U = I\,(1 + \beta + \dots + \beta^{n-1}) = I\,\frac{1 - \beta^n}{1 - \beta} $$
 #
-# The first spike comes at the smallest whole $n$ for which this exceeds $\theta$. Solve for $n$:
+# The first spike comes at the smallest whole $n$, counted from 1, for which this exceeds $\theta$. Solve for $n$
+# (dividing by $\ln\beta < 0$ turns the inequality round; the smallest whole number above a bound is its floor plus 1):
 #
 # $$ n = \left\lfloor \frac{\ln\bigl(1 - (1-\beta)\,\theta / I\bigr)}{\ln\beta} \right\rfloor + 1 $$ (eq:00-period)
 #
@@ -496,7 +500,7 @@ first = spk_zero[:, fires].argmax(0) + 1  # 1 is the first step here
 count = spk_zero[:, fires].sum(0)
 print("others stay silent:", bool((spk_zero[:, ~fires] == 0).all()))
 print("first spikes as predicted:", torch.equal(first, period.long()))
-print("and all others:", torch.equal(count, num_steps // period))
+print("spike counts as predicted:", torch.equal(count, num_steps // period))
 
 # %% [markdown]
 # > **Exercise 3: set a clock.** Find a constant current for which a neuron with $\beta = 0.9$, $\theta = 1$ and
@@ -532,8 +536,8 @@ exercises.check("00-clock-current", my_current)
 #
 # $$ I = (1-\beta)\,\bar U + r\,\theta $$ (eq:00-balance)
 #
-# Without leak, $\beta = 1$, the balance says $r = I/\theta$: the rate *is* the current, up to the limit of one spike per
-# step. For a negative current it is 0. Which function from ordinary networks is that?
+# Without leak, $\beta = 1$, the balance says $r = I/\theta$: the rate *is* the current, up to the limit of one spike
+# per step. For a negative current it is 0. That is a ReLU with a ceiling.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -573,13 +577,12 @@ figures.show("Firing rate against current: left, reset to zero; right, three bet
 
 # %% [markdown]
 # Left, the dots sit on the prediction: silent up to the rheobase, then in steps, because a period is a whole number.
-# Right, the answer: without leak the rate is a ReLU, cut off at 1. This is why an ordinary network can be converted into
+# Right, without leak the rate is this ReLU, cut off at 1. This is why an ordinary network can be converted into
 # a spiking one. A leak lowers the rate, by $(1-\beta)\,\bar U/\theta$ at each current below 1. Up to the rheobase
 # nothing is left, and above it the curve climbs in steps.
 #
-# > **Take-away.** Below the rheobase $(1-\beta)\theta$ a constant current gives no spike, ever. Above it the neuron
-# > fires again and again, the stronger the current, the faster (in steps). With reset to zero it is an exact clock; with "subtract"
-# > the intervals may differ by a step.
+# > **Take-away.** Above the rheobase a constant current makes the neuron fire again and again; up to it, never. With
+# > reset to zero it is an exact clock; with "subtract" the intervals may differ by a step.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -629,7 +632,8 @@ figures.show("One mean current, without noise and with it, over 400 steps.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Yes, at irregular times. What counts is not the mean but the chance to be above threshold.
+# Yes, at irregular times. The mean alone does not decide: now and then a few large values in a row lift the
+# membrane over the threshold.
 #
 # </details>
 #
@@ -638,8 +642,8 @@ figures.show("One mean current, without noise and with it, over 400 steps.")
 #
 # $$ \sigma_U = \frac{\sigma}{\sqrt{1 - \beta^2}} $$
 #
-# which is 0.23 here. And around which level? You might say $0.08/0.1 = 0.8$. Let us measure both, with the threshold out
-# of reach, then with the threshold at 1.
+# which is 0.23 here. And around which level? You might say $0.08/0.1 = 0.8$. Let us measure both, with the threshold
+# out of reach, then with the threshold at 1.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -660,7 +664,8 @@ print(f"the balance, with that rate: {(0.08 - rate) / 0.1:.3f}")
 
 # %% [markdown]
 # Out of reach, both predictions hold. With spikes the mean is much lower, since each of them takes a whole threshold
-# away. [The balance](#eq:00-balance) says so too: $\bar U = (\bar I - r\,\theta)/(1-\beta)$.
+# away, and these jumps make the deviation a little larger. [The balance](#eq:00-balance) agrees about the mean:
+# $\bar U = (\bar I - r\,\theta)/(1-\beta)$.
 #
 # Now the whole curve, rate against mean current, for three sizes of the noise:
 
@@ -672,6 +677,7 @@ assert abs(free[100:].std() / predicted - 1) < 0.05 and round(predicted, 2) == 0
 assert abs(free[100:].mean() - 0.8) < 0.02
 assert 0.55 < mean < 0.60 and abs((0.08 - rate) / 0.1 - mean) < 0.01 and 0.02 < rate < 0.025
 assert (1 - mean) < 2 * mem_rec[100:].std()
+assert 1.05 < mem_rec[100:].std() / free[100:].std() < 1.2  # a little larger
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Simulation and code of the figure
@@ -704,12 +710,13 @@ assert quiet[:10].sum() == 0 and quiet[11] > 0
 # %% [markdown]
 # ### The neuron to play with
 #
-# Kinds of current with the same mean: constant; with noise of standard deviation 0.05 or 0.15; and pulses of twice the
-# mean, on for 2 or 10 steps, then off for as long. Below the membrane stand a stroke for each spike, and a cross where the reset acts.
+# The explorer offers five currents of the same mean: constant; with noise of standard deviation 0.05 or 0.15; and
+# pulses of twice the mean, on for 2 or 10 steps, then off for as long. Below the membrane stand a stroke for each
+# spike, and a cross where the reset acts.
 #
 # > **Try it.** Keep the mean current at 0.08, below the rheobase for `beta` = 0.9. Which currents make
-# > the neuron fire? And with `beta` at 0.5? Then go back to 0.9 and set the reset to "none": does any neuron stay above the
-# > threshold?
+# > the neuron fire? And with `beta` at 0.5? Then go back to 0.9 and set the reset to "none": under
+# > which currents does it stay above the threshold to the end?
 
 # %%
 explorers.neuron()
@@ -717,12 +724,12 @@ explorers.neuron()
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The larger noise does (3 spikes), and the long pulses (3). They bring no more on average, but a good memory adds up what
-# comes close together. The smaller noise and the short pulses do not reach the threshold. With `beta` at 0.5 nothing does.
+# The larger noise does (3 spikes), and the long pulses (3). They bring no more on average, but a good memory adds up
+# what comes close together. The smaller noise and the short pulses do not reach the threshold. With `beta` at 0.5
+# nothing does.
 #
-# Without a reset no neuron stays above: the mean current is below the rheobase, so the membrane falls back. There are more
-# spikes, though, 13 and 11, since they cost nothing. From a mean of 0.12 on, the constant current gives the unbroken row
-# again.
+# Without a reset it stays above under none of them: the mean current is below the rheobase, so the membrane falls back.
+# There are more spikes, though, 13 and 11, since they cost nothing.
 #
 # </details>
 
@@ -740,8 +747,6 @@ assert [round(under[k].current.std(), 6) for k in kinds[1:3]] == [0.05, 0.15]
 assert under[kinds[4]].current[:20].tolist() == [0.16] * 10 + [0] * 10
 assert under[kinds[3]].current[:4].tolist() == [0.16] * 2 + [0] * 2
 assert all(not view.spk[view.spk.argmax() :].all() for view in under.values())
-strong = neuron_at("constant", 0.12, 0.9, 1.0, "none")
-assert strong.spk[strong.spk.argmax() :].all()
 
 # %% [markdown]
 # ## One fault and one convention
@@ -751,7 +756,8 @@ assert strong.spk[strong.spk.argmax() :].all()
 #
 # ### Spot the fault
 #
-# > **Predict.** Read the three lines. What does this neuron do under a current of 0.05, half the rheobase for `beta` = 0.9?
+# > **Predict.** Read the first three lines of `faulty_step` below. What does this neuron do under a current of
+# > 0.05, half the rheobase for `beta` = 0.9?
 
 # %%
 def faulty_step(cur, mem, beta, threshold=1.0):
@@ -774,10 +780,6 @@ figures.show("Your neuron and the published lines under the same weak current.")
 # input still at more than eight of ten.
 #
 # </details>
-#
-# > **Exercise 4: spot the fault.** Copy the lines and fix them. A silent neuron should stay silent. A spike should cost
-# > one threshold, whatever its value, taken off after the leak and one step after the crossing, as in
-# > [the reset by subtraction](#eq:00-subtract). One line is enough. (The spike may come from the old membrane, as here.)
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -785,6 +787,12 @@ long_run = run([0.05] * 200, beta=0.9)
 assert long_run[0].sum() == 0 and math.isclose(long_run[1][-1], 0.5, rel_tol=1e-6)
 at_fault = [run([i] * 200, step=faulty_step, beta=0.9)[0].sum() for i in (0.05, 0.0)]
 assert at_fault[0] == 181 and 0.8 * 200 < at_fault[1] < at_fault[0]
+
+# %% [markdown]
+# > **Exercise 4: spot the fault.** Copy the lines and fix them. Without input, a neuron at rest should stay silent. A
+# > spike should cost one threshold, whatever the value of `threshold`, taken off after the leak and one step after the
+# > crossing, as in [the reset by subtraction](#eq:00-subtract). To change one line is enough. Return the spike, then
+# > the membrane. (The spike may come from the old membrane, as here, or from the updated one.)
 
 # %% tags=["exercise"]
 def my_fixed_step(cur, mem, beta, threshold=1.0):
@@ -838,7 +846,7 @@ print("same spikes:", torch.equal(spk_new, spk_old))
 print("one step later:", torch.equal(spk_new[:-1], spk_old[1:]))
 
 # %% [markdown]
-# The membranes are equal, and so are the spikes, one step late. But it is one step per layer. Send a pulse through a
+# The membranes are equal, and so are the spikes, one step late. But the delays add up. Send a pulse through a
 # chain of three neurons, each connected to the next with a weight of 2.5:
 
 # %%
@@ -851,9 +859,8 @@ for name, step in [("updated", leaky_step), ("old", old_membrane_step)]:
     print(f"{name:>7} membrane: first spikes at steps {arrival}")
 
 # %% [markdown]
-# > **Take-away.** Firing from the old membrane or from the updated one: both are neurons. Firing from the old membrane
-# > delays spikes by one step per layer. Do not compare spike times across the two. This course has one order everywhere:
-# > update first, then fire.
+# > **Take-away.** Firing from the old membrane delays spikes by one step per layer. It is no fault, but do not compare
+# > spike times across the two conventions. This course has one order everywhere: update first, then fire.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -873,10 +880,10 @@ assert list(arrivals(leaky_step, [2.5] + [0.0] * 5)) == [0, 0, 0]
 # %% [markdown]
 # ## From an image to input
 #
-# A spiking network lives in time, an image does not. What goes in at each step? We take one of the digits that come with
-# scikit-learn, resized to 28 by 28 pixels, with brightness $p$ from 0 to 1, and three answers for $T = 50$ steps:
+# A spiking network lives in time, an image does not. What goes in at each step? We take one of the digits that come
+# with scikit-learn, resized to 28 by 28 pixels, with brightness $p$ from 0 to 1, and three answers for $T = 50$ steps:
 #
-# - **Constant current**: the image itself, the same at every step, $I[t] = p$. Tutorial 6 does this without
+# - **Constant current**: the image itself, $p$ at every step. Tutorial 6 does this without
 #   saying so, and the rest of this course does it too.
 # - **Rate**: at each step a pixel spikes with probability $p$. Bright pixels spike often.
 # - **Latency**: each pixel spikes once, at step $(1-p)(T-1)$, rounded. Bright pixels spike early. (Pixels darker than
@@ -929,8 +936,8 @@ figures.show("Each encoding of the digit, averaged or summed over time.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Constant current: everything. Rate: the image plus grain, whose standard deviation falls as $1/\sqrt T$: four
-# times the steps for half the grain. Latency: a silhouette. The gray values are all in the timing, and whoever ignores time
+# Constant current: everything. Rate: the image plus grain, whose standard deviation falls as $1/\sqrt T$: four times
+# the steps for half the grain. Latency: a silhouette. The gray values are all in the timing, and whoever ignores time
 # loses them.
 #
 # </details>
@@ -982,8 +989,8 @@ for name, spk_rec in responses.items():
 #
 # </details>
 #
-# Sparse input needs larger weights. Training would find them; here we help with a factor of 6. A **raster** shows one row
-# per neuron and one stroke per spike:
+# Sparse input needs larger weights. Training would find them; here we help with a factor of 6. A **raster** shows one
+# row per neuron and one stroke per spike:
 
 # %%
 responses["latency"] = respond(inputs["latency"], gain=6.0)
@@ -996,9 +1003,9 @@ for ax, (name, spk_rec) in zip(axes, responses.items()):
 figures.show("Rasters of 40 neurons for three inputs, with spike counts.")
 
 # %% [markdown]
-# Left, some neurons fire in a rhythm, steady to a step; the others are silent. Middle, the same neurons with jitter, and
-# four more that fire once: their mean current is below the rheobase, but the noise of the code carries them over. Right,
-# most neurons fire, a few times each, when "their" pixels come up.
+# Left, some neurons fire in a rhythm, steady to a step; the others are silent. Middle, the same neurons with jitter,
+# and four more that fire once: their mean current is below the rheobase, but the noise of the code carries them over.
+# Right, most neurons fire, a few times each, when "their" pixels come up.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -1025,18 +1032,14 @@ assert (by_latency > 0).sum() > 30 and 1 < by_latency.max() <= 4
 # | The gray value is | in the height | in the number | in the time |
 # | Random | no | yes: grain falls as $1/\sqrt T$ | no |
 # | Events | every lit pixel at every step | in proportion to brightness and $T$ | at most one per pixel |
-# | You gain | exact, short runs suffice | robust: no single spike matters | sparse, so cheap on event-driven hardware |
+# | You gain | exact at every step | robust: no single spike matters | sparse, so cheap on hardware that works only when a spike comes |
 # | You lose | the first layer multiplies real numbers | many steps; each run differs | a lost spike is a lost pixel; the dark ones come last |
 #
-# With a constant current, the first layer of neurons *is* the encoder. Its weighted sum never changes, so one computation
-# would do. Tutorial 6 repeats its first convolution 50 times per image.
+# With a constant current, the first layer of neurons *is* the encoder. Its weighted sum never changes, so one
+# computation would do. Tutorial 6 repeats its first convolution 50 times per image.
 #
-# > **Take-away.** An encoding is a choice, and the weights have to fit it. With the constant current of this course, all
-# > spikes you will see are made by the network.
-#
-# > **Exercise 5: an encoding you invent.** A rate code needs many steps because it throws dice. Do without: write
-# > `my_encode(image, num_steps)`, which returns spikes, 0 or 1, of shape `[num_steps, *image.shape]`. After any number
-# > of steps, a pixel of brightness $p$ should have spiked $p$ times that number, give or take one spike.
+# > **Take-away.** An encoding is a choice, and the weights have to fit it. With the constant current of this course,
+# > all spikes you will see are made by the network.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -1048,6 +1051,16 @@ assert not torch.equal(again, responses["rate"])  # each run differs
 assert torch.equal(respond(inputs["constant current"]), responses["constant current"])
 by_each = {name: (values > 0).sum() for name, values in inputs.items()}
 assert by_each["latency"] * 10 < by_each["rate"] < by_each["constant current"]
+
+# %% [markdown]
+# ## If you have time
+#
+# All of this is optional: the other notebooks do not need it.
+#
+# > **Exercise 5: an encoding you invent.** A rate code needs many steps because it throws dice. Do without them (the
+# > same image gives the same spikes): write `my_encode(image, num_steps)`, which returns spikes, 0 or 1, of shape
+# > `[num_steps, *image.shape]`, for an `image` of any shape with brightness from 0 to 1. After any number of steps, a
+# > pixel of brightness $p$ should have spiked $p$ times that number, give or take one spike.
 
 # %% tags=["exercise"]
 def my_encode(image, num_steps):
@@ -1089,11 +1102,13 @@ for name, values in [("rate", inputs["rate"]), ("even", evenly)]:
     error = (values.double().mean(0) - image).abs().max()
     print(f"{name:>4}: off by {error:.3f} at most")
 
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+assert error < 1.01 / num_steps  # the even one: at most one spike
+assert (inputs["rate"].mean(0) - image).abs().max() > 3 / num_steps
+
 # %% [markdown]
-# One spike too few or too many in $T$ steps is an error of at most $1/T$. The grain of a rate code falls as $1/\sqrt T$
-# only.
-#
-# ## The approximation you meet elsewhere
+# ### The approximation you meet elsewhere
 #
 # Many texts derive the update by **forward Euler**: they replace $\mathrm dU/\mathrm dt$ by
 # $(U[t] - U[t-1])/\Delta t$ in [the equation](#eq:00-membrane). This gives [the same update](#eq:00-step), with another
@@ -1102,11 +1117,6 @@ for name, values in [("rate", inputs["rate"]), ("even", evenly)]:
 # $$ \beta_\mathrm{Euler} = 1 - \frac{\Delta t}{\tau} $$
 #
 # Here it is for $\tau = 20$ ms:
-
-# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
-#@title Checked here
-assert error < 1.01 / num_steps  # the even one: at most one spike
-assert (inputs["rate"].mean(0) - image).abs().max() > 3 / num_steps
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
@@ -1131,8 +1141,8 @@ axes[0].legend()
 figures.show("The exact update and Euler's beside the exact curve, for three lengths of the step.")
 
 # %% [markdown]
-# Euler's squares miss the curve a little, swing about it, and run away (mind the scale of the last panel).
-# $\beta_\mathrm{Euler}$ is negative as soon as $\Delta t > \tau$, and each step jumps over the goal. Beyond
+# From left to right, Euler's squares miss the curve a little, swing about it, and run away (mind the scale of the last
+# panel). $\beta_\mathrm{Euler}$ is negative as soon as $\Delta t > \tau$, and each step jumps over the goal. Beyond
 # $\Delta t = 2\tau$ it is below $-1$, and each jump is larger than the one before.
 #
 # If you choose $\beta$ by hand or learn it, this does not matter. It does when you translate: $\beta = 0.5$ means
@@ -1147,16 +1157,16 @@ assert (jumps[1:] > jumps[:-1]).all() and max(map(abs, euler_rec[50])) > 100
 assert (1 - 30 / tau, 1 - 50 / tau) == (-0.5, -1.5) and round(1 - math.log(2), 3) == 0.307
 
 # %% [markdown]
-# ## More to try
+# ### More to try
 #
 # > **Try it.** `beta` may be one number per neuron: `betas = torch.linspace(0.70, 0.99, 50)`. All 50 neurons get a
-# > constant current of 0.2 for 100 steps. Which stay silent? Work it out from [the rheobase](#eq:00-rheobase), then draw the
-# > raster. What happens if you add noise, `0.15 * torch.randn(100, 50)`?
+# > constant current of 0.2 for 100 steps. Which stay silent? Work it out from [the rheobase](#eq:00-rheobase), then
+# > draw the raster. What happens if you add noise, `0.15 * torch.randn(100, 50)`?
 #
 # <details><summary>Answer</summary>
 #
-# Those with $(1-\beta) > 0.2$, that is $\beta < 0.8$: the first 17. Above them, a longer memory means an earlier first
-# spike and at least as many of them. With noise nearly all 50 fire: the border is gone.
+# Those with $(1-\beta) > 0.2$, that is $\beta < 0.8$: the first 17. Above that, a longer memory means a first spike at
+# least as early, and at least as many spikes. With noise nearly all 50 fire: the border is gone.
 #
 # ```python
 # spk_rec, _ = simulate(snn.Leaky(beta=betas), torch.full((100, 50), 0.2))
