@@ -11,7 +11,7 @@ from ._learning import GOAL, learn
 
 exercise = Exercise(__name__,
     "Which of the four neurons reach 5 spikes?",
-    shows="Tell a dead neuron (no derivative) from a silent one (no spikes).", kind="choice",
+    shows="Tell a dead neuron (no gradient) from a silent one (no spikes).", kind="choice",
     options={
         "a": "Only the firing one with the fast sigmoid: without spikes there is no gradient.",
         "b": "The two that fire at the start: a neuron learns from its spikes.",
