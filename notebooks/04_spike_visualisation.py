@@ -1102,9 +1102,9 @@ for name, answers in {"first spike": by_first, "count": predictions}.items():
 #     print("10 steps:", training.evaluate(short, batches, 10))
 # ```
 #
-# On MNIST, with one seed, `accuracy_rate` gave about 93 % for 50 steps; for ten, 89 % after as many iterations and 96 %
-# after the same work. In this run, ten steps taught less per iteration, but more per unit of work. One seed proves no
-# law; do compare recipes at equal work.
+# With one seed, on MNIST, `accuracy_rate` gave about 93 % for 50 steps; for ten, 89 % after as many iterations and 96 %
+# after the same work. On the embedded digits these were 88 %, 82 % and 94 %. In these runs, ten steps taught less per
+# iteration, but more per unit of work. One seed proves no law; do compare recipes at equal work.
 #
 # </details>
 
