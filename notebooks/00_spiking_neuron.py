@@ -187,7 +187,7 @@ def largest_error(dt):
 assert max(map(largest_error, (0.2, 2, 20))) < 1e-10
 
 # %% [markdown]
-# > **Exercise 1: from steps to milliseconds.** A layer has `beta = 0.5` and takes steps of 2 ms. What is its
+# > **Exercise 1: from steps to milliseconds.** A neuron has `beta = 0.5` and takes steps of 2 ms. What is its
 # > membrane time constant $\tau$, in ms, to two decimals?
 
 # %% tags=["exercise"]
@@ -262,8 +262,8 @@ figures.show("A neuron without reset: its membrane and spikes over 40 steps.")
 # <details><summary>Answer</summary>
 #
 # The membrane crosses the threshold once, at step 10, and stays above: a spike at each of the 30 steps that are left.
-# Ten times the current crosses at step 0. From step 10 on, the spikes of the two are the same: this neuron cannot tell
-# them apart.
+# Ten times the current crosses at step 0. From step 10 on, both currents give the same spikes: this neuron cannot
+# tell them apart.
 #
 # </details>
 
@@ -318,7 +318,7 @@ exercises.check("00-leaky-step", my_step)
 #
 # </details>
 #
-# From here on the notebook runs on `leaky_step`: your function if it passes, the one from the solution otherwise. `run`
+# Single neurons run on `leaky_step`: your function if it passes, the one from the solution otherwise. `run`
 # feeds it one current after the other and keeps what it did.
 
 # %%
@@ -441,7 +441,7 @@ by_library = snn.lif_step(torch.tensor(0.3), torch.tensor(2.0), 0.8)[1].item()
 assert math.isclose(by_library, leaky_step(0.3, 2.0, 0.8)[1], rel_tol=1e-6)
 
 # %% [markdown]
-# From here on we use `snn.Leaky`. It computes many neurons at once, one per entry of the current.
+# For the next sections we use `snn.Leaky`. It computes many neurons at once, one per entry of the current.
 #
 # ## Constant current: when does it fire?
 #
@@ -530,8 +530,10 @@ exercises.check("00-clock-current", my_current)
 #
 # </details>
 #
-# For "subtract" each climb starts elsewhere. But there is a balance sheet. Averaged over many steps,
-# $U$ neither grows nor shrinks, so what comes in leaves as leak or as spikes. With the rate $r$ and the mean membrane
+# For "subtract" each climb starts elsewhere. But there is a balance sheet. Average [its update](#eq:00-subtract)
+# over many steps. If $U$
+# does not keep growing, its mean is the same on both sides, and what comes in leaves as leak or as spikes. With the
+# rate $r$ and the mean membrane
 # $\bar U$,
 #
 # $$ I = (1-\beta)\,\bar U + r\,\theta $$ (eq:00-balance)
@@ -725,7 +727,8 @@ explorers.neuron()
 # <details><summary>Answer</summary>
 #
 # The larger noise does (3 spikes), and the long pulses (3). They bring no more on average, but a good memory adds up
-# what comes close together. The smaller noise and the short pulses do not reach the threshold. With `beta` at 0.5
+# what comes close together. The short pulses never reach the threshold. The smaller noise would, now and then; in
+# these 60 steps it does not. With `beta` at 0.5
 # nothing does.
 #
 # Without a reset it stays above under none of them: the mean current is below the rheobase, so the membrane falls back.
@@ -751,12 +754,13 @@ assert all(not view.spk[view.spk.argmax() :].all() for view in under.values())
 # %% [markdown]
 # ## One fault and one convention
 #
-# Both stand in the hand-written neuron of tutorial 6 (as of snnTorch 1.0.0). Its network uses the library's `Leaky`,
+# The hand-written neuron of tutorial 6 (as of snnTorch 1.0.0) has one of each. The tutorial's network uses the
+# library's `Leaky`,
 # which has neither. You will meet them in other code.
 #
 # ### Spot the fault
 #
-# > **Predict.** Read the first three lines of `faulty_step` below. What does this neuron do under a current of
+# > **Predict.** Read `faulty_step` below. What does this neuron do under a current of
 # > 0.05, half the rheobase for `beta` = 0.9?
 
 # %%
@@ -829,16 +833,19 @@ exercises.check("00-spot-reset", my_fixed_step)
 # ### Old or updated membrane
 #
 # With that line fixed, one difference from `leaky_step` is left: the spike is taken from the *old* membrane,
-# before the input of this step arrives. That is no fault, but another convention. What does it change?
+# before the input of this step arrives. That is no fault, but another convention. The next cell folds it away as
+# `old_membrane_step`. What does it
+# change?
 
-# %%
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title The repaired lines: old_membrane_step
 def old_membrane_step(cur, mem, beta, threshold=1.0):
     spk = float(mem > threshold)  # the membrane of the step before
     reset = spk * threshold
     mem = beta * mem + cur - reset
     return spk, mem
 
-
+# %%
 spk_new, mem_new = run(current.tolist(), beta=0.8)
 spk_old, mem_old = run(current.tolist(), step=old_membrane_step, beta=0.8)
 print("same membranes:", torch.allclose(mem_new, mem_old, rtol=0, atol=1e-5))
@@ -1093,7 +1100,7 @@ exercises.check("00-even-encoder", my_encode)
 #
 # </details>
 #
-# How far is the mean over time from the brightness, against the rate code?
+# How far is the mean over time from the brightness, for this code and for the rate code?
 
 # %%
 encode = exercises.accepted("00-even-encoder", my_encode)
@@ -1111,7 +1118,8 @@ assert (inputs["rate"].mean(0) - image).abs().max() > 3 / num_steps
 # ### The approximation you meet elsewhere
 #
 # Many texts derive the update by **forward Euler**: they replace $\mathrm dU/\mathrm dt$ by
-# $(U[t] - U[t-1])/\Delta t$ in [the equation](#eq:00-membrane). This gives [the same update](#eq:00-step), with another
+# $(U[t] - U[t-1])/\Delta t$ in [the equation](#eq:00-membrane), and $U$ on its right-hand side by $U[t-1]$. This
+# gives [the same update](#eq:00-step), with another
 # $\beta$, the beginning of the series of $e^{-\Delta t/\tau}$:
 #
 # $$ \beta_\mathrm{Euler} = 1 - \frac{\Delta t}{\tau} $$
@@ -1206,7 +1214,8 @@ for seed in range(10):
 #
 # - A membrane is a leaky capacitor. Its exact update over one step is $U[t] = \beta U[t-1] + I[t]$ with
 #   $\beta = e^{-\Delta t/\tau}$; the current has absorbed $(1-\beta)R_m$.
-# - Leak, input, reset, compare with the threshold. The membrane you record is the one before the reset.
+# - Leak, input, reset, compare with the threshold. The reset belongs to the spike of the step before, so a recorded
+#   membrane may exceed the threshold.
 # - A constant current fires a neuron only above the rheobase $(1-\beta)\theta$; then, with reset to zero, it is a clock.
 #   Noise softens that border, and each spike pulls the mean membrane down.
 # - A reset of `spk - threshold` rewards silence. Firing from the old membrane delays spikes by one step per layer.

@@ -23,8 +23,8 @@
 # - derive backpropagation through time for one neuron;
 # - compare surrogates on a small task.
 #
-# This course starts from [tutorial 6](https://snntorch.readthedocs.io/en/latest/tutorials/tutorial_6.html) of snnTorch, a
-# PyTorch library: it trains a small convolutional spiking network to read digits.
+# This course starts from [tutorial 6](https://snntorch.readthedocs.io/en/latest/tutorials/tutorial_6.html) of
+# snnTorch, a PyTorch library. The tutorial trains a small convolutional spiking network to read digits.
 #
 # **You need** the leaky integrate-and-fire neuron of [notebook 00](00_spiking_neuron.ipynb), and PyTorch's autograd as a
 # user: `loss.backward()`, `requires_grad`.
@@ -178,7 +178,7 @@ for name, spikes in simulation.record_spikes(net, num_steps, points).items():
     print(f"neurons {name}: {spikes.mean():.3f} spikes per neuron and step")
 
 # %% [markdown]
-# Both layers fire. So there is activity, an error, and a graph from the loss to every weight.
+# Both layers fire, the second one rarely. So there is activity, an error, and a graph from the loss to every weight.
 #
 # > **Predict.** The biases are trained too, and Adam scales small gradients up. Does any parameter move in 60 updates?
 
@@ -588,8 +588,7 @@ figures.show("Spikes of the four neurons while they learn, and the target.")
 # - the **area**, $\int \tilde S'(x)\,\mathrm dx$: how far the primitive rises in all. For a smoothed spike it is 1;
 # - the **reach**: how far from threshold the derivative is still at least 1 % of its peak.
 #
-# For the fast sigmoid the peak is 1. Its reach is $9/k$, because $(1 + k|x|)^2 = 100$ there. Its area is yours to find
-# below.
+# For the fast sigmoid the peak is 1. Its reach is $9/k$, because $(1 + k|x|)^2 = 100$ there. Its area, as a function of $k$, is yours to find below.
 #
 # `surrogate.SURROGATES` lists the surrogates of the library, and each carries its `.peak` and `.area`. Besides the fast
 # sigmoid, as it is and normalized to area 1, there are these:
@@ -855,7 +854,8 @@ for detach in (True, False):
     print(f"detach_reset={detach!s:<6} by hand {hand:.6f}, autograd {auto:.6f}")
 
 # %% [markdown]
-# They agree. The two *gradients* differ, though the spikes are the same: detaching changes the backward pass only.
+# By hand and by autograd agree. Detached and attached give different gradients, though the spikes are the same: detaching
+# changes the backward pass only.
 #
 # ## Why gradients vanish in deep silent networks
 #
@@ -993,7 +993,7 @@ for layer, place in enumerate(rates, start=1):
 # %% [markdown]
 # Only the first layer fires. Layers 3 and 4 receive no spikes, so only their biases get a gradient.
 #
-# > **Predict.** Do these biases wake the network? We train it once as usual, and once with the biases of layers 2 to 4
+# > **Predict.** Is it the biases of layers 2 to 4 that wake the network? We train it once as usual, and once with them
 # > frozen.
 
 # %%
@@ -1020,7 +1020,8 @@ print("layers that fire:", usual, "biases frozen:", no_biases)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Hardly a difference. The network wakes from the front, through weights: as soon as a layer fires, the weights after it
+# No: frozen or not, there is hardly a difference. The network wakes from the front, through weights: as soon as a
+# layer fires, the weights after it
 # get a gradient, and a few updates later the next layer fires. With the weights of layers 2 to 4 frozen instead, the
 # biases wake it too, but the fourth layer only after about 24 updates, not 6.
 #
@@ -1109,8 +1110,9 @@ figures.show("Rows are surrogates, dots are seeds, strokes their means.")
 # </details>
 #
 # The two triangles have one shape and one area, and differ in reach. The narrow one ends at $U = 0$, just where a neuron
-# rests. Watch the output neuron for class 1 (seed 2, quiet start), on the points of class 1, where it should fire: its
-# membrane, and the largest gradient of its weights.
+# rests. Watch the output neuron for class 1 (seed 2, quiet start): its mean membrane on the points of class 1, where
+# it should
+# fire, and the largest gradient of its weights, over all points.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -1172,7 +1174,8 @@ figures.show("Mean membrane of the neuron for class 1, in training.")
 #
 # What can be said, and what cannot:
 #
-# - **Reach decides from a quiet start.** And it must reach to where the membranes go, which is further down than rest.
+# - **Reach decides from a quiet start.** Training can push membranes further down than rest, so a surrogate that
+#   ends just at rest is not enough.
 # - **Shape matters little.** A wide triangle, `atan` and a fast sigmoid end close together.
 # - **Reach is not everything.** Straight-through reaches every neuron and stays behind the three broad ones from both
 #   starts, on the mean, though far above the narrow ones from the quiet start.
@@ -1274,7 +1277,8 @@ for start, extra_bias in starts.items():
 #
 # - The true derivative of a spike is 0: the loss is a staircase in every weight. A surrogate gradient follows the hillside,
 #   with true spikes forward and a smooth derivative of the overdrive backward.
-# - *Silent* means no spikes, *dead* means a derivative of zero, and between them a neuron can be too weak to wake.
+# - *Silent* means no spikes, *dead* means a derivative of zero; either can come without the other. A silent neuron that is
+# not dead can still be too weak to wake.
 # - Peak, area and reach describe a surrogate. $1/(1 + k|x|)^2$ loses its area as $k$ grows; only its normalized form tends
 #   to a Dirac delta.
 # - Through time, the gradient is multiplied by $\beta$ at each step if the reset is detached, and by $\beta - \theta\,g$ if

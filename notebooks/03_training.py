@@ -98,12 +98,13 @@ for name, record in records.items():
 #
 # The wrong one has $\ln(e + 9) \approx 2.461$, hardly worse than silence.
 #
+# With ten classes, then, a loss near 1.461 is no sign of bad training. It is the *floor*.
+#
 # </details>
 #
-# > **Take-away.** With ten classes, a loss near 1.461 is no sign of bad training. It is the floor.
-#
-# > **Exercise 1: other numbers of classes.** Write the floor of `ce_rate_loss` as a function of the number of classes,
-# > not rounded.
+# > **Exercise 1: other numbers of classes.** Write the floor of `ce_rate_loss`, its lowest possible value, as a
+# > function of the number of
+# > classes, not rounded.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -206,7 +207,8 @@ for name, record in records.items():
 # - `mse_membrane_loss`: is the target's at 1 all the time, the others' at 0?
 #
 # Let `mse_count_loss` want 80 % of the steps from the target and 20 % from the others. A loss *pulls* an output towards
-# firing where its gradient by a spike of that output is negative.
+# firing where its derivative with respect to that output's spike is
+# negative: more spike, less loss.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -228,12 +230,17 @@ exercises.predict("03-mse-pull")
 # %% [markdown]
 # ### Move it: one record, every loss
 #
-# You set the current into the neuron of the right class, and when it flows. A rival may get a current in the first half.
+# Ten output neurons with $\beta = 0.5$ run for 50 steps. You set the current into the neuron of the right class, and when
+# it flows. A rival may get a current in the first half.
 #
 # A green bar is the *push*, minus the gradient of the chosen loss: up, it asks for a spike at that step (a loss on
-# membranes: for a higher membrane). A bar of full height is as strong as the strongest push in silence.
+# membranes: for a higher membrane). A bar of full height is as strong as the strongest push in silence. (The time of
+# a spike has no derivative. For
+# the temporal losses a stand-in pushes each neuron at one step only: that of its first spike, or the last step if it never
+# fires.)
 #
-# In the table below stand the seven losses, and `mse_count_loss(0.8, 0.2)`. Each dot shows how far the loss has come from
+# The table in the lower part of the figure holds the seven losses, and `mse_count_loss(0.8, 0.2)`. Each dot shows
+# how far the loss has come from
 # its value in silence (right) to its floor (left); right of silence is worse than silence.
 #
 # > **Predict.** The current 0.45 lifts the right membrane to 0.9, and the neuron does not fire. Which losses
@@ -252,7 +259,8 @@ explorers.losses()
 # Of the losses on spikes, three tell the two orders apart: `ce_rate_loss` by a little (2.1617 and 2.1660), as it compares
 # the neurons within each step; and both temporal losses, as the first spike of the right class comes 25 steps later.
 #
-# `mse_membrane_loss` changes, too (0.1025 and 0.0992), but not for who fires together: in the first half, the reset after
+# `mse_membrane_loss` changes, too (0.1025 and 0.0992), but not because of who fires together: in the first half, the
+# reset after
 # the last spike pulls the right membrane to -0.36, and that tail counts. In the second half the record ends before it.
 #
 # </details>
@@ -307,7 +315,7 @@ print(f"accuracy {SF.accuracy_rate(nothing, labels):.2%}")
 print(f"decided  {SF.decision_rate(nothing):.2%}")
 
 # %% [markdown]
-# The "accuracy" is the share of zeros in the set. So no accuracy stands alone below.
+# As in notebook 02, this "accuracy" is the share of zeros. So no accuracy stands alone below.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -384,8 +392,8 @@ def wake(optimizer_class, rate, loss_fn):
 
 # %% [markdown]
 # > **Predict.** The weights of layer 2 lie within $\pm 0.058$, and Adam moves a weight by up to about 0.01 per iteration.
-# > After about how many iterations does the output speak: one, ten, a hundred? Can SGD, at ten times Adam's rate, do it in
-# > ten? And in which order do the layers wake?
+# > With Adam, is the output still silent after five iterations? After ten? Does SGD, at ten times Adam's
+# > rate, get there in ten? And in which order do the layers wake?
 
 # %% tags=["hide-output"]
 seen, losses = {}, {}
@@ -588,8 +596,8 @@ print(f"test accuracy {test.accuracy:.2%}, decided {test.decision_rate:.1%}")
 print(f"of {test.num_samples:,} images")
 
 # %% [markdown]
-# Expect more than 95 % on MNIST, where tutorial 6 prints 95.70 % after 151 updates, on 9,984 of the 10,000 images; more
-# than 80 % on the embedded digits.
+# Expect more than 95 % on MNIST (tutorial 6 prints 95.70 % after 151 updates, on 9,984 of the 10,000 images), and more than
+# 80 % on the embedded digits.
 #
 # > **Predict.** The chosen network has a validation accuracy and a test accuracy. Which of them is too high an estimate of
 # > the accuracy on new images, on average over many such runs?
@@ -683,7 +691,7 @@ assert not any(name.endswith("mem") for name in net.state_dict())
 # %% [markdown]
 # ## Summary
 #
-# - `ce_rate_loss` runs from $\ln 10$ at silence down to $\ln(1 + 9/e)$, never to zero.
+# - With ten classes, `ce_rate_loss` is $\ln 10$ in silence and $\ln(1 + 9/e)$ at its best, never zero.
 # - Adam wakes the silent network. Ten iterations of plain SGD do not, even at ten times the rate.
 # - Train on one set, choose on a second, report on a third, once, with decision rate and standard error.
 #

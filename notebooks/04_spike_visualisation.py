@@ -19,7 +19,7 @@
 #
 # - follow one image through a trained network: rasters, membranes, feature maps;
 # - find the step at which the decision falls, and what the steps after it are worth;
-# - look at wrong answers, narrow and confident, and at images without an answer;
+# - look at a confident wrong answer, and at images without an answer;
 # - diagnose a silent network from its rasters alone.
 #
 # **You need** [notebook 02](02_convolutional_snn.ipynb) for the network and `record_spikes`, and
@@ -111,8 +111,8 @@ for name, group in groups.items():
     print(f"{group.sum():>4} of {len(targets):,} {name}")
 
 # %% [markdown]
-# > **Note.** Here *right* means decided and right. `SF.accuracy_rate` is more generous: if classes are level, it takes
-# > the lowest of them, and class 0 if nobody fires.
+# > **Note.** Here *right* means decided and right. `SF.accuracy_rate` is more generous: if classes are level, it
+# > takes the one with the smallest number, so class 0 if nobody fires.
 #
 # ## One image's way through the network
 #
@@ -244,7 +244,7 @@ for step in start.unique():
 # It is. A strong current reaches the threshold sooner, and again sooner. So layer 1 carries its strength twice, in the
 # count and in the time of the first spike: a rate code and a latency code in the same spikes.
 #
-# The count has an upper end: a neuron that fires at every step cannot fire more often.
+# The count has an upper end: a neuron that fires at every step cannot fire more often. It is **saturated**.
 #
 # > **Exercise 1: the upper end.** A neuron of layer 1 starts at $U = 0$, with $\beta = 0.5$. At each step it decays,
 # > takes in its current, and pays 1, the threshold, if it fired at the step before: $U[t] = \beta U[t-1] + I - S[t-1]$.
@@ -513,12 +513,13 @@ for layer in run.layers:
 # same. What keeps the rival down is *which* neurons of layer 2 fire, at this step and before it. The maps do not show
 # what each of them says to the rival.
 #
-# > **Take-away.** Level counts may mean two loud classes. The decision is made by counting; no burst or pause in the
-# > hidden layers marks it.
+# > **Take-away.** Level counts may mean two loud classes. The decision is made by counting; here, no burst or pause
+# > in the hidden layers marked it.
 #
 # ### Why so early?
 #
-# First, the output can answer at step 0, and nothing new arrives later. Second, the loss charges for every silent step,
+# First, the output can answer at step 0, and the image brings nothing new later. Second, the loss charges for every
+# silent step,
 # the first included. Take a perfect record, and silence its first step, or its first ten.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
@@ -566,7 +567,7 @@ for silent_steps in (0, 1, 10):
 # > **Take-away.** Before you go on paying for many time steps, cut a record off and look. With the record in hand, that
 # > costs nothing.
 #
-# "Leads until the end" is known only in hindsight. To stop early, a rule needs what it can see at the time.
+# "Leads until the end" is known only in hindsight. To stop early, a rule may use only what it has seen by then.
 #
 # > **Exercise 2: stop early.** Stop an image as soon as the counts so far put one class at least `lead` spikes ahead of
 # > the next; otherwise run to the last step. (`lead` is 1 or more.) Return two tensors `[B]`: the answers, and how many
@@ -877,9 +878,10 @@ for name, chart in charts.items():
 # In A both hidden layers fire exactly as in B. Only the output is silent: its threshold was set to 100. So look at the
 # last layer, and leave the others alone.
 #
-# In C the silence begins in layer 2: layer 1 fires, but its spikes do not lift layer 2 over the threshold. A fault in
-# layer 2 of the trained network would look alike, but then layer 1 would fire exactly as in B. It does not, so C is
-# untrained, as the silent network of [notebook 02](02_convolutional_snn.ipynb) was.
+# In C the silence begins in layer 2: layer 1 fires, but its spikes do not lift layer 2 over the threshold. A faulty
+# copy of B might look alike, but that place is taken: A fires as B
+# does in both hidden layers, so A is the copy. C is what is left: untrained, as the silent network of
+# [notebook 02](02_convolutional_snn.ipynb) was.
 #
 # </details>
 #
@@ -888,7 +890,8 @@ for name, chart in charts.items():
 #
 # ## Which loss was it?
 #
-# One more diagnosis. Three small networks, A, B and C, started from the same weights and saw the same printed digits.
+# One more diagnosis. Three other, small networks, again called A, B and C, started from the same weights and saw the
+# same printed digits.
 # They have no hidden layer and run for 20 steps. Each was trained with another loss:
 #
 # - `ce_rate_loss` takes the spikes of each step as scores;
@@ -955,7 +958,7 @@ exercises.check("04-which-loss", my_diagnosis)
 #
 # Draw a digit with mouse, finger or keys, and the network of this notebook answers with its spikes. (Where no kernel
 # runs, as in the online book, choose from some drawings.) Your drawing is scaled and centered as the images were that
-# the network knows: compare the drawing with what the network sees.
+# the network knows: compare it with what the network sees.
 #
 # > **Predict.** What will the network answer to a cross: one class, two that are level, or nothing? It has one output
 # > neuron for each digit, and has seen nothing but digits.
@@ -1029,8 +1032,8 @@ figures.to_html(anim, dpi=60, alt=f"Spikes of map {busiest} at each step.")
 
 # %% [markdown]
 # At step 0, only the neurons with a current above the threshold fire. Each neuron keeps its interval, but these are
-# unlike: neurons fall in and out of step, and the frames go on to differ. No single frame tells it all; the average over
-# steps does. But it is the flicker that layer 2 gets.
+# unlike: neurons fall in and out of step, and the frames go on to differ. No single frame tells it all; the average
+# over steps does. Layer 2 gets the frames, not the average.
 #
 # ### The first spike
 #
@@ -1127,10 +1130,11 @@ first_spikes_tie()
 # ## Summary
 #
 # - A raster shows who fires, the membranes how far the silent are from it, the counts who leads, and the maps where.
-# - Layer 1 turns a constant current into regular spikes: the stronger, the sooner and the more often. Layer 2 receives
-#   flicker.
+# - Layer 1 turns a constant current into regular spikes: the stronger, the sooner and the more often. Layer 2
+#   receives flicker: spikes that differ from step to step.
 # - Most decisions fall within a few steps. On still images, the steps after the tenth add little.
-# - Level counts are often saturation. The membranes can still tell the classes apart.
+# - Level counts often come from saturation: both classes fire at every step. The membranes can still tell the
+#   classes apart.
 # - Wrong answers have smaller margins on the whole, but one can be as loud as a right one.
 # - For a silent output, look first at the lowest silent layer: its weights, its threshold, the spikes that reach it.
 #

@@ -18,7 +18,7 @@
 # **You will**
 #
 # - find out which part of the loop over time has to be a loop;
-# - climb from it to a layer-by-layer simulation, and prove at each rung: the same spikes to the bit, the same gradients
+# - climb from it to a layer-by-layer simulation, and check at each rung: the same spikes to the bit, the same gradients
 #   up to rounding;
 # - write the neuron's whole run as one autograd function;
 # - measure time and memory against the number of steps, and ask how many are needed at all.
@@ -217,7 +217,8 @@ def hoisted(images):
 climb("hoisted", hoisted)
 
 # %% [markdown]
-# > **Exercise 1: what it can save.** Count before you measure. A convolution multiplies once for each weight of a
+# > **Exercise 1: what it can save.** You have measured; now count what could be expected. A convolution multiplies
+# > once for each weight of a
 # > filter at each place of each of its output maps; a fully connected layer, once for each weight. What share of all
 # > multiplications of a *forward pass* of 50 steps is saved if the first convolution runs once? In percent, to one
 # > decimal.
@@ -246,7 +247,8 @@ exercises.check("05-hoist-share", my_share)
 # </details>
 #
 # A *training* step saves less. Each layer works three times: forward, for the gradient of its weights, and for that of
-# its input. The first convolution works twice, since nobody asks for the gradient of an image. By counting, a step saves
+# its input. The first convolution works twice, since nobody asks for the gradient of an image. By counting, a
+# training step of all 50 time steps saves
 # 8.3% and could become 1.09 times as fast. `climb` may have found more: the pooling, which multiplies nothing, is saved
 # too.
 
@@ -404,7 +406,7 @@ def run_backward(mem_rec, grad_spk, beta, threshold):
 # > backward pass? Think of what each neuron's surrogate has to remember in rung 2.
 
 
-# %%
+# %% tags=["hide-output"]
 def one_function(images):
     cur1 = pool(conv1(images))
     cur1 = cur1.expand(num_steps, *cur1.shape)  # the same memory 50 times
@@ -494,8 +496,9 @@ exercises.check("05-backward-pass", my_backward)
 # %% [markdown]
 # ## Rung 4: the library
 #
-# `simulation.forward_pass` does all of this, and two more things. What lies between two layers of neurons runs on a few
-# hundred frames at a time, so that the pooling finds the convolution's result in the cache. And the max-pooling keeps
+# `simulation.forward_pass` does all of this, and two more things. What lies between two layers of neurons does not
+# run on all $T \cdot B$ images at once, but on a few hundred at a time, so that the pooling finds the convolution's
+# result in the cache. And the max-pooling keeps
 # only where each maximum stood, in one byte instead of PyTorch's eight, not its whole input.
 
 
@@ -521,7 +524,8 @@ figures.show("Five rungs of the ladder: speed, and memory kept for the backward 
 # The memory falls twice: where the first convolution and its pooling are kept once instead of fifty times, and where the
 # library's pooling keeps places only.
 #
-# You have used this since notebook 02. `schedule="step"` asks for the loop, `schedule="layer"` for layer by layer. The
+# You have used this function since notebook 01. `schedule="step"` asks for the loop, `schedule="layer"` for layer by
+# layer. The
 # default runs a plain `nn.Sequential` layer by layer, and every class of yours step by step.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
@@ -553,8 +557,8 @@ exercises.predict("05-layerwise")
 # With `schedule="layer"` the library takes a class of yours as well: it calls `forward()` once, with a stand-in for the
 # data, and notes what it does. What it cannot be sure of, it refuses.
 #
-# The class below runs step by step, but only once. It keeps a membrane where neither `utils.reset` nor the library
-# finds it: a second run begins where the first one ended.
+# Step by step, only the first run of the class below is right. It keeps a membrane where neither `utils.reset` nor the
+# library finds it: a second run begins where the first one ended.
 
 
 # %%
@@ -649,10 +653,12 @@ exercises.check("05-layer-ready", MyReady)
 # %% [markdown]
 # ## Lower precision, and a GPU
 #
-# Convolutions can be done in bfloat16, with 8 significant bits instead of 24, where the processor has units for it.
-# The membrane stays in float32: it adds up fifty small numbers, and that is where bits get lost.
+# Convolutions and fully connected layers can be done in bfloat16, with 8 significant bits instead of 24. This is faster
+# where the processor has units for it.
+# The membrane stays in float32: it adds each step to what earlier ones left, and rounding there would carry over from step
+# to step.
 #
-# > **Predict.** What goes into a convolution and comes out of it is now rounded, by up to 1 part in 256. How many of the
+# > **Predict.** What goes into these layers and comes out of them is now rounded, by up to 1 part in 256. How many of the
 # > output spikes keep their place: nearly all, half, or hardly any? For how many of the 32 images does another class get
 # > most spikes?
 
@@ -813,7 +819,8 @@ check_parts()
 # ## The fastest step is the one you leave out
 #
 # Are 50 steps needed at all? Train networks at 2, 10 and 50 steps, three seeds each, for 40 iterations with 32 images.
-# *Equal iterations* are unfair: at 10 steps they are done five times as early. At *equal work*, 40 iterations at 50
+# *Equal iterations* are unfair: with 10 steps, 40 of them are about a fifth of the work. At *equal work*, 40
+# iterations at 50
 # steps stand against 200 at 10. (200 at 2 are a fifth of that work.)
 #
 # > **Predict.** Rank these by test accuracy: 50 steps and 40 iterations, 10 steps and 40, 10 steps and 200.
@@ -898,7 +905,7 @@ check_steps()
 # <details><summary>Answer</summary>
 #
 # At the other's number of steps nearly everything is kept, at 3 steps most: the image is always the same, and a membrane
-# with `beta = 0.5` soon forgets what came before. At 1 step much is lost, as each output can only fire or not.
+# with `beta = 0.5` soon forgets what came before. At 1 step much is lost: each output can only fire or not, and ties are common.
 #
 # </details>
 
