@@ -24,7 +24,7 @@
 # - turn an image into input in three ways, and measure what each one gains and loses.
 #
 # This course starts from [tutorial 6](https://snntorch.readthedocs.io/en/latest/tutorials/tutorial_6.html) of snnTorch, a
-# PyTorch library: it trains a small convolutional spiking network to read digits.
+# PyTorch library. The tutorial trains a small convolutional spiking network to read digits.
 #
 # **You need** Python and PyTorch tensors. No neuroscience is assumed, and nothing is trained here.
 #

@@ -255,6 +255,21 @@ def test_another_mirror_answers_where_one_does_not(
         assert data.load("mnist", root=tmp_path / "home", verbose=False).source == "mnist"
 
 
+def test_another_mirror_sends_what_the_one_that_answers_sends_damaged(
+    mnist: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = (pack(tmp_path / name, mnist) / "MNIST" / "raw" for name in ("bad", "good"))
+    for name in NAMES[1:]:
+        (bad / f"{name}.gz").write_bytes(b"<html>Moved</html>")
+    (good / f"{NAMES[0]}.gz").unlink()
+    with mirror(bad, monkeypatch) as asked:
+        damaged = list(_download.MIRRORS)
+        with mirror(good, monkeypatch):
+            monkeypatch.setattr(_download, "MIRRORS", [*damaged, *_download.MIRRORS])
+            assert data.load("mnist", root=tmp_path / "home", verbose=False).source == "mnist"
+        assert f"/{NAMES[1]}.gz" in asked
+
+
 def test_no_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = tmp_path / "home"
     with pytest.raises(data.DownloadError) as error:

@@ -29,7 +29,8 @@ def download(folder: MNISTFolder, verbose: bool = True) -> None:
         DownloadError: if the folder cannot be written, no mirror answers, or a file comes damaged.
     """
     gone = missing(folder)
-    mirror = _answering(f"{gone[0]}.gz", folder)
+    first = _answering(f"{gone[0]}.gz", folder)
+    mirrors = sorted(MIRRORS, key=lambda mirror: mirror != first)
     try:
         folder.raw.mkdir(parents=True, exist_ok=True)
         for left in folder.root.glob(f"{STAGE}*"):  # by a process that was killed
@@ -37,7 +38,7 @@ def download(folder: MNISTFolder, verbose: bool = True) -> None:
                 shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=folder.root, prefix=STAGE) as stage:
             for name in gone:
-                content = _fetched(f"{mirror}{name}.gz", name, folder, verbose)
+                content = _fetched(mirrors, name, folder, verbose)
                 Path(stage, name).write_bytes(content)
             for name in missing(folder):
                 os.replace(Path(stage, name), folder.raw / f"{name}.gz")
@@ -83,19 +84,23 @@ def _answering(file: str, folder: MNISTFolder) -> str:
     raise _failure(folder, "no mirror answered (" + "; ".join(faults) + ")")
 
 
-def _fetched(url: str, name: str, folder: MNISTFolder, verbose: bool) -> bytes:
+def _fetched(mirrors: list[str], name: str, folder: MNISTFolder, verbose: bool) -> bytes:
+    """The packed file from the first mirror that sends it whole."""
     from tqdm import tqdm
 
-    content = bytearray()
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
-            size = int(answer.headers["Content-Length"] or 0)
-            with tqdm(desc=name, total=size, unit="B", unit_scale=True, disable=not verbose) as bar:
-                while part := answer.read(2**18):
-                    content += part
-                    bar.update(len(part))
-        verified(bytes(content), CONTENT_MD5[name], packed=True)
-    except (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException) as error:
-        fault = str(error).strip() or type(error).__name__
-        raise _failure(folder, f"{url}: {fault}") from error
-    return bytes(content)
+    faults = []
+    for url in (f"{mirror}{name}.gz" for mirror in mirrors):
+        content = bytearray()
+        try:
+            with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+                total = int(answer.headers["Content-Length"] or 0)
+                settings = {"unit": "B", "unit_scale": True, "disable": not verbose}
+                with tqdm(desc=name, total=total, **settings) as bar:
+                    while part := answer.read(2**18):
+                        content += part
+                        bar.update(len(part))
+            verified(bytes(content), CONTENT_MD5[name], packed=True)
+            return bytes(content)
+        except (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException) as error:
+            faults.append(f"{url}: {str(error).strip() or type(error).__name__}")
+    raise _failure(folder, "; ".join(faults))
