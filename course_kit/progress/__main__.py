@@ -1,6 +1,8 @@
 """Prints which exercises of a learner's notebooks pass, are untouched, or fail and why.
 
 Usage: python -m course_kit.progress [folder or notebook ...]
+
+Of a folder that holds the hand-ins of a class, it prints one table.
 """
 
 from __future__ import annotations
@@ -14,16 +16,8 @@ from collections import Counter
 from pathlib import Path
 
 from .. import workspace
+from ._class import WORDS, Hand, class_table, learners, printable, write_csv
 from ._jobs import Row, examine_notebook
-
-WORDS = {
-    "passed": "✓ passes",
-    "failed": "✗ not yet",
-    "untouched": "○ untouched",
-    "open": "· prediction",
-    "missing": "? missing",
-    "note": "! note",
-}
 
 
 def notebooks_in(paths: list[Path]) -> list[Path]:
@@ -52,7 +46,7 @@ def table(rows: list[Row], width: int) -> str:
         wrapped = textwrap.wrap(shown, max(width - first - second - 2, 30)) or [""]
         lines.append(f"  {row.exercise:<{first}}{WORDS[row.status]:<{second}}{wrapped[0]}")
         lines += [" " * (first + second + 2) + line for line in wrapped[1:]]
-    return "\n".join(line.rstrip() for line in lines)
+    return printable("\n".join(line.rstrip() for line in lines))
 
 
 def summary(rows: list[Row]) -> str:
@@ -83,6 +77,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--seconds", type=float, default=30.0, help="processor time of each check (default: 30)"
     )
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="of a class: also write its table to this new file, for a spreadsheet",
+    )
     options = parser.parse_args(arguments)
     paths = options.paths or [workspace.default_folder()]
     for path in paths:
@@ -96,18 +96,34 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("there is no notebook (*.ipynb) in " + ", ".join(map(str, paths)))
     if hasattr(sys.stdout, "reconfigure"):  # a terminal without these signs shows a question mark
         sys.stdout.reconfigure(errors="replace")
+    owners = learners(paths[0], found) if len(paths) == 1 and paths[0].is_dir() else {}
+    if options.csv and not owners:
+        parser.error("--csv needs a folder with the hand-ins of a class: a folder for each learner")
+    if options.csv and os.path.lexists(options.csv):
+        parser.error(f"--csv: {options.csv} is there already; name a new file")
+    if options.csv and not options.csv.parent.is_dir():
+        parser.error(f"--csv: there is no folder {options.csv.parent}; make it first")
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-    every: list[Row] = []
+    hands: list[Hand] = []
+    interrupted = False
     try:
-        for path in found:
+        for number, path in enumerate(found, start=1):
+            if owners:
+                print(f"{number} of {len(found)}: {printable(str(path))}", file=sys.stderr)
             rows = examine_notebook(path, options.seconds)
-            print(f"{path}\n{table(rows, width)}\n", flush=True)
-            every += rows
+            if not owners:
+                print(f"{printable(str(path))}\n{table(rows, width)}\n", flush=True)
+            hands += [(owners.get(path, ""), path, row) for row in rows]
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
-        return 130
-    print(summary(every))
-    return 0
+        interrupted = True
+    if owners and hands:
+        print(class_table(hands))
+        if options.csv:
+            write_csv(options.csv, hands)
+    elif not interrupted:
+        print(summary([row for _, _, row in hands]))
+    return 130 if interrupted else 0
 
 
 if __name__ == "__main__":
