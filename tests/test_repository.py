@@ -214,6 +214,7 @@ def test_make_clean_removes_what_make_built_and_nothing_else(tmp_path: Path) -> 
 HUB = "https://github.com"
 COLAB_HUB = "https://colab.research.google.com/github"
 RAW_HUB = "https://raw.githubusercontent.com"
+BINDER_HUB = "https://mybinder.org/v2/gh"
 
 
 def test_every_address_in_the_repository_is_the_courses_or_a_known_others() -> None:
@@ -240,6 +241,7 @@ def write_small_repository(root: Path, slug: str) -> None:
     (root / "README.md").write_text(
         f"[badge]({COLAB_HUB}/{slug}/blob/main/notebooks/03.ipynb){note}\n"
         f"[online](https://{owner.lower()}.github.io/{name}/){note}: the book\n"
+        f"[Binder]({BINDER_HUB}/{slug}/main){note}\n"
         f"git clone {HUB}/{slug}.git or git@github.com:{slug}.git.\n"
         f"The book: https://{owner.lower()}.github.io/{name}/index.html\n"
         f"snnTorch: {HUB}/jeshraghian/snntorch/issues/219.\n"
@@ -263,7 +265,7 @@ def test_a_new_address_is_found_missing_then_carried(small_repository: Path) -> 
     set_address(small_repository, "Someone/else-where")
     found = address.check(small_repository)
     places = {problem.split(" ")[0].rstrip(":") for problem in found}
-    lines = {f"README.md:{line}" for line in (1, 2, 3, 4)}  # line 5 names a repository of others
+    lines = {f"README.md:{line}" for line in (1, 2, 3, 4, 5)}  # line 6 names a repository of others
     assert places == {"book/_config.yml", "book/_config.yml:2", "cell.py:1"} | lines
     address.carry(small_repository)
     assert address.check(small_repository) == []
@@ -289,7 +291,7 @@ def test_one_address_that_differs_is_named(small_repository: Path, link: str) ->
     with open(small_repository / "README.md", "a") as file:
         file.write(f"a line\nsee {link}\n")
     (problem,) = address.check(small_repository)
-    assert problem.startswith("README.md:7: ") and "OWNER/snn-course" in problem
+    assert problem.startswith("README.md:8: ") and "OWNER/snn-course" in problem
     before = contents(small_repository)
     address.carry(small_repository)
     assert contents(small_repository) == before  # a stranger's link is never rewritten
@@ -300,9 +302,10 @@ def test_links_that_need_an_address_say_so_until_there_is_one(small_repository: 
     silent = readme.read_text().replace(f" {address.NOT_YET}", "")
     readme.write_text(silent)
     found = address.check(small_repository)
-    assert [problem.split(": ")[0] for problem in found] == ["README.md:1", "README.md:2"]
+    lines = [f"README.md:{line}" for line in (1, 2, 3)]
+    assert [problem.split(": ")[0] for problem in found] == lines
     address.carry(small_repository)
-    assert address.check(small_repository) == [] and readme.read_text().count(address.NOT_YET) == 2
+    assert address.check(small_repository) == [] and readme.read_text().count(address.NOT_YET) == 3
     assert address.write(small_repository, "Someone/else-where") == "Someone/else-where"
     address.carry(small_repository)
     assert address.check(small_repository) == []

@@ -4,7 +4,7 @@ Usage: make address REPOSITORY=owner/name
 
 An address counts wherever a link to GitHub, GitHub Pages, Colab or Binder names an owner and a
 repository. Each must be the course's own or one of `THIRD_PARTY`. While the owner is a placeholder,
-each link of a Markdown text to Colab or to the online book is followed by `NOT_YET`.
+each link of a Markdown text to Colab, Binder or the online book is followed by `NOT_YET`.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ _LINK = re.compile(
     r"|(?<![\w.-])(?P<pages_owner>[\w-]+)\.github\.io/(?P<pages_name>[\w.-]*\w)"
 )
 _NEEDS_ADDRESS = re.compile(
-    r"(?P<link>\]\(https://(?:colab\.research\.google\.com/github/(?P<owner>[\w.-]+)/"
-    r"|(?P<pages_owner>[\w-]+)\.github\.io/)[^\s)]*\))(?P<noted> " + re.escape(NOT_YET) + ")?"
+    r"(?P<link>\]\(https://(?:(?:colab\.research\.google\.com/github|mybinder\.org/v2/gh)"
+    r"/(?P<owner>[\w.-]+)/|(?P<pages_owner>[\w-]+)\.github\.io/)[^\s)]*\))"
+    r"(?P<noted> " + re.escape(NOT_YET) + ")?"
 )
 _SKIPPED_FOLDERS = {"_build", "build", "my_course", "node_modules", "__pycache__"}
 _BINARY = {".gz", ".png", ".jpg", ".gif", ".ico", ".pdf", ".pt", ".woff2", ".zip"}

@@ -203,7 +203,6 @@ def losses() -> Explorer:
             Control("loss", "Loss", tuple(LOSSES), "ce_rate_loss", kind="choice"),
             Control(
                 "current", "Current into the right class (threshold units)", CURRENTS, 0.8,
-                page=(0.0, 0.45, 0.6, 0.8, 1.6),
             ),
             Control("when", "It flows in", tuple(WINDOWS), "all 50 steps", kind="choice"),
             Control(
