@@ -122,13 +122,15 @@ def tensor(
 
     One on the device "meta" passes where it is allowed, as it may tell shapes.
     """
-    if not isinstance(value, Tensor):
-        raise TypeError(
-            f"{name} must be a floating-point tensor, got {type(value).__name__}: {remedy}."
-        )
-    if not value.is_floating_point():
-        raise TypeError(f"{name} must be a floating-point tensor, got {value.dtype}: {remedy}.")
-    if not has_values(value) and not (meta and value.is_meta):
+    if not (isinstance(value, Tensor) and value.is_floating_point()):
+        got = value.dtype if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(f"{name} must be a floating-point tensor, got {got}: {remedy}.")
+    return value if meta and value.is_meta else dense(name, value)
+
+
+def dense(name: str, value: Tensor) -> Tensor:
+    """Return ``value`` if it is a dense tensor that holds values."""
+    if not has_values(value):
         raise TypeError(
             f"{name} must be a dense tensor with values, got {value.layout} on {value.device}: "
             "a sparse one becomes dense with .to_dense(); on the device 'meta' there are no values."
@@ -220,10 +222,7 @@ def labels(targets: Tensor, batch: int, num_classes: int) -> Tensor:
             f"targets must be a tensor of class indices, got {type(targets).__name__}. "
             "Convert them with torch.as_tensor(targets)."
         )
-    if not has_values(targets):
-        raise TypeError(
-            f"targets must be a dense tensor with values, got {targets.layout} on {targets.device}."
-        )
+    dense("targets", targets)
     if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
         raise TypeError(
             f"targets must be integer class indices, got {targets.dtype}. "

@@ -156,11 +156,10 @@ def check_membranes(net: nn.Module, mem_rec: Tensor, data: Tensor) -> None:
         ValueError: with the layer, the parameter that is to blame if one is, and what to try.
     """
     layers = [(n, m) for n, m in net.named_modules() if isinstance(m, Leaky) and m.init_hidden]
-    last = [("of the output", mem_rec[-1])]
-    last = [(f"of layer {name!r}", layer.mem) for name, layer in layers] + last
-    if _checks.being_recorded(mem_rec):
-        return
-    if all(bool(torch.isfinite(mem.sum())) for _, mem in last):
+    last = [(f"of layer {name!r}", layer.mem) for name, layer in layers]
+    last.append(("of the output", mem_rec[-1]))
+    recorded = _checks.being_recorded(mem_rec)
+    if recorded or all(bool(torch.isfinite(mem.sum())) for _, mem in last):
         return
     for where, mem in last:
         if not bool(torch.isfinite(mem).all()):

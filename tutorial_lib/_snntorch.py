@@ -36,14 +36,6 @@ def missing(namespace: str, name: str, here: str) -> AttributeError | ImportErro
     return kind(f"{here} has no {name!r} as snnTorch has. {instead}")
 
 
-_DEFAULTS = {
-    "surrogate_disable": False,
-    "inhibition": False,
-    "learn_graded_spikes_factor": False,
-    "reset_delay": True,
-}
-
-
 def check_defaults(state_quant: object, graded_spikes_factor: object, **flags: bool) -> None:
     """Accept arguments of snnTorch's ``Leaky`` at values that change nothing.
 
@@ -51,7 +43,10 @@ def check_defaults(state_quant: object, graded_spikes_factor: object, **flags: b
         TypeError: if a flag is not True or False.
         ValueError: for another value, with what to write instead.
     """
-    other = {name: _checks.flag(name, value) != _DEFAULTS[name] for name, value in flags.items()}
+    default_true = "reset_delay"  # the other flags are False
+    other = {
+        name: _checks.flag(name, value) != (name == default_true) for name, value in flags.items()
+    }
     other["state_quant"] = state_quant is not False and state_quant is not None
     other["graded_spikes_factor"] = not _is_one(graded_spikes_factor)
     given = flags | {"state_quant": state_quant, "graded_spikes_factor": graded_spikes_factor}

@@ -53,10 +53,9 @@ def install() -> None:
 
     A CUDA wheel of torchvision beside a CPU-only torch fails at import with "operator
     torchvision::nms does not exist", because its compiled operators cannot be loaded. Datasets
-    and transforms do not use them. An import hook is the simplest remedy that also helps a learner
-    who writes ``from torchvision import datasets`` in a notebook: a function alone would only help
-    those who call it first. The hook costs nothing until torchvision is imported. It tries the
-    plain import first, so a torchvision that imports by itself is left as it is.
+    and transforms do not use them. An import hook also helps a learner who writes ``from
+    torchvision import datasets`` in a notebook. It tries the plain import first, so a torchvision
+    that imports by itself is left as it is.
     """
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())

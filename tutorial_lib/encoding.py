@@ -10,9 +10,7 @@ from . import _checks, _snntorch
 __all__ = ["latency_encode", "rate_conv", "rate_encode"]
 
 
-def rate_encode(
-    images: Tensor, num_steps: int, generator: torch.Generator | None = None
-) -> Tensor:
+def rate_encode(images: Tensor, num_steps: int, generator: torch.Generator | None = None) -> Tensor:
     r"""Rate coding: at each step a pixel spikes with the probability of its brightness.
 
     .. math:: S[t] \sim \mathrm{Bernoulli}(x), \quad \text{independently at each step}
@@ -36,8 +34,7 @@ def rate_encode(
         ValueError: for images that are empty or leave [0, 1], a ``num_steps`` below 1, or a
             generator on another device.
     """
-    _checks.images("images", images)
-    _check_generator("images", images, generator)
+    _check_random("images", images, generator)
     num_steps = _checks.at_least_one("num_steps", num_steps)
     return torch.bernoulli(images.detach().expand(num_steps, *images.shape), generator=generator)
 
@@ -56,8 +53,7 @@ def rate_conv(data: Tensor, generator: torch.Generator | None = None) -> Tensor:
     Raises:
         TypeError, ValueError: as :func:`rate_encode`.
     """
-    _checks.images("data", data)
-    _check_generator("data", data, generator)
+    _check_random("data", data, generator)
     return torch.bernoulli(data.detach(), generator=generator)
 
 
@@ -84,10 +80,8 @@ def latency_encode(images: Tensor, num_steps: int, threshold: float = 0.01) -> T
         Spikes 0 or 1, shape ``[T, B, ...]``, dtype and device of ``images``.
 
     Raises:
-        TypeError: for images that are no floating-point tensor, a ``num_steps`` that is no integer,
-            or a ``threshold`` that is no number.
-        ValueError: for images that are empty or leave [0, 1], a ``num_steps`` below 1, or a
-            threshold outside [0, 1].
+        TypeError, ValueError: as :func:`rate_encode`, and for a ``threshold`` that is no number or
+            outside [0, 1].
     """
     _checks.images("images", images)
     num_steps = _checks.at_least_one("num_steps", num_steps)
@@ -99,7 +93,8 @@ def latency_encode(images: Tensor, num_steps: int, threshold: float = 0.01) -> T
     return spikes.scatter_(0, step.unsqueeze(0), fires.unsqueeze(0))
 
 
-def _check_generator(name: str, values: Tensor, generator: torch.Generator | None) -> None:
+def _check_random(name: str, values: Tensor, generator: torch.Generator | None) -> None:
+    _checks.images(name, values)
     if generator is not None and not isinstance(generator, torch.Generator):
         raise TypeError(
             f"generator must be a torch.Generator or None, got {generator!r}. "

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from matplotlib.axes import Axes
@@ -130,7 +131,7 @@ def scale_to_threshold(
         for layer in found:
             for parameter in layer.weighted.parameters():
                 parameter.mul_(layer.factor)
-    return {layer.name: layer.factor for layer in found}
+    return {layer.row.name: layer.factor for layer in found}
 
 
 @dataclass(frozen=True)
@@ -227,11 +228,11 @@ def silence_ledger(
         raise TypeError(f"loss_fn must be a function of (spk_rec, targets), got {loss_fn!r}.")
     found = _run(net, num_steps, data, time_varying)
     weights = [layer.weighted.weight for layer in found]
-    for layer in found:
-        if not layer.weighted.weight.requires_grad:
+    for layer, weight in zip(found, weights, strict=True):
+        if not weight.requires_grad:
             raise ValueError(
-                f"The weights before layer {layer.name!r} have requires_grad=False, so they get no "
-                "gradient. Call net.requires_grad_(True) first."
+                f"The weights before layer {layer.row.name!r} have requires_grad=False, so they "
+                "get no gradient. Call net.requires_grad_(True) first."
             )
     with mode(net, training=False), torch.enable_grad():
         spk_rec, _ = forward_pass(net, num_steps, data, time_varying=time_varying)
@@ -239,25 +240,16 @@ def silence_ledger(
         if not isinstance(loss, Tensor) or loss.ndim or not loss.requires_grad:
             raise TypeError(f"loss_fn must return a number that depends on spk_rec, got {loss!r}.")
         norms = [g.norm().item() for g in torch.autograd.grad(loss, weights)]
-    return Ledger(
-        tuple(
-            LedgerRow(layer.name, layer.xi, layer.predicted, layer.measured, layer.never, norm)
-            for layer, norm in zip(found, norms, strict=True)
-        )
-    )
+    pairs = zip(found, norms, strict=True)
+    return Ledger(tuple(replace(layer.row, gradient=norm) for layer, norm in pairs))
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """A layer of neurons and what a run shows of it, in the words of :class:`LedgerRow`."""
+class _Layer(NamedTuple):
+    """What makes a layer's current, its factor, and what a run shows, except the gradient."""
 
-    name: str
     weighted: nn.Module
     factor: float
-    xi: float
-    predicted: float
-    measured: float
-    never: float
+    row: LedgerRow
 
 
 def _run(
@@ -285,15 +277,15 @@ def _run(
                 above = torch.special.ndtr((mean - 1) / variance.sqrt())
                 above = torch.where(variance > 0, above, (mean > 1).to(above))
                 x = _spikes(neurons, factor * cur)
-                found.append(
-                    _Layer(
-                        name, weighted, factor,
-                        xi=distance / sigma if sigma else math.copysign(math.inf, distance),
-                        predicted=above.mean().item(),
-                        measured=x.mean().item(),
-                        never=(x.amax((0, 1)) == 0).double().mean().item(),
-                    )
-                )  # fmt: skip
+                row = LedgerRow(
+                    name,
+                    xi=distance / sigma if sigma else math.copysign(math.inf, distance),
+                    predicted=above.mean().item(),
+                    measured=x.mean().item(),
+                    never=(x.amax((0, 1)) == 0).double().mean().item(),
+                    gradient=math.nan,
+                )
+                found.append(_Layer(weighted, factor, row))
     return found
 
 
@@ -303,8 +295,7 @@ def _moments(name: str, cur: Tensor, neurons: Leaky) -> tuple[Tensor, Tensor]:
     _check_leak(beta, f"Layer {name!r}")
     theta = align("threshold", neurons.threshold, cur[0])
     variance, mean = torch.var_mean(cur, 0, correction=0)
-    mean, variance = mean / (1 - beta) / theta, variance / (1 - beta**2) / theta**2
-    return mean, variance
+    return mean / (1 - beta) / theta, variance / (1 - beta**2) / theta**2
 
 
 def _factor(name: str, mu: float, sigma: float, xi: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
 
 from .neurons import Leaky, ResetMechanism, SpikeFunction
@@ -29,18 +31,8 @@ def conv_net(
     Returns:
         The network. Its weights are drawn from torch's global generator.
     """
-
-    def neurons(output: bool = False) -> Leaky:
-        return Leaky(
-            beta,
-            threshold,
-            spike_grad,
-            init_hidden=True,
-            output=output,
-            reset_mechanism=reset_mechanism,
-            detach_reset=detach_reset,
-        )
-
+    options = {"reset_mechanism": reset_mechanism, "detach_reset": detach_reset}
+    neurons = partial(Leaky, beta, threshold, spike_grad, init_hidden=True, **options)
     first, second, last = neurons(), neurons(), neurons(output=True)  # before weights are drawn
     return nn.Sequential(
         nn.Conv2d(1, 12, 5),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -116,14 +116,11 @@ class Leaky(nn.Module):
         self.mem = self._rest()
 
     def init_leaky(self) -> Tensor:
-        """Return the initial membrane: a zero that takes the shape of the first current.
-
-        The hidden state, if there is one, is set to it as well. Raises as :meth:`reset_mem` does.
-        """
+        """Another name of :meth:`reset_mem`, for networks with explicit state."""
         return self.reset_mem()
 
     def reset_mem(self) -> Tensor:
-        """Forget the membrane potential; return the initial one, as :meth:`init_leaky` does.
+        """Forget the membrane; return the initial one, a zero that takes a current's shape.
 
         Raises:
             ValueError: if learning took ``threshold`` to 0 or below, or either parameter to NaN, or
@@ -161,9 +158,7 @@ class Leaky(nn.Module):
         if self.mem is not None:
             self.mem = self.mem.detach()
 
-    def forward(
-        self, input_: Tensor, mem: Tensor | None = None
-    ) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, input_: Tensor, mem: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Advance all neurons by one step.
 
         Args:
@@ -287,16 +282,8 @@ class Leaky(nn.Module):
             if name != "detach_reset" or not self.detach_reset:
                 destination[prefix + name] = torch.as_tensor(getattr(self, name))
 
-    def _load_from_state_dict(
-        self,
-        state_dict: dict[str, Tensor],
-        prefix: str,
-        local_metadata: dict,
-        strict: bool,
-        missing_keys: list[str],
-        unexpected_keys: list[str],
-        error_msgs: list[str],
-    ) -> None:
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        _metadata, _strict, missing_keys, _unexpected_keys, error_msgs = args
         rest = dict(state_dict)
         given = {name: rest.pop(prefix + name, None) for name in _snntorch.SETTINGS}
         problems = _snntorch.differences(given, self.reset_mechanism, self.detach_reset)
@@ -309,9 +296,7 @@ class Leaky(nn.Module):
             return
         if given["reset_mechanism_val"] is None:
             missing_keys.append(prefix + "reset_mechanism_val")
-        super()._load_from_state_dict(
-            rest, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-        )
+        super()._load_from_state_dict(rest, prefix, *args)
 
     @property
     def reset_mechanism_val(self) -> Tensor:

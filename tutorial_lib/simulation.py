@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from . import _checks, fast, utils
 from ._runs import called_once, check_membranes, check_settings, checked, no_pair
@@ -59,9 +57,8 @@ def forward_pass(
         TypeError: if ``net`` is no module, ``num_steps`` no integer, ``data`` no floating-point
             tensor, or the network's output no pair ``(spk, mem)``.
         ValueError: if ``num_steps`` is below 1 or too large to record, ``data`` is empty, not
-            finite, has another number of steps or does not fit the first layer, a layer of neurons
-            is called twice in a step, membranes become NaN or infinite, the schedule is unknown, or
-            "layer" is impossible (with the reason).
+            finite or does not fit the network or the steps, a layer of neurons is called twice in a
+            step, membranes become NaN or infinite, or the schedule is unknown or impossible.
     """
     with checked(net, num_steps, data, time_varying) as num_steps:
         warn_of_slow_bf16(data)
@@ -164,9 +161,9 @@ def record_spikes(
             def keep(name: str, _layer: nn.Module, _given: tuple, out: Any) -> None:
                 spikes[name].append(out[0] if isinstance(out, tuple) else out)
 
-            with _registered(
-                layer.register_forward_hook(partial(keep, name)) for name, layer in layers.items()
-            ):
+            with ExitStack() as hooks:
+                for name, layer in layers.items():
+                    hooks.enter_context(layer.register_forward_hook(partial(keep, name)))
                 _, mem_rec = _step_by_step(net, num_steps, data, time_varying)
             check_membranes(net, mem_rec, data)
         finally:
@@ -188,12 +185,10 @@ def _first_step(net: nn.Module, data: Tensor) -> tuple[Tensor, Tensor]:
 
     # Of a compiled network, its hooks would be compiled too.
     compiled = torch.compiler.is_compiling() or hasattr(net, "_orig_mod")
-    layers = {} if compiled else {n: m for n, m in net.named_modules() if isinstance(m, Leaky)}
-    with _registered(
-        layer.register_forward_pre_hook(partial(once, name))
-        for name, layer in layers.items()
-        if layer.init_hidden
-    ):
+    with ExitStack() as hooks:
+        for name, layer in () if compiled else net.named_modules():
+            if isinstance(layer, Leaky) and layer.init_hidden:
+                hooks.enter_context(layer.register_forward_pre_hook(partial(once, name)))
         out = net(data)
     if isinstance(out, tuple) and len(out) == 2 and all(isinstance(x, Tensor) for x in out):
         if out[0].ndim > 2 and len(out[0]) != len(data) == out[0].shape[1]:
@@ -207,14 +202,3 @@ def _first_step(net: nn.Module, data: Tensor) -> tuple[Tensor, Tensor]:
     if isinstance(out, tuple):
         got = f"({', '.join(type(x).__name__ for x in out)})"
     raise no_pair(f"{got} from {type(net).__name__}")
-
-
-@contextmanager
-def _registered(hooks: Iterable[RemovableHandle]) -> Iterator[None]:
-    """Register hooks, and remove them afterwards."""
-    handles = list(hooks)
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

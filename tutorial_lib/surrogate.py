@@ -10,11 +10,10 @@ Every surrogate is a small callable of the overdrive :math:`x = U - U_\mathrm{th
 derivative at :math:`x = 0`; ``area`` is its integral over all :math:`x`. Two surrogates with the
 same area push as hard in total; two with the same peak push as hard at threshold.
 
-Those in :data:`SURROGATES` hold numbers only: they compare by value, print as they are written, and
-can be pickled.
-
-:data:`SURROGATES` lists them by name. Tests, the surrogate explorer, the gallery of notebook 01 and
-the book read it, so one more surrogate is one more class here, under ``@_listed``.
+:data:`SURROGATES` lists by name those that hold numbers only: they compare by value, print as they
+are written, and can be pickled. A number that is not finite and above 0 is a ValueError. Tests, the
+surrogate explorer, the gallery of notebook 01 and the book read the list, so one more surrogate is
+one more class here, under ``@_listed``.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, dataclass_transform
 
 import torch
 from torch import Tensor
@@ -139,11 +138,17 @@ class Surrogate:
 
     def derivative(self, x: Tensor) -> Tensor:
         """The slope used on the backward pass, elementwise."""
-        raise _undefined(self, "derivative")
+        raise self._undefined("derivative")
 
     def primitive(self, x: Tensor) -> Tensor:
         """The smooth function whose derivative is ``derivative``, elementwise."""
-        raise _undefined(self, "primitive")
+        raise self._undefined("primitive")
+
+    def _undefined(self, what: str) -> TypeError:
+        return TypeError(
+            f"{type(self).__name__} defines no {what}(x). Define it in a subclass, or give it as a "
+            f"function to from_{what}."
+        )
 
 
 def _in_range(name: str, value: float) -> float:
@@ -156,26 +161,18 @@ def _in_range(name: str, value: float) -> float:
     return number
 
 
-def _undefined(of: Surrogate, what: str) -> TypeError:
-    return TypeError(
-        f"{type(of).__name__} defines no {what}(x). Define it in a subclass, or give it as a "
-        f"function to from_{what}."
-    )
-
-
 SURROGATES: dict[str, type[Surrogate]] = {}
 """The surrogates that need no function from you, by name, in the order in which they stand here."""
 
-_Kind = TypeVar("_Kind", bound=type[Surrogate])
 
-
-def _listed(surrogate: _Kind) -> _Kind:
-    SURROGATES[surrogate.__name__] = surrogate
-    return surrogate
+@dataclass_transform(frozen_default=True)
+def _listed(kind: type) -> type:
+    """Make a class a frozen dataclass, and list it."""
+    SURROGATES[kind.__name__] = dataclass(frozen=True)(kind)
+    return SURROGATES[kind.__name__]
 
 
 @_listed
-@dataclass(frozen=True)
 class fast_sigmoid(Surrogate):
     r"""Fast sigmoid as tutorial 6 and snnTorch write it, *not* normalized.
 
@@ -189,9 +186,6 @@ class fast_sigmoid(Surrogate):
 
     Args:
         slope: steepness :math:`k > 0`, in inverse units of the membrane potential.
-
-    Raises:
-        ValueError: if ``slope`` is not a finite number above 0.
     """
 
     slope: float = 25
@@ -208,7 +202,6 @@ class fast_sigmoid(Surrogate):
 
 
 @_listed
-@dataclass(frozen=True)
 class fast_sigmoid_normalized(Surrogate):
     r"""Fast sigmoid scaled to area 1: the one that tends to a Dirac delta as :math:`k` grows.
 
@@ -221,9 +214,6 @@ class fast_sigmoid_normalized(Surrogate):
 
     Args:
         slope: steepness :math:`k > 0`, in inverse units of the membrane potential.
-
-    Raises:
-        ValueError: if ``slope`` is not a finite number above 0.
     """
 
     slope: float = 25
@@ -237,7 +227,6 @@ class fast_sigmoid_normalized(Surrogate):
 
 
 @_listed
-@dataclass(frozen=True)
 class atan(Surrogate):
     r"""Arctangent: heavy tails, so far-away neurons still learn.
 
@@ -250,9 +239,6 @@ class atan(Surrogate):
 
     Args:
         alpha: steepness :math:`\alpha > 0`, in inverse units of the membrane potential.
-
-    Raises:
-        ValueError: if ``alpha`` is not a finite number above 0.
     """
 
     alpha: float = 2.0
@@ -266,7 +252,6 @@ class atan(Surrogate):
 
 
 @_listed
-@dataclass(frozen=True)
 class sigmoid(Surrogate):
     r"""Logistic sigmoid.
 
@@ -279,9 +264,6 @@ class sigmoid(Surrogate):
 
     Args:
         slope: steepness :math:`k > 0`, in inverse units of the membrane potential.
-
-    Raises:
-        ValueError: if ``slope`` is not a finite number above 0.
     """
 
     slope: float = 25
@@ -295,7 +277,6 @@ class sigmoid(Surrogate):
 
 
 @_listed
-@dataclass(frozen=True)
 class triangular(Surrogate):
     r"""A true triangle around the threshold.
 
@@ -309,9 +290,6 @@ class triangular(Surrogate):
 
     Args:
         threshold: half width :math:`\theta > 0`, in units of the membrane potential.
-
-    Raises:
-        ValueError: if ``threshold`` is not a finite number above 0.
     """
 
     threshold: float = 1.0
@@ -327,7 +305,6 @@ class triangular(Surrogate):
 
 
 @_listed
-@dataclass(frozen=True)
 class boxcar(Surrogate):
     r"""A box around the threshold.
 
@@ -340,9 +317,6 @@ class boxcar(Surrogate):
 
     Args:
         width: full width :math:`w > 0`, in units of the membrane potential.
-
-    Raises:
-        ValueError: if ``width`` is not a finite number above 0.
     """
 
     width: float = 1.0
@@ -357,7 +331,6 @@ class boxcar(Surrogate):
 
 
 @_listed
-@dataclass(frozen=True)
 class gaussian(Surrogate):
     r"""A normal density around the threshold.
 
@@ -371,9 +344,6 @@ class gaussian(Surrogate):
 
     Args:
         sigma: standard deviation :math:`\sigma > 0`, in units of the membrane potential.
-
-    Raises:
-        ValueError: if ``sigma`` is not a finite number above 0.
     """
 
     sigma: float = 0.5
@@ -389,7 +359,6 @@ class gaussian(Surrogate):
 
 
 @_listed
-@dataclass(frozen=True)
 class straight_through_estimator(Surrogate):
     r"""Straight-through estimator: the step is treated as the identity on the backward pass.
 
@@ -446,10 +415,9 @@ class from_primitive(Surrogate):
 
         spike_grad = from_primitive(lambda x: 0.5 * (1 + torch.tanh(4 * x)))
 
-    Pickling needs a named function at module level; a lambda works everywhere else.
-
     Args:
         function: elementwise and differentiable, maps an overdrive tensor to one of the same shape.
+            As for :class:`from_derivative`, pickling needs a named one.
 
     Raises:
         TypeError: if ``function`` cannot be called.

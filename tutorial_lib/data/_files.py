@@ -132,8 +132,7 @@ def read(folder: MNISTFolder) -> RawMNIST:
 
 
 def verified(content: bytes, md5: str, *, packed: bool) -> Tensor:
-    """The values in the bytes of an IDX file. ValueError, EOFError, OSError or zlib.error tell of
-    damage: unpacked, it must have this MD5."""
+    """The values in an IDX file of this MD5; ValueError, EOFError, OSError, zlib.error: damaged."""
     if not content:
         raise ValueError("it is empty")
     if packed:

@@ -82,17 +82,15 @@ def load(
         verbose: print the line, and a progress bar during a download.
 
     Returns:
-        The three splits as ``TensorDataset``: images float32 ``[N, 1, 28, 28]`` in [0, 1], targets
-        int64 ``[N]``.
+        The three splits, their source, and why it was taken.
 
     Raises:
-        ValueError: for an unknown source, a ``val_fraction`` or ``seed`` out of range, or a
-            ``val_fraction`` that leaves a split empty.
+        ValueError: for an argument out of range, or a ``val_fraction`` that leaves a split empty.
         TypeError: for an argument of the wrong type.
         DataError: if MNIST was asked for and a file is missing (``MissingFilesError``), damaged
             (``DamagedFileError``) or cannot be downloaded (``DownloadError``).
     """
-    _check_source("source", source)
+    _checks.choice("source", source, get_args(Source))
     if root is not None and not (isinstance(root, (str, Path)) and str(root)):
         raise TypeError(f"root must be the path of a folder or None, got {root!r}.")
     _checks.flag("download", download)
@@ -107,7 +105,7 @@ def load(
     asked = f'source="{source}" asks for it'
     if source == "auto" and os.environ.get("TUTORIAL_LIB_SOURCE"):
         source = os.environ["TUTORIAL_LIB_SOURCE"]  # type: ignore[assignment]
-        _check_source("The environment variable TUTORIAL_LIB_SOURCE", source)
+        _checks.choice("The environment variable TUTORIAL_LIB_SOURCE", source, get_args(Source))
         asked = "TUTORIAL_LIB_SOURCE asks for it"
 
     if source == "digits":
@@ -128,10 +126,6 @@ def load(
     return digits
 
 
-def _check_source(name: str, value: str) -> None:
-    _checks.choice(name, value, get_args(Source))
-
-
 def _mnist(folder: MNISTFolder, download: bool, verbose: bool) -> tuple[RawMNIST, str]:
     try:
         return read(folder), f"found in {folder.phrase}"
@@ -145,17 +139,10 @@ def _mnist(folder: MNISTFolder, download: bool, verbose: bool) -> tuple[RawMNIST
 def _from_mnist(raw: RawMNIST, val_fraction: float | None, seed: int, reason: str) -> Digits:
     total = len(raw.train_images)
     val, train = split(total, [_val_size(total, val_fraction, MNIST_VAL)], seed)
-    return Digits(
-        train=_dataset(raw.train_images[train], raw.train_labels[train]),
-        val=_dataset(raw.train_images[val], raw.train_labels[val]),
-        test=_dataset(raw.test_images, raw.test_labels),
-        source="mnist",
-        reason=reason,
-    )
-
-
-def _dataset(images: Tensor, labels: Tensor) -> TensorDataset:
-    return TensorDataset(images.unsqueeze(1).float().div_(255), labels.long())
+    pool, pool_labels, test, test_labels = raw
+    pairs = (pool[train], pool_labels[train]), (pool[val], pool_labels[val]), (test, test_labels)
+    parts = (TensorDataset(x.unsqueeze(1).float().div_(255), y.long()) for x, y in pairs)
+    return Digits(*parts, source="mnist", reason=reason)
 
 
 def _embedded(val_fraction: float | None, seed: int, reason: str) -> Digits:
@@ -163,15 +150,12 @@ def _embedded(val_fraction: float | None, seed: int, reason: str) -> Digits:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    small = torch.from_numpy(bunch.images).float().unsqueeze(1) / 16
-    images = enlarged(small)
+    images = enlarged(torch.from_numpy(bunch.images).float().unsqueeze(1) / 16)
     targets = torch.from_numpy(bunch.target).long()
     val_size = _val_size(len(images) - DIGITS_TEST, val_fraction, DIGITS_VAL)
-    test, val, train = (
-        TensorDataset(images[index], targets[index])
-        for index in split(len(images), [DIGITS_TEST, val_size], seed)
-    )
-    return Digits(train=train, val=val, test=test, source="digits", reason=reason)
+    test, val, train = split(len(images), [DIGITS_TEST, val_size], seed)
+    parts = (TensorDataset(images[index], targets[index]) for index in (train, val, test))
+    return Digits(*parts, source="digits", reason=reason)
 
 
 def enlarged(small: Tensor) -> Tensor:

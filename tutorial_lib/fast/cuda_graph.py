@@ -22,15 +22,14 @@ class CudaGraph:
     """A network's run over time that a GPU replays at one call, forward and backward.
 
     A large GPU finishes an operation of a small network before Python has called the next one. The
-    first call records all operations (:func:`torch.cuda.make_graphed_callables`); the calls after
-    it replay them. Each call is one :func:`~tutorial_lib.simulation.forward_pass`, with the same
-    results and gradients.
+    first call records all operations (:func:`torch.cuda.make_graphed_callables`), later ones
+    replay them, with the results and gradients of :func:`~tutorial_lib.simulation.forward_pass`.
 
-    What differs from the first call runs as :func:`~tutorial_lib.simulation.forward_pass` does: a
-    batch of another shape or type, other modules in training mode, another autocast, other
-    parameters, buffers or settings of the neurons, no gradient wanted. So does everything on a CPU,
-    and a network with hooks. Python code in a ``forward()`` runs in the recording only, so other
-    changes of the network go unnoticed: make a new CudaGraph after them.
+    What differs from the first call is not replayed, but run as usual: a batch of another shape or
+    type, other modules in training mode, another autocast, other parameters, buffers or settings
+    of the neurons, no gradient wanted. So is everything on a CPU, and a network with hooks. Python
+    code in a ``forward()`` runs in the recording only, so other changes of the network go
+    unnoticed: make a new CudaGraph after them.
 
     Args:
         simulation: a :class:`~tutorial_lib.simulation.Simulation`.
@@ -77,9 +76,9 @@ class CudaGraph:
         modes = [module.training for module in run.modules()]
         rules = [(x.spike_grad, x.reset_mechanism, x.detach_reset) for x in self.layers]
         autocast = (torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda"))
-        given = (data.shape, data.dtype, data.device)
+        given = (data.shape, data.dtype, data.device, autocast)
         settings = [value for name, value in vars(run).items() if not name.startswith("_")]
-        return *given, *settings, autocast, parameters, buffers, modes, rules
+        return *given, *settings, parameters, buffers, modes, rules
 
     def _versions(self) -> list[int]:
         """How often each parameter was written."""
@@ -123,14 +122,12 @@ def _can_record(data: Tensor) -> bool:
 
 @contextmanager
 def _measuring() -> Iterator[None]:
-    """Let cuDNN measure which of its algorithms is fastest, as the shapes will not change.
-
-    A warning is left out that PyTorch's own recording causes, about streams of its warm-up.
-    """
+    """Let cuDNN measure which of its algorithms is fastest, as the shapes will not change."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:
         with warnings.catch_warnings():
+            # PyTorch's own recording causes it, by its warm-up on another stream.
             warnings.filterwarnings("ignore", "The AccumulateGrad node's stream", UserWarning)
             yield
     finally:

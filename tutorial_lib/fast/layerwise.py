@@ -65,8 +65,7 @@ def plan(net: nn.Module, schedule: Schedule, time_varying: bool) -> Plan | None:
 
 @dataclass
 class _Stage:
-    """Operations that run together: one layer of neurons, or stateless ones
-    that all depend on time, or all do not."""
+    """One layer of neurons, or stateless operations that all depend on time, or all do not."""
 
     nodes: list[fx.Node]
     over_time: bool  # whether the results change from step to step
@@ -88,14 +87,13 @@ class Plan:
 
     def __init__(self, graph: fx.Graph, time_varying: bool) -> None:
         self.time_varying = time_varying
-        self.data = next(node for node in graph.nodes if node.op == "placeholder")
-        self.output = next(node for node in graph.nodes if node.op == "output").args[0]
+        (self.data,) = graph.find_nodes(op="placeholder")
+        self.output = graph.output_node().args[0]
         self.stages: list[_Stage] = []
         over_time = {self.data} if time_varying else set()
         for node in graph.nodes:
-            if node.op not in ("call_module", "call_function", "call_method"):
-                continue
-            if self.output in node.all_input_nodes:  # one part of the pair (spk, mem)
+            one_of_pair = self.output in node.all_input_nodes  # of (spk, mem)
+            if one_of_pair or node.op not in ("call_module", "call_function", "call_method"):
                 continue
             neurons = isinstance(node.meta["module"], Leaky)
             if neurons or over_time.intersection(node.all_input_nodes):
@@ -181,9 +179,9 @@ class Plan:
 def _run_in_blocks(
     stage: _Stage, values: dict[fx.Node, Any], sizes: list[int]
 ) -> dict[fx.Node, list[Tensor]]:
-    """Run a stage for all steps, on a block of time and of rows at once.
+    """Run a stage for all steps, on a block of time and of rows (one sample at one step) at once.
 
-    A row is one sample at one step. What a block needs stays in the cache on both passes.
+    What a block needs stays in the cache on both passes.
     """
     inside = set(stage.nodes)
     read = dict.fromkeys(x for node in stage.nodes for x in node.all_input_nodes)

@@ -41,9 +41,7 @@ HALF = (torch.float16, torch.bfloat16)
 def lif_sequence(
     layer: Leaky, cur: Tensor | Sequence[Tensor], sizes: Sequence[int], *, keep_mem: bool
 ) -> tuple[Sequence[Tensor], Sequence[Tensor], Tensor]:
-    """Run a layer from rest over all steps: :func:`lif_step` in a loop, but no graph.
-
-    Time comes in blocks, which are never joined to one record.
+    """Run a layer from rest over all steps, which come in blocks: :func:`lif_step` in a loop.
 
     Args:
         layer: its parameters and rules are read; its own membrane is left as it is.
@@ -188,10 +186,7 @@ class _LifSequence(torch.autograd.Function):
 
 
 def _blocks(records: Sequence[Tensor]) -> Iterator[tuple[int, slice]]:
-    """Time from the last step down, as long a piece at a time as a CPU's cache holds, else all.
-
-    Each is the number of a record, and steps of it.
-    """
+    """Pieces of time from the last step down: the number of a record, and steps of it."""
     for number in reversed(range(len(records))):
         end = len(records[number])
         for size in block_sizes(end, records[number][0], BLOCK):
@@ -203,8 +198,7 @@ def _add_up(total: Tensor | None, grad: Tensor) -> Tensor:
     """Add the sum over time to ``total``; on a CPU step by step, each still in the cache."""
     if grad.device.type != "cpu":
         return grad.sum(0) if total is None else total + grad.sum(0)
-    if total is None:
-        total = torch.zeros_like(grad[0])
+    total = torch.zeros_like(grad[0]) if total is None else total
     for part in grad.unbind(0):
         total += part
     return total
@@ -264,7 +258,7 @@ def _backward_steps(  # noqa: PLR0913
     reset_mechanism: ResetMechanism,
     detach_reset: bool,
 ) -> None:
-    """Add to each step of ``grad`` what comes back from the step after it, from the last one down.
+    """Add ``J[t] * grad[t+1]`` to each step of ``grad``, from the last one down.
 
     ``later`` is the gradient of the step after the last one, None at the end of the run.
     """
@@ -273,11 +267,21 @@ def _backward_steps(  # noqa: PLR0913
             grad, mem, surrogate_derivative, beta, threshold, reset_mechanism, detach_reset
         )
         return
-    settings = (_scalar(beta), _scalar(threshold), reset_mechanism, detach_reset)
+    beta, threshold = _scalar(beta), _scalar(threshold)
     records = (grad, mem, surrogate_derivative)
-    for now, *state in zip(*(reversed(x.unbind(0)) for x in records), strict=True):
+    for now, old, slope in zip(*(reversed(x.unbind(0)) for x in records), strict=True):
         if later is not None:
-            _backward_step(now, later, *state, *settings)
+            kept = later
+            if reset_mechanism == "zero":
+                kept = later * (old <= threshold)
+                if not detach_reset:
+                    kept -= later * old * slope
+            if isinstance(beta, float):
+                now.add_(kept, alpha=beta)
+            else:
+                now.addcmul_(kept, beta)
+            if reset_mechanism == "subtract" and not detach_reset:
+                now -= later * slope * threshold
         later = now
 
 
@@ -290,30 +294,6 @@ def _kernels(mem: Tensor) -> Any:
     except ImportError:
         return None
     return triton_kernels
-
-
-def _backward_step(  # noqa: PLR0913
-    grad: Tensor,
-    later: Tensor,
-    mem: Tensor,
-    surrogate_derivative: Tensor,
-    beta: Tensor | float,
-    threshold: Tensor | float,
-    reset_mechanism: ResetMechanism,
-    detach_reset: bool,
-) -> None:
-    """Add ``later * dU[t+1]/dU[t]`` to ``grad`` in place: that of :func:`membrane_update`."""
-    if reset_mechanism == "zero":
-        kept = later * (mem <= threshold)
-        if not detach_reset:
-            kept -= later * mem * surrogate_derivative
-        later = kept
-    if isinstance(beta, float):
-        grad.add_(later, alpha=beta)
-    else:
-        grad.addcmul_(later, beta)
-    if reset_mechanism == "subtract" and not detach_reset:
-        grad -= later * surrogate_derivative * threshold
 
 
 def _record(like: Tensor, rows: int, dtype: torch.dtype) -> Tensor:

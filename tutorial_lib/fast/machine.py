@@ -19,8 +19,8 @@ _TRIM_BYTES, _MMAP_BYTES = -1, 2**25  # never trim; the largest that it accepts
 def has_bf16_units() -> bool:
     """Whether this machine's processor multiplies bfloat16 numbers in hardware.
 
-    Where it does not, as on most laptops with AVX2 alone, PyTorch converts all numbers to float32
-    and back: mixed precision is then several times slower than float32, not faster.
+    Where it does not, PyTorch converts all numbers to float32 and back: mixed precision is then
+    several times slower than float32, not faster.
 
     Source: PyTorch's own look at the processor (AVX512-BF16 and AMX on x86, BF16 on ARM).
     """
@@ -48,10 +48,8 @@ def keep_freed_memory() -> bool:
     """Let this process keep the memory that it frees, for what it allocates next.
 
     On Linux, the C library returns freed memory to the system, and each training step asks for
-    it again: hundreds of MiB, cleared page by page. Kept, it is there at once. The peak is as
-    before, but the process stays as large as it was at its peak. Results do not change. What the
-    environment variables ``MALLOC_TRIM_THRESHOLD_`` and ``MALLOC_MMAP_THRESHOLD_`` do before a
-    process starts, this does while it runs; it holds until the process ends.
+    it again: hundreds of MiB, cleared page by page. Kept, it is there at once, but the process
+    stays as large as it was at its peak until it ends. Results do not change.
 
     Returns:
         Whether it could be set: with the GNU C library and its own allocator, so on most Linux
@@ -62,8 +60,8 @@ def keep_freed_memory() -> bool:
     library = _gnu_c_library()
     if library is None:
         return False
-    settings = ((_TRIM_THRESHOLD, _TRIM_BYTES), (_MMAP_THRESHOLD, _MMAP_BYTES))
-    return all([library.mallopt(*setting) for setting in settings])
+    trimmed = library.mallopt(_TRIM_THRESHOLD, _TRIM_BYTES)
+    return bool(library.mallopt(_MMAP_THRESHOLD, _MMAP_BYTES) and trimmed)
 
 
 def _gnu_c_library() -> ctypes.CDLL | None:

@@ -1,7 +1,6 @@
 """A network as a list of operations, each of which may run for all steps at once.
 
-A plain ``nn.Sequential`` is such a list, a ``forward()`` of the reader's own is traced. Of each
-operation it has to be known that it is stateless and treats every sample and step alike.
+So of each it has to be known that it is stateless and treats every sample and step alike.
 """
 
 from __future__ import annotations
@@ -127,10 +126,8 @@ def _layers(net: nn.Module) -> list[nn.Module] | None:
 def hooked(net: nn.Module) -> str | None:
     """The name of a module of ``net`` that has hooks, None if none has."""
     hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    for name, module in net.named_modules():
-        if any(getattr(module, kind) for kind in hooks):
-            return name
-    return None
+    named = net.named_modules()
+    return next((name for name, x in named if any(getattr(x, kind) for kind in hooks)), None)
 
 
 def _chain(net: nn.Module) -> fx.Graph | None:
@@ -149,7 +146,7 @@ def _chain(net: nn.Module) -> fx.Graph | None:
 
 def _output_layer(graph: fx.Graph) -> fx.Node:
     """Find the neurons whose (spk, mem) the network returns; make them the graph's only output."""
-    end = next(node for node in graph.nodes if node.op == "output")
+    end = graph.output_node()
     (result,) = end.args
     if isinstance(result, tuple) and len(result) == 2:
         pairs = [(r.args if _is_item(r) else (None, None)) for r in result]

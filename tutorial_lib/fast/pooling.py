@@ -13,9 +13,8 @@ __all__ = ["max_pool2d"]
 def max_pool2d(x: Tensor, pool: nn.MaxPool2d) -> Tensor:
     """Return ``pool(x)``, equal in value and gradient, in less memory.
 
-    PyTorch keeps the whole input and a 64-bit position per output: with all time steps in one
-    batch, most of what training keeps. The backward pass reads the input's shape alone, and a
-    position fits into 8 bits for maps of up to 256 pixels, into 16 for up to 32,768.
+    PyTorch keeps the whole input and a 64-bit position per output. But the backward pass reads the
+    input's shape alone, and a position fits into 8 or 16 bits for maps of up to 32,768 pixels.
 
     Args:
         x: ``[N, C, H, W]``.
@@ -33,9 +32,12 @@ class _MaxPool2d(torch.autograd.Function):
         ctx.options = kernel, stride, _, dilation, _ = settings
         ctx.apart = dilation == [1, 1] and kernel[0] <= stride[0] and kernel[1] <= stride[1]
         out, positions = torch.ops.aten.max_pool2d_with_indices(x, *ctx.options)
-        ctx.save_for_backward(positions.to(_smallest(x.shape[-2] * x.shape[-1])))
+        pixels = x.shape[-2:].numel()
+        small = torch.int16 if pixels <= 2**15 else torch.int32
+        ctx.save_for_backward(positions.to(torch.uint8 if pixels <= 2**8 else small))
         ctx.like = (x.shape, x.dtype, x.device)
-        ctx.layout = _layout(x)
+        last = x.is_contiguous(memory_format=torch.channels_last)
+        ctx.layout = torch.channels_last if last else torch.contiguous_format
         return out
 
     @staticmethod
@@ -56,18 +58,6 @@ class _MaxPool2d(torch.autograd.Function):
             grad, x, *ctx.options, where.long(), grad_input=x
         )
         return x, None
-
-
-def _smallest(count: int) -> torch.dtype:
-    """The smallest integer type that holds all numbers below ``count``."""
-    if count <= 2**8:
-        return torch.uint8
-    return torch.int16 if count <= 2**15 else torch.int32
-
-
-def _layout(x: Tensor) -> torch.memory_format:
-    last = x.is_contiguous(memory_format=torch.channels_last)
-    return torch.channels_last if last else torch.contiguous_format
 
 
 def _pair(value: Any) -> list[int]:

@@ -118,7 +118,7 @@ def traced(net: nn.Module) -> fx.Graph:
             parameter.requires_grad_(flag)
     if drawn:
         raise NotLayerwise("its forward() draws random numbers")
-    if sum(node.op == "placeholder" for node in graph.nodes) > 1:
+    if len(graph.find_nodes(op="placeholder")) > 1:
         raise NotLayerwise("its forward() takes more than the data of a step")
     return graph
 

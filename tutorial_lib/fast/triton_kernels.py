@@ -67,10 +67,7 @@ def backward_steps(
 
 def _laid_out(cur: Tensor, step: Tensor, constant: bool) -> Tensor:
     """``cur`` with the strides of ``step``, so that one flat index serves all tensors."""
-    if constant:
-        wanted = step.stride()
-    else:
-        wanted = (step.numel(), *step.stride())
+    wanted = step.stride() if constant else (step.numel(), *step.stride())
     if cur.stride() == wanted:
         return cur
     return torch.empty_strided(cur.shape, wanted, dtype=cur.dtype, device=cur.device).copy_(cur)

@@ -52,10 +52,7 @@ def accuracy_temporal(spk_out: Tensor, targets: Tensor) -> np.float64:
         targets: class indices, ``[B]``.
 
     Returns:
-        The accuracy, between 0 and 1: a float, with NumPy's methods such as ``.item()``.
-
-    Raises:
-        TypeError, ValueError: for a malformed record, or targets that do not fit it.
+        The accuracy, as :func:`accuracy_rate` does, whose errors it raises as well.
     """
     _checks.spikes("spk_out", spk_out)
     targets = _checks.labels(targets, *spk_out.shape[1:])
@@ -68,9 +65,7 @@ def predict_rate(
     """Class with the highest spike count, or -1 where there is none: silence or a tie.
 
     Args:
-        spk_rec: spikes, ``[T, B, C]`` (or ``[T, B, N]`` with ``population_code``).
-        population_code: several neurons per class, whose spikes are summed.
-        num_classes: number of classes, needed with ``population_code``.
+        spk_rec, population_code, num_classes: as ``spk_out`` and so on of :func:`accuracy_rate`.
 
     Returns:
         Class indices or -1, int64, ``[B]``.
@@ -93,13 +88,10 @@ def decision_rate(
     The rest are silent or tied; :func:`accuracy_rate` still gives them a class.
 
     Args:
-        spk_rec, population_code, num_classes: as for :func:`predict_rate`.
+        spk_rec, population_code, num_classes: as for :func:`predict_rate`, whose errors it raises.
 
     Returns:
         A share between 0 and 1.
-
-    Raises:
-        TypeError, ValueError: for a malformed record.
     """
     return _share(predict_rate(spk_rec, population_code, num_classes) >= 0)
 
@@ -133,9 +125,7 @@ def decision_step(
     return ((steps * behind).amax(0) + 1).masked_fill(winner < 0, -1)
 
 
-def _per_class(
-    name: str, rec: Tensor, population_code: bool, num_classes: int | None
-) -> Tensor:
+def _per_class(name: str, rec: Tensor, population_code: bool, num_classes: int | None) -> Tensor:
     num_classes = checked_num_classes(population_code, num_classes)
     return per_class(_checks.spikes(name, rec), num_classes)
 

@@ -42,8 +42,9 @@ class _SpikeLoss(Loss):
         self.num_classes = checked_num_classes(population_code, num_classes)
         self.population_code = population_code
 
-    def _per_class(self, rec: Tensor) -> Tensor:
-        return full_precision(per_class(rec, self.num_classes))
+    def _per_class(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        spikes = full_precision(per_class(rec, self.num_classes))
+        return spikes, self._labels(targets, *spikes.shape[1:])
 
 
 class ce_rate_loss(_SpikeLoss):
@@ -65,11 +66,10 @@ class ce_rate_loss(_SpikeLoss):
     """
 
     def _values(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        spikes = self._per_class(rec)
-        steps, batch, classes = spikes.shape
-        targets = self._labels(targets, batch, classes)
-        per_step = F.cross_entropy(spikes.flatten(0, 1), targets.repeat(steps), reduction="none")
-        return per_step.view(steps, batch).mean(0), targets
+        spikes, targets = self._per_class(rec, targets)
+        repeated = targets.repeat(len(spikes))
+        per_step = F.cross_entropy(spikes.flatten(0, 1), repeated, reduction="none")
+        return per_step.view(spikes.shape[:2]).mean(0), targets
 
 
 class ce_count_loss(_SpikeLoss):
@@ -83,14 +83,12 @@ class ce_count_loss(_SpikeLoss):
     Source: Eshraghian et al. (2023), Proc. IEEE 111(9), "cross entropy spike count".
 
     Args:
-        population_code: several neurons per class, whose spikes are summed.
-        num_classes: number of classes, needed with ``population_code``.
+        population_code, num_classes: as for :class:`ce_rate_loss`; the spikes are summed.
         reduction, weight: see :class:`Loss`.
     """
 
     def _values(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        spikes = self._per_class(rec)
-        targets = self._labels(targets, *spikes.shape[1:])
+        spikes, targets = self._per_class(rec, targets)
         return F.cross_entropy(spikes.sum(0), targets, reduction="none"), targets
 
 
@@ -157,9 +155,8 @@ class mse_count_loss(_SpikeLoss):
             )
 
     def _values(self, rec: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        spikes = self._per_class(rec)
-        steps, batch, classes = spikes.shape
-        targets = self._labels(targets, batch, classes)
+        spikes, targets = self._per_class(rec, targets)
+        steps, _, classes = spikes.shape
         most = steps * (rec.shape[-1] // classes)
         on, off = int(most * self.correct_rate), int(most * self.incorrect_rate)
         wanted = on_off(targets, classes, on, off, spikes)

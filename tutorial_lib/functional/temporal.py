@@ -33,12 +33,8 @@ class _SpikeTimes(torch.autograd.Function):
         fired = spk_rec != 0
         nth = fired.cumsum(0)
         step = torch.arange(steps, device=spk_rec.device).view(-1, 1, 1)
-        times = torch.stack(
-            [
-                torch.where(fired & (nth == n), step, steps - 1).amin(0)
-                for n in range(1, num_spikes + 1)
-            ]
-        )
+        found = (torch.where(fired & (nth == n + 1), step, steps - 1) for n in range(num_spikes))
+        times = torch.stack([each.amin(0) for each in found])
         ctx.save_for_backward(times)
         ctx.steps = steps
         return times.to(spk_rec.dtype)

@@ -39,10 +39,8 @@ def animator(
 
     Args:
         data: images of one sample, shape ``[T, H, W]``.
-        fig: figure that holds ``ax``; its only axes are used if ``ax`` is None.
-        ax: axes to draw on; a new figure if both are None.
+        fig, ax, interval: as for :func:`spike_count`.
         num_steps: show the first ``num_steps`` time steps only.
-        interval: milliseconds between two frames.
         cmap: name of a matplotlib color map.
 
     Returns:
@@ -62,8 +60,7 @@ def animator(
     low, high = values.min(), values.max()
     high = high if high > low else low + 1
     image = ax.imshow(values[0], cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
-    ax.set_xticks([])
-    ax.set_yticks([])
+    ax.set(xticks=[], yticks=[])
     clock = ax.text(
         0, 1.02, "", va="bottom", transform=ax.transAxes, color=style.INK,
         fontsize=style.TICK_SIZE, gid="clock",

@@ -139,12 +139,8 @@ class _Bars:
         if self.line is None or self.clock is None:
             return [*self.bars, *self.counts]
         self.line.set_xdata([elapsed, elapsed])
-        steps = len(self.totals)
-        if self.seconds is None:
-            self.clock.set_text(f"After {whole} of {self._time(steps)} (dashed line)")
-        else:
-            passed = f"{elapsed * self.seconds:.4g}"
-            self.clock.set_text(f"After {passed} of {self._time(steps)} (dashed line)")
+        passed = whole if self.seconds is None else f"{elapsed * self.seconds:.4g}"
+        self.clock.set_text(f"After {passed} of {self._time(len(self.totals))} (dashed line)")
         return [*self.bars, *self.counts, self.line, self.clock]
 
     def _time(self, steps: int) -> str:

@@ -28,11 +28,7 @@ def array(name: str, data: Any) -> np.ndarray:
     if isinstance(data, torch.Tensor):
         if data.is_complex():
             raise TypeError(f"{name} must hold real numbers, got {data.dtype}.")
-        if not _checks.has_values(data):
-            raise TypeError(
-                f"{name} must be a dense tensor with values, got {data.layout} on {data.device}."
-            )
-        values = data.detach().to("cpu", torch.float64).numpy()
+        values = _checks.dense(name, data).detach().to("cpu", torch.float64).numpy()
     else:
         try:
             values = np.asarray(data)
@@ -102,14 +98,13 @@ def steps(num_steps: int | bool | None, shape: Sequence[int]) -> int:
     """Return how many time steps to draw: all of ``shape[0]`` when ``num_steps`` is not given."""
     if num_steps is None or num_steps is False:
         return shape[0]
-    if num_steps is True or not isinstance(num_steps, (int, np.integer)):
-        raise TypeError(f"num_steps must be an integer, got {num_steps!r}.")
-    if not 1 <= num_steps <= shape[0]:
+    count = _checks.at_least_one("num_steps", num_steps)
+    if count > shape[0]:
         raise ValueError(
-            f"num_steps must lie between 1 and {shape[0]}, the time steps of data of shape "
-            f"{list(shape)}, got {num_steps}."
+            f"num_steps must be at most {shape[0]}, the time steps of data of shape {list(shape)}, "
+            f"got {count}."
         )
-    return int(num_steps)
+    return count
 
 
 def names(name: str, labels: Sequence[Any] | None, shape: Sequence[int], default: str) -> list[str]:

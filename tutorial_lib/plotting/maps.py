@@ -41,9 +41,7 @@ def feature_maps(
     values = inputs.record("spk", spk, "[T, C, H, W]", "pick one sample, spk[:, 0]")
     inputs.binary("spk", values)
     steps, channels, height, width = values.shape
-    if columns is None:
-        columns = _columns(channels)
-    _checks.at_least_one("columns", columns)
+    columns = _columns(channels) if columns is None else _checks.at_least_one("columns", columns)
     columns = min(columns, channels)
     _checks.flag("rate", rate)
     cmap = inputs.color_map("cmap", cmap)
@@ -57,30 +55,21 @@ def feature_maps(
         flat = inputs.axes_list(axes, channels)
 
     shown = values.mean(axis=0) if rate else values.sum(axis=0)
-    top = shown.max() or 1
-    image = None
-    for i, ax in enumerate(flat):
-        if i >= channels:
-            ax.set_axis_off()
-            continue
-        image = ax.imshow(shown[i], cmap=cmap, vmin=0, vmax=top, interpolation="nearest")
-        ax.set_xticks([])
-        ax.set_yticks([])
+    for i, (ax, counts) in enumerate(zip(flat, shown, strict=False)):
+        image = ax.imshow(counts, cmap=cmap, vmin=0, vmax=shown.max() or 1, interpolation="nearest")
+        ax.set(xticks=[], yticks=[])
         ax.set_title(f"map {i}", fontsize=style.NOTE_SIZE, pad=3)
+    for ax in flat[channels:]:
+        ax.set_axis_off()
     bar = flat[0].figure.colorbar(image, ax=list(flat), shrink=0.9, aspect=25)
-    bar.set_label(
-        "Spikes per time step" if rate else f"Spikes in {steps} time steps",
-        fontsize=style.LABEL_SIZE,
-    )
+    what = "per time step" if rate else f"in {steps} time steps"
+    bar.set_label(f"Spikes {what}", fontsize=style.LABEL_SIZE)
     bar.ax.tick_params(labelsize=style.TICK_SIZE)
     if not rate:
         bar.locator = MaxNLocator(integer=True, min_n_ticks=1)
         bar.update_ticks()
     if axes is None:
-        bar.ax.yaxis.label.set_color(style.INK)
-        bar.ax.tick_params(colors=style.INK)
-        bar.ax.set_facecolor("white")
-        bar.outline.set_edgecolor(style.INK)
+        style.darken(bar.ax)
     return flat[:channels]
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
 from .. import _checks
 from . import inputs, style
@@ -52,21 +51,14 @@ def trace(
         TypeError: for anything that holds no numbers.
     """
     membrane = _single("mem", mem)
-    spikes = None if spk is None else inputs.binary("spk", _single("spk", spk))
-    if spikes is not None and spikes.shape != membrane.shape:
-        raise ValueError(
-            f"spk must have the shape of mem, {list(membrane.shape)}, got {list(spikes.shape)}: "
-            "record both at every time step."
-        )
+    spikes = _spikes(None if spk is None else _single("spk", spk), "mem", membrane)
     limit = None if threshold is None else inputs.number("threshold", threshold)
     _height(spk_height)
-    inputs.axes_or_none("ax", ax)
     if label is not None and not isinstance(label, str):
         raise TypeError(f"label must be a name for the legend or None, got {label!r}.")
-    if ax is None:
-        ax = style.own_axes(7, 3)[0, 0]
+    ax = inputs.canvas(None, ax, 7, 3, shown=True)
     _draw(ax, membrane, spikes, limit, label, spk_height, kwargs, notes=_row(spikes))
-    style.dress(ax, style.TIME, style.MEMBRANE if limit in (None, 1) else style.MEMBRANE_PLAIN)
+    style.dress(ax, style.TIME, _unit(limit))
     style.whole_numbers(ax.xaxis)
     return ax
 
@@ -102,15 +94,9 @@ def traces(
     """
     values = inputs.record("data", data, "[T, N]", "pick one sample, mem_rec[:, 0]")
     count = values.shape[1]
-    spikes = None
     if spk is not None:
-        spikes = inputs.binary(
-            "spk", inputs.record("spk", spk, "[T, N]", "pick one sample, spk_rec[:, 0]")
-        )
-        if spikes.shape != values.shape:
-            raise ValueError(
-                f"spk must have the shape of data, {list(values.shape)}, got {list(spikes.shape)}."
-            )
+        spk = inputs.record("spk", spk, "[T, N]", "pick one sample, spk_rec[:, 0]")
+    spikes = _spikes(spk, "data", values)
     rows, columns = _grid(dim, values.shape)
     titles = inputs.names("titles", titles, values.shape, "neuron ")
     limit = None if threshold is None else inputs.number("threshold", threshold)
@@ -135,32 +121,39 @@ def traces(
         style.dress(ax)
         style.whole_numbers(ax.xaxis, ticks=5)
         ax.set_title(titles[i], fontsize=style.NOTE_SIZE, loc="left", pad=3)
-    for i, ax in enumerate(grid.ravel()):
-        if i >= count:
-            ax.remove()
-        elif i + columns >= count:
-            ax.tick_params(labelbottom=True)
-    figure = axes[0].figure
-    figure.supxlabel(style.TIME, fontsize=style.LABEL_SIZE, color=style.INK)
-    figure.supylabel(
-        style.MEMBRANE if limit in (None, 1) else style.MEMBRANE_PLAIN,
-        fontsize=style.LABEL_SIZE,
-        color=style.INK,
-        multialignment="center",
-    )
+    for ax in axes[-columns:]:
+        ax.tick_params(labelbottom=True)
+    for ax in grid.ravel()[count:]:
+        ax.remove()
+    look = {"fontsize": style.LABEL_SIZE, "color": style.INK}
+    axes[0].figure.supxlabel(style.TIME, **look)
+    axes[0].figure.supylabel(_unit(limit), multialignment="center", **look)
     return axes
+
+
+def _unit(threshold: float | None) -> str:
+    return style.MEMBRANE if threshold in (None, 1) else style.MEMBRANE_PLAIN
 
 
 def _single(name: str, data: Any) -> np.ndarray:
     values = inputs.array(name, data)
     if values.ndim == 0 or values.size == 0 or values.size != len(values):
-        picks = ", ".join([":", *["0"] * max(values.ndim - 1, 0)])
+        picks = ", ".join([":", *["0"] * (values.ndim - 1)])
         remedy = f"pick one neuron, {name}_rec[{picks}]" if values.size else "it holds no time step"
         if values.ndim == 0:
             remedy = "record every time step and join them with torch.stack(steps)"
         shape = inputs.shape_of(values)
         raise ValueError(f"{name} must have the shape [T], got {shape}: {remedy}.")
     return values.ravel()
+
+
+def _spikes(spk: np.ndarray | None, name: str, mem: np.ndarray) -> np.ndarray | None:
+    if spk is not None and inputs.binary("spk", spk).shape != mem.shape:
+        raise ValueError(
+            f"spk must have the shape of {name}, {list(mem.shape)}, got {list(spk.shape)}: record "
+            "both at every time step."
+        )
+    return spk
 
 
 def _height(spk_height: float) -> None:
@@ -216,12 +209,12 @@ def _draw(
     notes: str | None,
 ) -> None:
     """Add a curve, its threshold and its row of spikes; ``notes`` names this row, at the right."""
-    options = {**style.curve(len(_lines(ax, "trace"))), **kwargs}
+    options = {**style.curve(len(_with_gid(ax.lines, "trace"))), **kwargs}
     if len(mem) > 40 and "marker" not in kwargs:
         options["marker"] = "none"
     (line,) = ax.plot(np.arange(len(mem)), mem, label=label, gid="trace", **options)
     x, side = (1.01, "left") if _free_at_the_right(ax) else (0.99, "right")
-    known = [t.get_ydata()[0] for t in _lines(ax, "threshold")]
+    known = [line.get_ydata()[0] for line in _with_gid(ax.lines, "threshold")]
     if threshold is not None and threshold not in known:
         style.level(ax, threshold, "threshold")
         if notes:
@@ -240,26 +233,31 @@ def _draw(
 def _arrange(ax: Axes, spk_height: float) -> None:
     """Share out the height, from the top: legend, rows of spikes, curves. Nothing overlaps."""
     row = spk_height + 0.02
-    _legend(ax)
+    if labeled := _labeled(ax):  # inside, up to four in a row
+        ax.legend(
+            handles=labeled, loc="upper left", ncols=min(len(labeled), 4), frameon=False,
+            borderaxespad=0, fontsize=style.NOTE_SIZE, labelcolor=style.INK,
+        )  # fmt: skip
     top = 0.98 - _legend_share(ax)
-    for i, strokes in enumerate(_rows(ax)):
+    for i, strokes in enumerate(_with_gid(ax.collections, "spikes")):
         times = [segment[0, 0] for segment in strokes.get_segments()]
         high = top - i * row
         strokes.set_segments([[(t, high - spk_height), (t, high)] for t in times])
-    for i, text in enumerate(t for t in ax.texts if t.get_gid() == "spikes"):
+    for i, text in enumerate(_with_gid(ax.texts, "spikes")):
         text.set_y(top - i * row - spk_height / 2)
 
     family = ax.get_shared_y_axes().get_siblings(ax)
-    curves = [line for member in family for line in _lines(member, "trace")]
-    levels = [line for member in family for line in _lines(member, "threshold")]
-    low = min(min(line.get_ydata()) for line in curves + levels)
-    high = max(max(line.get_ydata()) for line in curves + levels)
+    drawn = [_with_gid(member.lines, gid) for member in family for gid in ("trace", "threshold")]
+    values = [line.get_ydata() for lines in drawn for line in lines]
+    low, high = min(map(min, values)), max(map(max, values))
     pad = 0.06 * (high - low) or 0.5
-    free = min(1 - _legend_share(member) - len(_rows(member)) * row for member in family)
+    rows = {member: len(_with_gid(member.collections, "spikes")) for member in family}
+    free = min(1 - _legend_share(member) - rows[member] * row for member in family)
     share = 1.0 if free == 1 else max(free - 0.02, 0.2)
     ax.set_ylim(low - pad, low - pad + (high - low + 2 * pad) / share)
     beside = ax.get_shared_x_axes().get_siblings(ax)
-    steps = max(len(line.get_xdata()) for member in beside for line in _lines(member, "trace"))
+    curves = [line for member in beside for line in _with_gid(member.lines, "trace")]
+    steps = max(len(line.get_xdata()) for line in curves)
     ax.set_xlim(-0.5, steps - 0.5)
 
 
@@ -270,22 +268,8 @@ def _free_at_the_right(ax: Axes) -> bool:
     return managed or place is None or place.is_last_col()
 
 
-def _lines(ax: Axes, gid: str) -> list[Line2D]:
-    return [line for line in ax.lines if line.get_gid() == gid]
-
-
-def _rows(ax: Axes) -> list[LineCollection]:
-    return [item for item in ax.collections if item.get_gid() == "spikes"]
-
-
-def _legend(ax: Axes) -> None:
-    """Draw the legend of the labeled curves inside, at the top, up to four in a row."""
-    labeled = _labeled(ax)
-    if labeled:
-        ax.legend(
-            handles=labeled, loc="upper left", ncols=min(len(labeled), 4), frameon=False,
-            borderaxespad=0, fontsize=style.NOTE_SIZE, labelcolor=style.INK,
-        )  # fmt: skip
+def _with_gid(artists: Iterable[Artist], gid: str) -> list[Artist]:
+    return [artist for artist in artists if artist.get_gid() == gid]
 
 
 def _legend_share(ax: Axes) -> float:
@@ -295,5 +279,6 @@ def _legend_share(ax: Axes) -> float:
     return min(1.9 * style.NOTE_SIZE * rows / points, 0.4)
 
 
-def _labeled(ax: Axes) -> list[Line2D]:
-    return [line for line in _lines(ax, "trace") if not str(line.get_label()).startswith("_")]
+def _labeled(ax: Axes) -> list[Artist]:
+    curves = _with_gid(ax.lines, "trace")
+    return [curve for curve in curves if not str(curve.get_label()).startswith("_")]

@@ -38,19 +38,15 @@ def raster(data: Any, ax: Axes | None = None, **kwargs: Any) -> PathCollection:
             "time comes first; join the time steps with torch.stack(steps)."
         )
     inputs.binary("data", values)
-    inputs.axes_or_none("ax", ax)
     inputs.hint_time_first("data", values.shape)
     flattened = values.ndim > 2
     values = values.reshape(len(values), -1)
     num_steps, neurons = values.shape
-    if ax is None:
-        ax = style.own_axes(7, min(1.5 + 0.12 * neurons, 4))[0, 0]
+    ax = inputs.canvas(None, ax, 7, min(1.5 + 0.12 * neurons, 4), shown=True)
 
     height = ax.bbox.height * 72 / style.root_figure(ax).dpi
-    options: dict[str, Any] = dict(kwargs)
-    options.setdefault("marker", "|")
-    options.setdefault("gid", "raster")
-    options.setdefault("s", float(np.clip(0.8 * height / neurons, 1.5, 14)) ** 2)
+    size = float(np.clip(0.8 * height / neurons, 1.5, 14)) ** 2
+    options: dict[str, Any] = {"marker": "|", "gid": "raster", "s": size, **kwargs}
     if not {"c", "color", "facecolor", "facecolors"} & set(options):
         options["color"] = style.INK
     if options["marker"] == "|" and not {"lw", "linewidth", "linewidths"} & set(options):

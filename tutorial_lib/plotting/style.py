@@ -73,14 +73,17 @@ def panels(figure: Figure | SubFigure, rows: int, columns: int, **kwargs: Any) -
     """Add a grid of axes with dark text to ``figure``, whatever style the session has set."""
     grid = figure.subplots(rows, columns, squeeze=False, **kwargs)
     for ax in grid.flat:
-        ax.set_facecolor("white")
-        ax.tick_params(colors=INK)
-        ax.title.set_color(INK)
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.label.set_color(INK)
-        for spine in ax.spines.values():
-            spine.set_color(INK)
+        darken(ax)
     return grid
+
+
+def darken(ax: Axes) -> None:
+    """Give ``ax`` dark text and a dark frame on white ground."""
+    ax.set_facecolor("white")
+    ax.tick_params(colors=INK)
+    for text in (ax.title, ax.xaxis.label, ax.yaxis.label):
+        text.set_color(INK)
+    ax.spines[:].set_color(INK)
 
 
 def dress(ax: Axes, xlabel: str = "", ylabel: str = "") -> None:

@@ -20,6 +20,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -80,6 +81,8 @@ def _run(
     if args.resume:
         history = training.load_checkpoint(args.resume, net, optimizer) or history
     _check_log(args, history)
+    parts = {"net": net, "optimizer": optimizer, "history": history, "settings": settings}
+    save = partial(training.save_checkpoint, **parts, overwrite=True)
 
     simulation: Callable[[Tensor], tuple[Tensor, Tensor]] = Simulation(net, num_steps)
     if world > 1:
@@ -106,16 +109,10 @@ def _run(
             progress=rank == 0,
             simulate=simulation,
         )
-        parts = net, optimizer, history
         if checkpoint:
-            checkpoint.write(
-                lambda path, parts=parts: training.save_checkpoint(
-                    path, *parts, settings=settings, overwrite=True
-                )
-            )
+            checkpoint.write(save)
         if log:
-            lines = "".join(_log_lines(history)).encode()
-            log.write(lambda path, lines=lines: _files.write(path, lines))
+            log.write(lambda path: _files.write(path, "".join(_log_lines(history)).encode()))
     if rank == 0:
         print(f"iteration {len(history.iterations)}: loss {history.loss[-1]:.4f}")
         if history.eval_accuracy:
@@ -149,16 +146,13 @@ def _process_group() -> Iterator[tuple[int, int]]:
 
 def _log_lines(history: training.History) -> list[str]:
     """One object per iteration; evaluations stand with the iteration after which they ran."""
-    lists, names = history.state_dict(), ("eval_loss", "eval_accuracy", "eval_decision_rate")
-    evaluations = {
-        iteration: dict(zip(names, values, strict=True))
-        for iteration, *values in zip(
-            history.eval_iterations, *(lists[name] for name in names), strict=True
-        )
-    }
-    rows = zip(history.iterations, history.loss, history.accuracy, strict=True)
-    entries = ({"iteration": i, "loss": loss, "accuracy": accuracy} for i, loss, accuracy in rows)
-    return [json.dumps(e | evaluations.get(e["iteration"], {})) + "\n" for e in entries]
+    lists = history.state_dict()
+    entries = {iteration: {"iteration": iteration} for iteration in lists["iterations"]}
+    for name in ("loss", "accuracy", "eval_loss", "eval_accuracy", "eval_decision_rate"):
+        when = lists["eval_iterations" if name.startswith("eval_") else "iterations"]
+        for iteration, value in zip(when, lists[name], strict=True):
+            entries.get(iteration, {})[name] = value  # an evaluation before the first has no entry
+    return [json.dumps(entry) + "\n" for entry in entries.values()]
 
 
 if __name__ == "__main__":

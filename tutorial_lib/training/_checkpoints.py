@@ -53,8 +53,7 @@ def save_checkpoint(
 
     Raises:
         FileExistsError: if the file exists and ``overwrite`` is False.
-        OSError: if it cannot be written: ``path`` is a folder, its folder does not exist or is
-            read-only, the disk is full. A file that was there is as before.
+        OSError: if it cannot be written. A file that was there is as before.
         ValueError: if a weight is NaN or infinite, or the optimizer is another network's.
         TypeError: for an argument of the wrong type, or if what is to be saved holds other objects
             than tensors, numbers, texts, lists and dictionaries, which nothing would load.
@@ -89,8 +88,7 @@ def save_checkpoint(
             _check_readable(f"settings[{name!r}]", value)
     for name, part in content.items():
         _check_readable(name, part)
-    packed = pack(content)
-    _files.write(path, packed)
+    _files.write(path, pack(content))
     return path
 
 
@@ -99,11 +97,10 @@ def load_checkpoint(
 ) -> History | None:
     """Load what :func:`save_checkpoint` wrote into ``net`` (and ``optimizer``), in place.
 
-    All or nothing: an error leaves both as they were. What is not learned belongs to the network
-    and must be as in the checkpoint: ``beta``, ``threshold``, the reset rule. The surrogate is not
-    in it: build the network with the one that you want to go on with. The optimizer's
-    settings are part of its state, as always in torch: to go on with another learning rate, set
-    ``optimizer.param_groups[0]["lr"]`` afterwards.
+    All or nothing: an error leaves both as they were. What is not learned must be as in the
+    checkpoint: ``beta``, ``threshold``, the reset rule. The surrogate is not in it: build the
+    network with the one to go on with. The learning rate is part of the optimizer's state: to go
+    on with another one, set ``optimizer.param_groups[0]["lr"]`` afterwards.
 
     Args:
         path: the checkpoint. Loaded with ``weights_only=True``: no code in it is run.

@@ -51,12 +51,9 @@ def evaluate(
     No batch is dropped, whatever its size; the mode of each layer is as before afterwards.
 
     Args:
-        net: see :func:`tutorial_lib.simulation.forward_pass`. Batches are moved to its device.
+        net, num_steps, time_varying, autocast: as for :func:`train`.
         loader: batches ``(data [B, ...], targets [B])``.
-        num_steps: number of time steps T.
         loss_fn: a loss of ``(spk_rec, targets)`` with mean reduction, or None.
-        time_varying: whether the data of a batch has a time axis in front, ``[T, B, ...]``.
-        autocast: ``torch.bfloat16`` for mixed precision; membranes stay in float32.
 
     Returns:
         An :class:`Evaluation`.

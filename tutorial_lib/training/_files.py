@@ -36,8 +36,7 @@ def check_path(name: str, path: str | Path) -> Path:
 
     Raises:
         TypeError: if ``path`` is no path.
-        OSError: if it cannot be written: it is a folder or a device, its folder does not exist or
-            is read-only, the disk is full.
+        OSError: if it cannot be written there, with the reason.
     """
     path = as_path(name, path)
     if path.is_dir():
@@ -61,9 +60,9 @@ def check_path(name: str, path: str | Path) -> Path:
 def write(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path``; a crash, a kill or a full disk leaves the old file as it was.
 
-    It is written beside its final name first, under one hidden name that depends on nothing but
-    the path: what a killed process leaves there is replaced by the next one. A symbolic link is
-    followed, and the permissions are those of the old file, or what the umask says.
+    It is written beside its final name first, under a hidden name that is the same each time: the
+    next process replaces what a killed one left. A symbolic link is followed, and the permissions
+    are those of the old file, or what the umask says.
 
     Raises:
         OSError: if it cannot be written, with the name of the file.
@@ -120,9 +119,12 @@ class Output:
     def write(self, save: Callable[[Path], object]) -> None:
         """Call ``save`` with the path to write to."""
         if _identity(self.path) not in (None, self._known):
-            taken, numbered = self.path, (
-                self.path.with_name(f"{self.path.stem}-{number}{self.path.suffix}")
-                for number in itertools.count(2)
+            taken, numbered = (
+                self.path,
+                (
+                    self.path.with_name(f"{self.path.stem}-{number}{self.path.suffix}")
+                    for number in itertools.count(2)
+                ),
             )
             self.path = next(path for path in numbered if not os.path.lexists(path))
             print(f"{taken} was written by another program meanwhile. Using {self.path} instead.")

@@ -23,9 +23,7 @@ Batches = Iterable[tuple[Tensor, Tensor]]
 LARGEST_RATE = 1e30  # torch's own updates overflow somewhat above it
 
 
-def check_run(
-    net: nn.Module, loader: Batches, num_steps: int, time_varying: bool
-) -> torch.device:
+def check_run(net: nn.Module, loader: Batches, num_steps: int, time_varying: bool) -> torch.device:
     """Return the device of ``net``; raise for what neither :func:`train` nor ``evaluate`` takes."""
     _checks.at_least_one("num_steps", num_steps)
     _checks.flag("time_varying", time_varying)

@@ -33,7 +33,6 @@ class History:
         for name, values in vars(self).items():
             if not isinstance(values, list) or not all(isinstance(v, Real) for v in values):
                 raise ValueError(f"A history's {name} must be a list of numbers, got {values!r}.")
-        for name, values in vars(self).items():
             counted = self.eval_iterations if name.startswith("eval_") else self.iterations
             if len(values) != len(counted):
                 raise ValueError(

@@ -57,14 +57,13 @@ def train(
 
     Args:
         net: see :func:`tutorial_lib.simulation.forward_pass`. Batches are moved to its device.
-        loader: training batches ``(data [B, ...], targets [B])``, one pass an epoch. Their order
-            is the loader's: a shuffling one follows torch's seed.
+        loader: training batches ``(data [B, ...], targets [B])``, in its order; a shuffling one
+            follows torch's seed.
         optimizer: a torch optimizer over the parameters of ``net``.
         loss_fn: a loss of ``(spk_rec, targets)``.
         num_steps: number of time steps T.
         num_iterations: number of weight updates, at least 1.
-        eval_loader: validation batches. Not the test set: data you tune on no longer
-            counts as unseen.
+        eval_loader: validation batches. Not the test set: data you tune on is no longer unseen.
         eval_every: iterations between two evaluations.
         history: a history to continue; a new one is returned otherwise.
         time_varying: whether the data of a batch has a time axis in front, ``[T, B, ...]`` with T
@@ -72,10 +71,9 @@ def train(
         micro_batch: run at most this many samples at once and add up their gradients: the same
             update up to rounding, in less memory. Needs a loss that is a mean over the samples.
         autocast: ``torch.bfloat16`` for mixed precision; membranes and weights stay in float32.
-        simulate: what runs the network over time; ``forward_pass(net, num_steps, data)`` by
-            default. For instance a :class:`~tutorial_lib.simulation.Simulation` wrapped in
-            DistributedDataParallel. Training only: evaluations always use ``forward_pass``. It must
-            run the same ``num_steps`` and ``time_varying``.
+        simulate: what runs the network over time, with the same ``num_steps`` and ``time_varying``;
+            ``forward_pass`` by default, which evaluations always use. For instance a
+            :class:`~tutorial_lib.simulation.Simulation` wrapped in DistributedDataParallel.
         progress: show a progress bar.
 
     Returns:
@@ -83,9 +81,9 @@ def train(
 
     Raises:
         ValueError: if a count is below 1, the optimizer holds none of the network's parameters or
-            only frozen ones, the loader yields nothing or batches whose data and targets do not
-            fit, or ``loss_fn`` gives no mean over the samples. And as soon as the loss, a gradient
-            or a weight is NaN or infinite, with what to try; the update is not made then.
+            only frozen ones, a batch is missing or does not fit, or ``loss_fn`` gives no mean over
+            the samples. And as soon as the loss, a gradient or a weight is NaN or infinite, with
+            what to try; where it is the loss or a gradient, the update is not made.
         TypeError: for an argument or a batch of the wrong type.
     """
     num_steps = _checks.at_least_one("num_steps", num_steps)
