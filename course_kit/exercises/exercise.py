@@ -88,7 +88,6 @@ class Exercise:
         kind: what the answer is. An "open" task may have any answer.
         options: of a "choice", and only there: from the keys "a", "b", ... to what each says. The
             judge finds out which of them is right.
-        untouched: what the notebook holds before anybody has worked on it.
         right_answers, wrong_answers: what :meth:`right` and :meth:`wrong` have registered.
 
     Raises:
@@ -119,16 +118,10 @@ class Exercise:
         self.right_answers: list[Answer] = []
         self.wrong_answers: list[Answer] = []
         self._module = module
-        self.untouched: Any = ...
         self._reference: Any = None
         self._judge: Callable[[Any], str] | None = None
 
     # What a module says about its exercise
-
-    def stub(self, answer: T) -> T:
-        """Registers what the untouched notebook holds, if that is not just ``...``."""
-        self.untouched = answer
-        return answer
 
     def reference(self, answer: T) -> T:
         """Registers the reference, which `make notebooks` writes into the notebook's solution.

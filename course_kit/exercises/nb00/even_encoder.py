@@ -14,10 +14,6 @@ exercise = Exercise(__name__,
     shows="See that a neuron without leak is an encoder.", kind="open")
 
 
-@exercise.stub
-def my_encode(image, num_steps): ...
-
-
 @exercise.reference
 def even_encode(image, num_steps):
     lif = snn.Leaky(beta=1.0)  # forgets nothing; a spike costs one threshold

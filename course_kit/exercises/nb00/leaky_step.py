@@ -13,10 +13,6 @@ exercise = Exercise(__name__,
     kind="function")
 
 
-@exercise.stub
-def my_step(cur, mem, beta, threshold=1.0, reset="subtract"): ...
-
-
 @exercise.reference
 def solved_step(cur, mem, beta, threshold=1.0, reset="subtract"):
     fired = float(mem > threshold)  # R[t]: did it fire at the step before?

@@ -11,10 +11,6 @@ exercise = Exercise(__name__,
     shows="Find the inverted reset by testing a neuron with no input.", kind="function")
 
 
-@exercise.stub
-def my_fixed_step(cur, mem, beta, threshold=1.0): ...
-
-
 @exercise.reference
 def fixed_step(cur, mem, beta, threshold=1.0):
     spk = float(mem > threshold)

@@ -13,10 +13,6 @@ exercise = Exercise(__name__,
     shows="See that a surrogate of fixed peak vanishes as it narrows.", kind="function")
 
 
-@exercise.stub
-def my_factor(k): ...
-
-
 @exercise.reference
 def solved_factor(k):
     return k / 2

@@ -20,10 +20,6 @@ exercise = Exercise(__name__,
     shows="Choose an initialization by looking at the spikes of each layer.", kind="open")
 
 
-@exercise.stub
-def my_wake(net): ...
-
-
 @exercise.reference
 def solved_wake(net):
     with torch.no_grad():

@@ -17,8 +17,6 @@ exercise = Exercise(__name__,
     "Find a slope and a scale of the first weights from which plain SGD learns.",
     shows="Separate the two causes that keep SGD from learning, and remove both.", kind="open")
 
-exercise.stub({"slope": ..., "gain": ...})
-
 solved_recipe = exercise.reference({"slope": 1.0, "gain": 4.0})
 
 UPDATES, STEPS, RATE = 15, 10, 0.1

@@ -14,10 +14,6 @@ exercise = Exercise(__name__,
     shows="Hold back a validation set, and report on every test image.", kind="function")
 
 
-@exercise.stub
-def my_loaders(train_set, test_set, batch_size=128): ...
-
-
 @exercise.reference
 def solved_loaders(train_set, test_set, batch_size=128):
     seed = torch.Generator().manual_seed(0)  # the same split at every call

@@ -15,10 +15,6 @@ exercise = Exercise(__name__,
     shows="Decide from the counts up to now, without hindsight.", kind="function")
 
 
-@exercise.stub
-def my_stop(spk_rec, lead): ...
-
-
 @exercise.reference
 def solved_stop(spk_rec, lead):
     best = spk_rec.cumsum(dim=0).topk(2, dim=-1).values

@@ -13,10 +13,6 @@ exercise = Exercise(__name__,
     shows="Read a latency code, and handle neurons that never fire.", kind="function")
 
 
-@exercise.stub
-def my_decoder(spk_rec): ...
-
-
 @exercise.reference
 def solved_decoder(spk_rec):
     fired = (spk_rec > 0).any(-1)  # [T, B]: does anyone fire at this step?

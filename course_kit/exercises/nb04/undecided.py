@@ -15,10 +15,6 @@ exercise = Exercise(__name__,
     shows="Use what a silent neuron still tells, and only where it is needed.", kind="function")
 
 
-@exercise.stub
-def my_choice(spk_rec, mem_rec): ...
-
-
 @exercise.reference
 def solved_choice(spk_rec, mem_rec):
     answers = SF.predict_rate(spk_rec)

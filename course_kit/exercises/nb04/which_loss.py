@@ -15,8 +15,6 @@ exercise = Exercise(__name__,
     "Find out from rasters alone which of three networks was trained with which loss.",
     shows="Recognize what a loss asks of the spikes.", kind="open")
 
-exercise.stub({"A": ..., "B": ..., "C": ...})
-
 solved_diagnosis = exercise.reference(
     {"A": "mse_count_loss", "B": "ce_rate_loss", "C": "ce_max_membrane_loss"}
 )

@@ -15,10 +15,6 @@ exercise = Exercise(__name__,
     shows="Derive the backward recursion of a neuron from its update rule.", kind="function")
 
 
-@exercise.stub
-def my_backward(mem_rec, grad_spk, beta, threshold, spike_grad): ...
-
-
 @exercise.reference
 def solved_backward(mem_rec, grad_spk, beta, threshold, spike_grad):
     grad = spike_grad.derivative(mem_rec - threshold) * grad_spk

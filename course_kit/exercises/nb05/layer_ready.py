@@ -14,14 +14,6 @@ exercise = Exercise(__name__,
     shows="Keep states in layers, and wiring in forward().", kind="class")
 
 
-@exercise.stub
-class MyReady(nn.Module):
-    def __init__(self):
-        super().__init__()
-
-    def forward(self, x): ...
-
-
 @exercise.reference
 class SolvedReady(nn.Module):
     def __init__(self):
