@@ -62,8 +62,6 @@ exercise.wrong("The lines are right.", published_step,
 exercise.wrong("Only the order of the difference is wrong.",
     edit("spk * threshold", "threshold - spk"),
     asks="is a threshold taken away although there was no spike?")
-exercise.wrong("The reset does not depend on the spike.", edit("spk * threshold", "threshold"),
-    asks="is a threshold taken away although there was no spike?")
 exercise.wrong("The reset is added.", edit("cur - reset", "cur + reset"),
     asks="is the threshold added after a spike? Look at the signs.")
 exercise.wrong("The reset is the fault, so away with it.", edit(" - reset", ""),

@@ -197,7 +197,6 @@ AGAIN = (
 )
 exercise.wrong("A state may start at each call.",
     edit("if state is None:\n            state", "state"), asks=AGAIN)
-exercise.wrong("A state changes without help.", edit("(mem1, mem2)", "state"), asks=AGAIN)
 exercise.wrong("Hidden layers remember for all.",
     edit("mem2 = state", "mem2 = state[0], self.lif2.init_leaky()"),
     asks="The hidden layer remembers, but does mem2?")
@@ -214,8 +213,6 @@ exercise.wrong("There is only one run at a time.",
     told="remember in `self`")
 exercise.wrong("A state is a value without history.",
     edit("(mem1, mem2)", "(mem1.detach(), mem2.detach())"), told="cut off by `detach`")
-exercise.wrong("A step needs no gradient.",
-    edit("    def forward", "    @torch.no_grad()\n    def forward"), told="a gradient of norm 0")
 exercise.wrong("The membrane is the output.", edit("return spk2", "return mem2"),
     told="Is it the membrane")
 exercise.wrong("Layers pass membranes on.", edit("fc2(spk1)", "fc2(mem1)"),
@@ -224,8 +221,6 @@ exercise.wrong("A call is a run.",
     edit("        spk1, mem1", "        for _ in range(10):\n            spk1, mem1",
          "        spk2, mem2", "            spk2, mem2"),
     asks="Each call does ten steps: is a call one step?")
-exercise.wrong("A call is a run, and returns it.",
-    edit("return spk2", "return torch.stack([spk2] * 50)"), told="The caller has the loop")
 exercise.wrong("A state is a set.", edit("(mem1, mem2)", "(mem2, mem1)"),
     told="In which order does the state")
 exercise.wrong("A membrane is one number per neuron.",

@@ -68,10 +68,6 @@ exercise.right("a float", 4950.0)
 
 exercise.wrong("A layer is its weights.", 54 + 864 + 4_000,
     told="the biases of the first convolution and the second convolution and the fully connected")
-exercise.wrong("A filter is its pixels.", 54 + 864 + 4_010,
-    told="the biases of the first convolution and the second convolution?")
-exercise.wrong("Only filters are shifted.", 60 + 880 + 4_000,
-    told="the biases of the fully connected layer?")
 exercise.wrong("A bias is for the first layer.", 60 + 864 + 4_010,
     told="the second convolution, or those of the first convolution and the fully connected layer?")
 exercise.wrong("A layer has a bias.", 55 + 865 + 4_001,

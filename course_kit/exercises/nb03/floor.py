@@ -61,8 +61,6 @@ exercise.wrong("There are C others.", edit(TERM, "num_classes / math.e"),
     asks="Is the target counted among the others, too?")
 exercise.wrong("The others have the score 1.", edit(TERM, "(num_classes - 1) * math.e"),
     asks="Is that the loss if all others fire and the target does not?")
-exercise.wrong("The loss is on the count.", edit("/ math.e", "* math.exp(-50)"),
-    asks="Would that not need a score without bounds, as a count is? A spike is 0 or 1.")
 exercise.wrong("The loss is the probability.", lambda c: math.e / (math.e + c - 1),
     asks="Is that the probability of the target? What is the loss of it?")
 exercise.wrong("Loss is log p.", edit("return ", "return -"),

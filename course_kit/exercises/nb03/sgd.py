@@ -117,11 +117,9 @@ exercise.wrong("The gradient is all that is missing.", {"slope": 1, "gain": 1}, 
 exercise.wrong("One spike is as good as many.", {"slope": 25, "gain": 2.5},
     told="if it spoke from the start")
 exercise.wrong("Spikes are all that is missing.", {"slope": 25, "gain": 4}, told=NARROW)
-exercise.wrong("The steeper, the truer, the better.", {"slope": 100, "gain": 4}, told=NARROW)
 exercise.wrong("Twice the gain is twice as good.", {"slope": 1, "gain": 8},
     told="undecided is not right")
 exercise.wrong("The more spikes, the better.", {"slope": 1, "gain": 20},
     told="so that nothing is said")
 exercise.wrong("A slope may fall.", {"slope": -1, "gain": 4}, told="divide by 0")
 exercise.wrong("Wide means flat.", {"slope": 0, "gain": 4}, told="At a slope of 0")
-exercise.wrong("Start from nothing.", {"slope": 1, "gain": 0}, told=SILENT)

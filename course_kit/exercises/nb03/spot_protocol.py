@@ -259,9 +259,6 @@ def other_images(train_set, test_set, batch_size=128):
     return [DataLoader(other, batch_size) for _ in range(3)]
 
 
-exercise.wrong("A last batch must be full.",
-    edit(REPORT, "DataLoader(test_set, batch_size, drop_last=True)"),
-    told="what does `drop_last` do with the rest")
 exercise.wrong("The test set may steer.", edit(VALIDATION, "DataLoader(test_set, 2 * batch_size)"),
     told="If the test images steer")
 exercise.wrong("A copy is held back.",
@@ -279,10 +276,6 @@ exercise.wrong("Every loader needs full batches.",
     asks="What does `drop_last` do to a set that fills no batch?")
 exercise.wrong("A set is a loader.", edit(TRAINING, "train", VALIDATION, "val", REPORT, "test_set"),
     told="is a Subset; expected a DataLoader")
-exercise.wrong("The batch size is a detail.", edit(TRAINING, "DataLoader(train, shuffle=True)"),
-    told="Where did `batch_size` go")
-exercise.wrong("A bit is enough to train on.", edit("[0.9, 0.1]", "[0.4, 0.6]"),
-    told="the network learn from most")
 exercise.wrong("The sets have the sizes of MNIST.", edit("[0.9, 0.1]", "[54000, 6000]"),
     told="called with 1,000 training and 300 test images")
 exercise.wrong("The sets have the sizes of the check.", edit("[0.9, 0.1]", "[900, 100]"),

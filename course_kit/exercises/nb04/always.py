@@ -57,6 +57,4 @@ exercise.wrong("Firing is firing always.", 0.5,
     asks="That is the current from which on it fires at all. What does a spike cost?")
 exercise.wrong("A neuron fires by itself.", 0.0, asks="Does a neuron without a current fire?")
 exercise.wrong("The threshold is multiplied by 2.", 2.0, told="where does U settle")
-exercise.wrong("The decay counts twice.", 3.0, told="where does U settle")
 exercise.wrong("A bit above threshold is enough.", 1.25, told="must come back above")
-exercise.wrong("The more, the better.", 10, told="where does U settle")

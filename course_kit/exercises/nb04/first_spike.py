@@ -83,8 +83,6 @@ exercise.wrong("No answer is class 0.",
     told="that nothing was said")
 exercise.wrong("There are no ties.", edit("first.sum(-1) == 1", "first.sum(-1) > 0"),
     told="Two are first at once")
-exercise.wrong("The last spike decides.", edit("fired =", "spk_rec = spk_rec.flip(0)\n    fired ="),
-    told="or the last")
 exercise.wrong("The step is the answer.", edit(DECIDE, "fired.int().argmax(0)"),
     asks="Is that a step, where the class is asked for?")
 exercise.wrong("Who matters is there at once.",

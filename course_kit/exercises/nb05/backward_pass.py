@@ -139,8 +139,6 @@ exercise.wrong("The last step has no successor, so no gradient.",
     asks="The last step has one source, its spike: where does the recursion begin?")
 exercise.wrong("A layer has one gradient.", edit("return grad", "return grad.sum(0)"),
     told="Is something summed")
-exercise.wrong("Both gradients are wanted.", edit("return grad", "return grad, silent"),
-    told="returns a tuple of 2")
 exercise.wrong("What comes in is mine.",
     edit(DIRECT, "grad_spk.mul_(spike_grad.derivative(mem_rec - threshold))"),
     told="Can you do without writing")

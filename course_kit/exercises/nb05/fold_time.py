@@ -157,12 +157,6 @@ exercise.wrong("A shape says it all.", edit("x.shape[:2])", "x.shape[1::-1]).tra
     told="which number comes first")
 exercise.wrong("Flatten means flatten.", edit("flatten(0, 1)", "flatten()"),
     told="Which two axes become one")
-exercise.wrong("There are always 50 steps.", edit("x.shape[:2]", "(50, -1)"),
-    told="take these two numbers from x")
-exercise.wrong("Layers act on the mean.", edit(WHOLE, "layer(x.mean(0))"),
-    told="every step of every sample is in it")
-exercise.wrong("All steps are alike.", edit(WHOLE, "torch.stack([layer(x[0])] * len(x))"),
-    told="every step of every sample is in it")
 exercise.wrong("A layer takes any shape.", edit(WHOLE, "layer(x)"),
     told="every step of every sample is in it")
 exercise.wrong("A layer keeps the shape.", edit(".unflatten(0, x.shape[:2])", ".reshape(x.shape)"),

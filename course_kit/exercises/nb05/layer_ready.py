@@ -205,12 +205,8 @@ exercise.right("torch.flatten", edit("x.flatten(1)", "torch.flatten(x, start_dim
 
 OWN = "snn.Leaky(beta=0.9, init_hidden=True)"
 HIDDEN = "spk1 = self.lif1(self.fc1(x.flatten(1)))"
-PASSED_IN = "spk1, self.mem1 = self.lif1(self.fc1(x.flatten(1)), self.mem1)"
 
 exercise.wrong("It runs, so it is ready.", Stubborn, told="uses 'mem1', a tensor")
-exercise.wrong("Only the view is in the way.",
-    edit(OWN, "snn.Leaky(beta=0.9)\n        self.mem1 = self.lif1.init_leaky()", HIDDEN, PASSED_IN),
-    told="uses 'mem1', a tensor")
 exercise.wrong("A state may start at each call.",
     edit(OWN, "snn.Leaky(beta=0.9)",
          HIDDEN, "spk1, _ = self.lif1(self.fc1(x.flatten(1)), self.lif1.init_leaky())"),
@@ -238,9 +234,6 @@ exercise.wrong("output=True belongs to all.",
 exercise.wrong("The spikes are the result.",
     edit("return self.lif2(self.fc2(spk1))", "return self.lif2(self.fc2(spk1))[0]"),
     told="What does each layer of neurons return")
-exercise.wrong("One neuron serves two layers.",
-    edit("snn.Leaky(beta=0.8, init_hidden=True, output=True)", "self.lif1"),
-    told="at two places, or a loop")
 exercise.wrong("forward() is the whole run.",
     edit("        spk1 =", "        for _ in range(50):\n            spk1 =",
          "        return", "            out =", "fc2(spk1))", "fc2(spk1))\n        return out"),
@@ -253,8 +246,6 @@ exercise.wrong("Spikes are only numbers.", edit("fc2(spk1)", "fc2(spk1.detach())
 exercise.wrong("A surrogate is a surrogate.",
     edit("beta=0.8, ", "beta=0.8, spike_grad=snn.surrogate.fast_sigmoid(), "),
     asks="Which surrogate gradient has the class given?")
-exercise.wrong("Spikes are all we need.", edit(", output=True", ""),
-    told="What does each layer of neurons")
 exercise.wrong("Betas are alike.", edit("beta=0.8", "beta=0.9"), told="have the beta [0.9, 0.9]")
 exercise.wrong("Resets are alike.", edit("beta=0.8", 'beta=0.8, reset_mechanism="zero"'),
     told="What differs from the class given")

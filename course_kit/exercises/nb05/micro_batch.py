@@ -165,9 +165,6 @@ exercise.wrong("A batch is a batch.",
 exercise.wrong("A chunk is a part.",
     edit("images.split(size), targets.split(size)", "images.chunk(size), targets.chunk(size)"),
     asks="`chunk(n)` makes n parts. Which method makes parts of n?")
-exercise.wrong("A part has 4 images.",
-    edit("images.split(size), targets.split(size)", "images.split(4), targets.split(4)"),
-    told="expected at most 3")
 exercise.wrong("A part has 2 images.",
     edit("images.split(size), targets.split(size)", "images.split(2), targets.split(2)"),
     told="expected at most 1")
@@ -193,11 +190,5 @@ exercise.wrong("Losses add up, so add them.",
     edit(CLEAR, f"{CLEAR}    total = 0\n",
          "loss.backward()\n", "total = total + loss\n    total.backward()\n"),
     told="What frees them")
-exercise.wrong("retain_graph does no harm.",
-    edit(CLEAR, f"{CLEAR}    kept = []\n",
-         "loss.backward()", "loss.backward(retain_graph=True)\n        kept.append(loss)"),
-    told="What frees them")
 exercise.wrong("backward() updates.", edit("\n    optimizer.step()", ""),
     told="the optimizer made 0 steps; expected 1. The gradients are there")
-exercise.wrong("A loss is a gradient.", edit("\n        loss.backward()", ""),
-    told="What frees them")
