@@ -25,16 +25,13 @@ def stepped(step: Function, *inputs: Any) -> tuple[float, float]:
     """
     result = step(*inputs)
     if not isinstance(result, tuple | list) or len(result) != 2:
-        raise Wrong(
-            f"Your step returns {describe(result)}; expected two values, `return spk, mem`."
-        )
+        raise Wrong(f"Your step returns {describe(result)}; expected two values, `return spk, "
+            "mem`.")
     spk, mem = as_number(result[0], "Your spike"), as_number(result[1], "Your membrane")
     wanted = library_step(*inputs)[1]
     if is_near(spk, wanted, 1e-5) and not is_near(mem, wanted, 1e-5) and mem in (0, 1):
-        raise Wrong(
-            f"Your step returns {show(spk)} and {show(mem)}; expected the spike first, then the "
-            f"membrane, which becomes {show(wanted)}. Are they swapped?"
-        )
+        raise Wrong(f"Your step returns {show(spk)} and {show(mem)}; expected the spike first, "
+            f"then the membrane, which becomes {show(wanted)}. Are they swapped?")
     return spk, mem
 
 
@@ -47,10 +44,8 @@ def expect_step(step: Function, *inputs: Any) -> float:
     spk, mem = stepped(step, *inputs)
     wanted = library_step(*inputs)[1]
     if not is_near(mem, wanted, 1e-5):
-        raise Wrong(
-            f"{given(*inputs)}, the new membrane is {show(mem)}; expected {show(wanted)}:",
-            "which term of the update differs?",
-        )
+        raise Wrong(f"{given(*inputs)}, the new membrane is {show(mem)}; expected {show(wanted)}:",
+            "which term of the update differs?")
     return spk
 
 
@@ -59,7 +54,5 @@ def given(cur: float, mem: float, beta: float, threshold: float = 1.0, reset: st
     side = "above" if mem > threshold else "below"
     settings = f"beta = {beta}" + (f", `reset={reset!r}`" if reset else "")
     driven = f"an input of {show(cur)}" if cur else "no input"
-    return (
-        f"At U = {show(mem)}, {side} the threshold of {show(threshold)}, with {settings} and "
-        f"{driven}"
-    )
+    return (f"At U = {show(mem)}, {side} the threshold of {show(threshold)}, with {settings} and "
+        f"{driven}")

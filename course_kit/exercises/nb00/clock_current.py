@@ -19,26 +19,18 @@ def judge(current: float) -> str:
     low, high = (0.1 / (1 - 0.9**n) for n in (5, 4))
     mems = climb(current, 400)
     if abs(mems[4] - 1) < 1e-9:
-        raise Wrong(
-            f"With I = {current:.7g} U is exactly 1 after 5 steps. A spike needs more than the "
-            "threshold: is your current on the bound, and on which side of it must it be?"
-        )
+        raise Wrong(f"With I = {current:.7g} U is exactly 1 after 5 steps. A spike needs more than "
+            "the threshold: is your current on the bound, and on which side of it must it be?")
     period = next((n for n, mem in enumerate(mems, start=1) if mem > 1), None)
     if period is None:
-        raise Wrong(
-            f"With I = {current:.7g} there is no spike in 400 steps: U comes to "
-            f"{show(mems[-1])}, and a spike needs more than 1. Is I above the rheobase?"
-        )
+        raise Wrong(f"With I = {current:.7g} there is no spike in 400 steps: U comes to "
+            f"{show(mems[-1])}, and a spike needs more than 1. Is I above the rheobase?")
     if period != 5:
-        raise Wrong(
-            f"With I = {current:.7g} the membrane first exceeds 1 at step {period}, and the neuron "
-            f"has this period; expected 5. {question(current, period, mems[4], low)}"
-        )
+        raise Wrong(f"With I = {current:.7g} the membrane first exceeds 1 at step {period}, and "
+            f"the neuron has this period; expected 5. {question(current, period, mems[4], low)}")
     from_, to = math.ceil(low * 1e4) / 1e4, math.floor(high * 1e4) / 1e4
-    return (
-        f"U is {show(mems[3])} after 4 steps and {show(mems[4])} after 5: a spike every 5 steps. "
-        f"Any current from {from_:.4f} to {to:.4f} does. You can set a neuron's clock."
-    )
+    return (f"U is {show(mems[3])} after 4 steps and {show(mems[4])} after 5: a spike every 5 "
+        f"steps. Any current from {from_:.4f} to {to:.4f} does. You can set a neuron's clock.")
 
 
 def question(current: float, period: int, after_5: float, low: float) -> str:

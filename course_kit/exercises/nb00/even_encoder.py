@@ -34,39 +34,29 @@ def judge(encode: Function) -> str:
     gray = ((spk_rec != 0) & (spk_rec != 1)).nonzero().tolist()
     if gray:
         step, pixel = gray[0]
-        raise Wrong(
-            f"A pixel of {show(PIXELS[pixel])} gives {show(spk_rec[step, pixel].item())} at step "
-            f"{step}; expected 0 or 1. A gray value is no spike: where does it become one?"
-        )
+        raise Wrong(f"A pixel of {show(PIXELS[pixel])} gives {show(spk_rec[step, pixel].item())} "
+            f"at step {step}; expected 0 or 1. A gray value is no spike: where does it become one?")
     again = encoded(encode, pixels, 40)
     if not torch.equal(spk_rec, again):
         pixel = int((spk_rec != again).any(0).nonzero()[0])
-        raise Wrong(
-            f"The same pixel of {show(PIXELS[pixel])}, encoded twice, gives different spikes. Are "
-            "there dice in your code? What could decide in their place?"
-        )
+        raise Wrong(f"The same pixel of {show(PIXELS[pixel])}, encoded twice, gives different "
+            "spikes. Are there dice in your code? What could decide in their place?")
     expect_even(spk_rec, pixels)
     image = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     expect_even(encoded(encode, image, 50).flatten(1), image.flatten())
-    return (
-        "After any number of steps, no pixel is off by more than one spike. So the error of the "
-        "mean falls as 1/T, where a rate code's falls as 1/sqrt(T)."
-    )
+    return ("After any number of steps, no pixel is off by more than one spike. So the error of "
+        "the mean falls as 1/T, where a rate code's falls as 1/sqrt(T).")
 
 
 def encoded(encode: Function, image: Tensor, num_steps: int) -> Tensor:
     spk_rec = encode(image.clone(), num_steps)
     if not isinstance(spk_rec, Tensor):
-        raise Wrong(
-            f"Your function returns {describe(spk_rec)}; expected a tensor. Do you still have to "
-            "`torch.stack` a list?"
-        )
+        raise Wrong(f"Your function returns {describe(spk_rec)}; expected a tensor. Do you still "
+            "have to `torch.stack` a list?")
     if spk_rec.shape != (num_steps, *image.shape):
-        raise Wrong(
-            f"An image of shape {list(image.shape)} and {num_steps} steps give the shape "
+        raise Wrong(f"An image of shape {list(image.shape)} and {num_steps} steps give the shape "
             f"{list(spk_rec.shape)}; expected {[num_steps, *image.shape]}. Is time the first axis, "
-            "with one entry per step?"
-        )
+            "with one entry per step?")
     return spk_rec.detach().double()
 
 
@@ -79,15 +69,13 @@ def expect_even(spk_rec: Tensor, pixels: Tensor) -> None:
     if off:
         step, pixel = off[0]
         count = counts[step, pixel].item()
-        raise Wrong(
-            f"A pixel of {show(pixels[pixel].item())} has {show(count)} spike{'s' * (count != 1)} "
-            f"after {step + 1} step{'s' * (step > 0)}; expected {show(due[step, pixel].item())}, "
-            f"give or take one. After the last step it has {show(counts[-1, pixel].item())}; "
-            f"expected {show(due[-1, pixel].item())}.",
+        raise Wrong(f"A pixel of {show(pixels[pixel].item())} has {show(count)} "
+            f"spike{'s' * (count != 1)} after {step + 1} step{'s' * (step > 0)}; expected "
+            f"{show(due[step, pixel].item())}, give or take one. After the last step it has "
+            f"{show(counts[-1, pixel].item())}; expected {show(due[-1, pixel].item())}.",
             "Its gaps differ by more than a step: is there chance in it, if only seeded?"
             if most_uneven(spk_rec) > 1
-            else "What is left over of a pixel after each step, and where do you keep it?",
-        )
+            else "What is left over of a pixel after each step, and where do you keep it?")
 
 
 def most_uneven(spk_rec: Tensor) -> int:

@@ -52,21 +52,17 @@ def judge(step: Function) -> str:
                     expect(step, *inputs)
                 except Wrong as wrong:  # all misconceptions show in the few steps above
                     raise Wrong(f"In a random run: {wrong}") from None
-    return (
-        "500 steps with each reset agree with the library's neuron. The rest of this notebook can "
-        "run on your code."
-    )
+    return ("500 steps with each reset agree with the library's neuron. The rest of this notebook "
+        "can run on your code.")
 
 
 def expect(step: Function, *inputs: float | str) -> None:
     spk = expect_step(step, *inputs)
     wanted, mem = library_step(*inputs)
     if spk != wanted:
-        raise Wrong(
-            f"{given(*inputs)}, your spike is {show(spk)}; expected {show(wanted)}, since U is "
-            f"{show(mem)}:",
-            "what is compared with the threshold, and when?",
-        )
+        raise Wrong(f"{given(*inputs)}, your spike is {show(spk)}; expected {show(wanted)}, since "
+            f"U is {show(mem)}:",
+            "what is compared with the threshold, and when?")
 
 
 @exercise.right("branches")

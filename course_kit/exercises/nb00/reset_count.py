@@ -30,10 +30,8 @@ def judge(key: str) -> str:
         f"after reset to zero and {show(start_subtract)} after `subtract`"
     )
     if key == ("a" if zero > subtract else "b" if subtract > zero else "c"):
-        return (
-            f"{facts}: for a weak current `subtract` is the harsher reset. For a strong one it is "
-            "the milder, as the pulse has shown."
-        )
+        return (f"{facts}: for a weak current `subtract` is the harsher reset. For a strong one it "
+            "is the milder, as the pulse has shown.")
     raise Wrong(f"{facts}.")
 
 

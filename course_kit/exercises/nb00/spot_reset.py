@@ -33,17 +33,13 @@ def judge(step: Function) -> str:
     old, _ = stepped(step, 0.0, 1.05, 0.9)  # the old U is above, the new one below
     new, _ = stepped(step, 0.5, 0.9, 0.9)  # the other way round
     if (old, new) not in ((1, 0), (0, 1)):
-        raise Wrong(
-            f"At U = 1.05 with no input your spike is {show(old)}, at U = 0.9 with an input of 0.5 "
-            f"it is {show(new)}; expected 1 and 0 from the old membrane, or 0 and 1 from the "
-            "updated one. Which membrane do you compare with the threshold?"
-        )
+        raise Wrong(f"At U = 1.05 with no input your spike is {show(old)}, at U = 0.9 with an "
+            f"input of 0.5 it is {show(new)}; expected 1 and 0 from the old membrane, or 0 and 1 "
+            "from the updated one. Which membrane do you compare with the threshold?")
     order = " It also fires from the updated membrane: the next section is about that." * int(new)
-    return (
-        f"At I = 0.05 your neuron spikes {spikes_at_half_rheobase(step)} times in 200 steps, the "
-        f"published one {spikes_at_half_rheobase(published_step)} times. Whenever you meet a "
-        f"neuron in somebody's code, run it without input first.{order}"
-    )
+    return (f"At I = 0.05 your neuron spikes {spikes_at_half_rheobase(step)} times in 200 steps, "
+        f"the published one {spikes_at_half_rheobase(published_step)} times. Whenever you meet a "
+        f"neuron in somebody's code, run it without input first.{order}")
 
 
 def spikes_at_half_rheobase(step: Function) -> int:

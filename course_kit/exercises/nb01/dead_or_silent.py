@@ -33,16 +33,13 @@ def judge(key: str) -> str:
     reached = {name for name, (_, last) in ends.items() if last == GOAL}
     if MEANT[key] == reached:
         told = [f"'{name}' goes from {first} to {last}" for name, (first, last) in ends.items()]
-        return (
-            f"Spikes in 20 steps: {', '.join(told)}. Silence is about spikes, death is about the "
-            "gradient. When a network does not learn, you now know the two things to look at."
-        )
+        return (f"Spikes in 20 steps: {', '.join(told)}. Silence is about spikes, death is about "
+            "the gradient. When a network does not learn, you now know the two things to look at.")
     differ = MEANT[key] - reached or reached - MEANT[key]
     name = next(name for name in ends if name in differ)
     first, last = ends[name]
-    raise Wrong(
-        f"The neuron '{name}' goes from {first} to {last} spikes in 40 updates; {GOAL} is the goal."
-    )
+    raise Wrong(f"The neuron '{name}' goes from {first} to {last} spikes in 40 updates; {GOAL} is "
+        "the goal.")
 
 
 @cache

@@ -37,10 +37,8 @@ PROBES = ((0.02, 25.0, 1.0), (-0.02, 25.0, 1.0), (0.2, 5.0, 1.0), (0.04, 25.0, 3
 @exercise.judge
 def judge(answer: type) -> str:
     if not issubclass(answer, torch.autograd.Function):
-        raise Wrong(
-            f"Your class {answer.__name__} is derived from {answer.__bases__[0].__name__}; "
-            "expected `torch.autograd.Function`, which calls `forward` and `backward` for you."
-        )
+        raise Wrong(f"Your class {answer.__name__} is derived from {answer.__bases__[0].__name__}; "
+            "expected `torch.autograd.Function`, which calls `forward` and `backward` for you.")
     expect_spikes(answer)
     for overdrive, slope, error in PROBES:
         x = torch.tensor([overdrive], dtype=torch.float64)
@@ -48,44 +46,35 @@ def judge(answer: type) -> str:
         expected = error * surrogate.fast_sigmoid(slope).derivative(x).item()
         if not is_near(given, expected, 1e-5):
             upstream = "" if error == 1 else f" and an incoming gradient of {show(error)}"
-            raise Wrong(
-                f"At an overdrive of {show(overdrive)} with slope = {show(slope)}{upstream}, "
-                f"`backward` gives {show(given)}; expected {show(expected)}:",
-                "does the formula read 1 / (1 + k |x|)^2?",
-            )
+            raise Wrong(f"At an overdrive of {show(overdrive)} with slope = "
+                f"{show(slope)}{upstream}, `backward` gives {show(given)}; expected "
+                f"{show(expected)}:",
+                "does the formula read 1 / (1 + k |x|)^2?")
     for dtype in (torch.float32, torch.float64):
         points = torch.rand(4, 25, dtype=dtype, generator=torch.Generator().manual_seed(0)) - 0.5
         expected = surrogate.fast_sigmoid(10).derivative(points)
         given = gradient_of(answer, points, 10.0, 1.0)
         if given.shape != points.shape or not torch.allclose(given, expected, atol=1e-5):
-            raise Wrong(
-                f"For a tensor of shape [4, 25] in {str(dtype).removeprefix('torch.')} the "
+            raise Wrong(f"For a tensor of shape [4, 25] in {str(dtype).removeprefix('torch.')} the "
                 f"gradient is off by up to {show((given - expected).abs().max().item())}: is every "
-                "entry treated alone, whatever the shape?"
-            )
-    return (
-        "Spikes forward, a derivative backward, as the library's `fast_sigmoid`. Any formula in "
-        "place of yours makes another surrogate, and a network can now learn with it."
-    )
+                "entry treated alone, whatever the shape?")
+    return ("Spikes forward, a derivative backward, as the library's `fast_sigmoid`. Any formula "
+        "in place of yours makes another surrogate, and a network can now learn with it.")
 
 
 def expect_spikes(answer: type) -> None:
     x = torch.tensor([-0.5, 0.0, 0.5], dtype=torch.float64, requires_grad=True)
     spk = answer.apply(x, 25.0)
     if not isinstance(spk, Tensor) or not spk.is_floating_point() or spk.shape != x.shape:
-        raise Wrong(
-            f"For a tensor of shape [3] `forward` returns {describe(spk)}; expected one spike per "
-            "entry, 0.0 or 1.0.",
-            "Are they floating-point numbers, and is every entry treated alone?",
-        )
+        raise Wrong(f"For a tensor of shape [3] `forward` returns {describe(spk)}; expected one "
+            "spike per entry, 0.0 or 1.0.",
+            "Are they floating-point numbers, and is every entry treated alone?")
     for overdrive, given in zip(x.tolist(), spk.tolist(), strict=True):
         if given != float(overdrive > 0):
             reached = "must the overdrive be above 0, or only reach it?"
             smooth = "is the forward pass still the true step?"
-            raise Wrong(
-                f"At an overdrive of {show(overdrive)} `forward` gives {show(given)}; expected "
-                f"{float(overdrive > 0):.0f}: {smooth if overdrive else reached}"
-            )
+            raise Wrong(f"At an overdrive of {show(overdrive)} `forward` gives {show(given)}; "
+                f"expected {float(overdrive > 0):.0f}: {smooth if overdrive else reached}")
 
 
 def gradient_of(answer: type, x: Tensor, slope: float, error: float) -> Tensor:
@@ -97,12 +86,10 @@ def gradient_of(answer: type, x: Tensor, slope: float, error: float) -> Tensor:
         def backward(ctx, *grad_outputs):
             returned.append(answer.backward(ctx, *grad_outputs))
             if not isinstance(returned[-1], tuple) or len(returned[-1]) != 2:
-                raise Wrong(
-                    "`backward` must return a tuple with one gradient per argument of `forward`: "
-                    "the overdrive's, then None for the slope. Yours returns "
+                raise Wrong("`backward` must return a tuple with one gradient per argument of "
+                    "`forward`: the overdrive's, then None for the slope. Yours returns "
                     f"{describe(returned[-1])}.",
-                    "What is the second argument of `forward`, and what is its gradient?",
-                )
+                    "What is the second argument of `forward`, and what is its gradient?")
             return returned[-1]
 
     leaf = x.clone().requires_grad_()
@@ -114,11 +101,10 @@ def gradient_of(answer: type, x: Tensor, slope: float, error: float) -> Tensor:
         if not returned:
             raise
     if gradient is None:
-        raise Wrong(
-            f"PyTorch cannot use what `backward` returns: {describe(returned[-1])}. Expected the "
-            "gradients in the order of `forward`'s arguments: first the overdrive's, in its "
-            f"shape {list(x.shape)}, then None. Are yours in this order, with one entry per spike?"
-        )
+        raise Wrong(f"PyTorch cannot use what `backward` returns: {describe(returned[-1])}. "
+            "Expected the gradients in the order of `forward`'s arguments: first the overdrive's, "
+            f"in its shape {list(x.shape)}, then None. Are yours in this order, with one entry per "
+            "spike?")
     return gradient
 
 

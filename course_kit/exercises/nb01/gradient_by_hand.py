@@ -57,10 +57,8 @@ def judge(answer: Function) -> str:
             expect(answer, "Twelve random steps", w, inputs, error, detach_reset, beta, theta)
         except Wrong as wrong:  # all misconceptions show in the short runs
             raise Wrong(str(wrong)) from None
-    return (
-        "By hand and by autograd agree, with the reset detached and attached. You know what "
-        "`loss.backward()` does to a spiking neuron, and can read any paper's variant of it."
-    )
+    return ("By hand and by autograd agree, with the reset detached and attached. You know what "
+        "`loss.backward()` does to a spiking neuron, and can read any paper's variant of it.")
 
 
 def expect(
@@ -74,11 +72,10 @@ def expect(
         for function in (by_autograd, answer)
     )
     if not is_near(found, expected, 1e-5):
-        raise Wrong(
-            f"{given}, w = {w}, beta = {beta}, theta = {theta}, detach_reset={detach_reset}: your "
-            f"gradient is {show(found)}; expected {show(expected)}.",
-            "Which term of the recursion differs?",
-        )
+        raise Wrong(f"{given}, w = {w}, beta = {beta}, theta = {theta}, "
+            f"detach_reset={detach_reset}: your gradient is {show(found)}; expected "
+            f"{show(expected)}.",
+            "Which term of the recursion differs?")
 
 
 @exercise.right("autograd")

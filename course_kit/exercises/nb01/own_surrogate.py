@@ -30,11 +30,9 @@ def judge(answer: Function) -> str:
     expect_bump(x, y)
     area = area_of(answer)
     if not 0.97 < area < 1.03:
-        raise Wrong(
-            f"The area under your function, from {-FAR:,.0f} to {FAR:,.0f}, is {show(area)}; "
-            "expected 1.",
-            "By what must you divide it?",
-        )
+        raise Wrong(f"The area under your function, from {-FAR:,.0f} to {FAR:,.0f}, is "
+            f"{show(area)}; expected 1.",
+            "By what must you divide it?")
     history = learn(0.02, surrogate.from_derivative(answer), num_updates=100, lr=1e-4)
     peak, far = show(y[300].item()), show(values(answer, x.new_tensor([-0.8])).item())
     if GOAL not in history:
@@ -49,42 +47,33 @@ def judge(answer: Function) -> str:
                 f"It comes past {GOAL} without stopping there: how large are its steps near "
                 "threshold?"
             )
-        raise Wrong(
-            f"The neuron whose membrane comes up to 0.18 should fire {GOAL} times within 100 "
-            f"updates. It fires {history[-1]} times after them, and {max(history)} at most on the "
-            f"way. Your function at x = -0.8 is {far}, at 0 it is {peak}. {question}"
-        )
-    return (
-        f"Peak {peak}, area {show(area)}, and at x = -0.8 it still is {far}: a silent neuron fires "
-        f"{GOAL} times after {history.index(GOAL)} updates. Your surrogate is ready for a network."
-    )
+        raise Wrong(f"The neuron whose membrane comes up to 0.18 should fire {GOAL} times within "
+            f"100 updates. It fires {history[-1]} times after them, and {max(history)} at most on "
+            f"the way. Your function at x = -0.8 is {far}, at 0 it is {peak}. {question}")
+    return (f"Peak {peak}, area {show(area)}, and at x = -0.8 it still is {far}: a silent neuron "
+        f"fires {GOAL} times after {history.index(GOAL)} updates. Your surrogate is ready for a "
+        "network.")
 
 
 def expect_bump(x: Tensor, y: Tensor) -> None:
     low, top = int(y.argmin()), int(y.argmax())
     if y[low] < 0 or not bool(y[x < 0].any()) or y[300] < y[top] * (1 - 1e-6):
-        raise Wrong(
-            f"Between -3 and 3 your function is {show(y[low].item())} at least, and "
+        raise Wrong(f"Between -3 and 3 your function is {show(y[low].item())} at least, and "
             f"{show(y[top].item())} at most, at x = {show(x[top].item())}; at x = -0.1 it is "
             f"{show(y[290].item())}, at 0 it is {show(y[300].item())}. Expected nothing below 0, "
             "more than 0 below threshold, and the greatest value at 0.",
-            "Is it the derivative of a rising function, or that function itself?",
-        )
+            "Is it the derivative of a rising function, or that function itself?")
 
 
 def values(answer: Function, x: Tensor) -> Tensor:
     y = answer(x.clone())
     if not isinstance(y, Tensor) or y.shape != x.shape:
-        raise Wrong(
-            f"For a tensor x of shape {list(x.shape)} your function returns {describe(y)}; "
-            "expected a tensor of the same shape. Is every entry treated alone?"
-        )
+        raise Wrong(f"For a tensor x of shape {list(x.shape)} your function returns {describe(y)}; "
+            "expected a tensor of the same shape. Is every entry treated alone?")
     if not bool(torch.isfinite(y).all()):
-        raise Wrong(
-            f"At x = {show(x[~torch.isfinite(y)][0].item())} your function is not finite. Is a "
-            "divisor 0 there, or does an exponential grow where it should fall? Where is the "
-            "absolute value?"
-        )
+        raise Wrong(f"At x = {show(x[~torch.isfinite(y)][0].item())} your function is not finite. "
+            "Is a divisor 0 there, or does an exponential grow where it should fall? Where is the "
+            "absolute value?")
     return y.detach().double()
 
 

@@ -19,15 +19,11 @@ def judge(k: float) -> str:
         raise Wrong(f"Your k is {show(k)}; a slope is above 0. Which root do you need?")
     shrinks = (1 + k) ** 6
     if is_near(k, solved_k, 0.005):
-        return (
-            f"Three layers at rest shrink an error by (1 + {show(k)})^6 = {shrinks:,.0f}. At the "
-            f"tutorial's slope of 25 it is {26**6:,}."
-        )
-    raise Wrong(
-        f"With k = {show(k)}, three layers at rest shrink an error by {shrinks:,.0f}; expected "
-        "1,000.",
-        "By what does one layer at rest multiply an error? And the next?",
-    )
+        return (f"Three layers at rest shrink an error by (1 + {show(k)})^6 = {shrinks:,.0f}. At "
+            f"the tutorial's slope of 25 it is {26**6:,}.")
+    raise Wrong(f"With k = {show(k)}, three layers at rest shrink an error by {shrinks:,.0f}; "
+        "expected 1,000.",
+        "By what does one layer at rest multiply an error? And the next?")
 
 
 exercise.right("two decimals", 2.16)

@@ -25,16 +25,12 @@ def judge(factor: float) -> str:
             continue
         fired, due = int(other.sum()), int(one.sum())
         elsewhere = ", though not the same ones" if fired == due else ""
-        raise Wrong(
-            f"With the factor {show(factor)}, {name} sends {fired:,} spikes for ten printed "
-            f"digits{elsewhere}; expected {due:,}, as at a threshold of 0.25.",
-            "What becomes of the current when you divide the update by the threshold?",
-        )
-    return (
-        f"Every spike of every layer is the same, {int(sum(s.sum() for s in wanted)):,} of them: "
-        "for spikes, only the ratio of weight and threshold counts. For learning there is more to "
-        "it, as you can see below."
-    )
+        raise Wrong(f"With the factor {show(factor)}, {name} sends {fired:,} spikes for ten "
+            f"printed digits{elsewhere}; expected {due:,}, as at a threshold of 0.25.",
+            "What becomes of the current when you divide the update by the threshold?")
+    return (f"Every spike of every layer is the same, {int(sum(s.sum() for s in wanted)):,} of "
+        "them: for spikes, only the ratio of weight and threshold counts. For learning there is "
+        "more to it, as you can see below.")
 
 
 @cache

@@ -61,36 +61,29 @@ def judge(answer: type[nn.Module]) -> str:
         "into the next, each into its own layer?",
     )
     if not torch.equal(step(net, x, None)[0], expected[0]):
-        raise Wrong(
-            "A second run, started without a state, does not begin as the first did. Is a membrane "
-            "of the run before left over, inside the network?"
-        )
+        raise Wrong("A second run, started without a state, does not begin as the first did. Is a "
+            "membrane of the run before left over, inside the network?")
     compare(
         "Two runs in turn, each with its state", run(net, x, in_turn=True), expected,
         "Does the network remember in `self` what it should take from `state`?",
     )
     expect_gradient(net, right, x)
-    return (
-        f"All {STEPS} steps agree with a loop inside, two runs do not disturb each other, and the "
-        "gradient reaches back through all steps. This is how recurrent layers of PyTorch are "
-        "called, too."
-    )
+    return (f"All {STEPS} steps agree with a loop inside, two runs do not disturb each other, and "
+        "the gradient reaches back through all steps. This is how recurrent layers of PyTorch are "
+        "called, too.")
 
 
 def expect_layers(net: nn.Module) -> None:
     for name in LAYERS:
         if getattr(getattr(net, name), "init_hidden", False):
-            raise Wrong(
-                f"{name} keeps its membrane inside the layer (`init_hidden=True`); expected the "
-                "layers of the stub, which take it in and give it back. Who keeps the state here?"
-            )
+            raise Wrong(f"{name} keeps its membrane inside the layer (`init_hidden=True`); "
+                "expected the layers of the stub, which take it in and give it back. Who keeps the "
+                "state here?")
     try:
         inspect.signature(net.forward).bind(None)
     except TypeError as error:
-        raise Wrong(
-            f"`forward` cannot be called as `net(x)`, without a state: {error}. What should "
-            "`state` be when nothing is given?"
-        ) from None
+        raise Wrong(f"`forward` cannot be called as `net(x)`, without a state: {error}. What "
+            "should `state` be when nothing is given?") from None
 
 
 def run(net: nn.Module, x: Tensor, in_turn: bool = False) -> Tensor:
@@ -112,31 +105,23 @@ def step(net: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         if not known:
             raise
         if state is None:
-            raise Wrong(
-                "In the first call, without a state, a layer gets a membrane that does not fit: "
-                f"{said}. How should a membrane at rest know the batch size? See `init_leaky`."
-            ) from error
-        raise Wrong(
-            f"In the second call a layer gets a membrane that is not its own: {said}. In which "
-            "order does the state go out, and in which does it come in?"
-        ) from error
+            raise Wrong("In the first call, without a state, a layer gets a membrane that does not "
+                f"fit: {said}. How should a membrane at rest know the batch size? See "
+                "`init_leaky`.") from error
+        raise Wrong(f"In the second call a layer gets a membrane that is not its own: {said}. In "
+            "which order does the state go out, and in which does it come in?") from error
     if not isinstance(out, tuple | list) or len(out) != 2:
-        raise Wrong(
-            f"A call returns {describe(out)}; expected two values, the spikes and the new state.",
-            "What does the next call need?",
-        )
+        raise Wrong(f"A call returns {describe(out)}; expected two values, the spikes and the new "
+            "state.",
+            "What does the next call need?")
     spk = out[0]
     if not isinstance(spk, Tensor) or spk.shape != (len(x), 10):
-        raise Wrong(
-            f"The first value returned is {describe(spk)}; expected the spikes of one step, of "
-            f"shape {[len(x), 10]}.",
-            "Is it the output of lif2, at one step? The caller has the loop.",
-        )
+        raise Wrong(f"The first value returned is {describe(spk)}; expected the spikes of one "
+            f"step, of shape {[len(x), 10]}.",
+            "Is it the output of lif2, at one step? The caller has the loop.")
     if bool((odd := (spk != 0) & (spk != 1)).any()):
-        raise Wrong(
-            f"The first value returned holds {show(spk[odd][0].item())}; expected spikes, 0 or 1. "
-            "Is it the membrane? Which comes first in `spk, mem = lif(cur, mem)`?"
-        )
+        raise Wrong(f"The first value returned holds {show(spk[odd][0].item())}; expected spikes, "
+            "0 or 1. Is it the membrane? Which comes first in `spk, mem = lif(cur, mem)`?")
     return tuple(out)
 
 
@@ -146,11 +131,9 @@ def compare(what: str, record: Tensor, expected: Tensor, question: str) -> None:
     number, sample, neuron = (record != expected).nonzero()[0].tolist()
     fires = bool(record[number, sample, neuron])
     got, wanted = ("fires", "silence") if fires else ("is silent", "a spike")
-    raise Wrong(
-        f"{what}: at step {number}, counted from 0, output neuron {neuron} {got}; expected "
+    raise Wrong(f"{what}: at step {number}, counted from 0, output neuron {neuron} {got}; expected "
         f"{wanted}. In all there are {int(record.sum())} spikes; expected {int(expected.sum())}.",
-        question,
-    )
+        question)
 
 
 def expect_gradient(net: nn.Module, right: nn.Module, x: Tensor) -> None:
@@ -163,11 +146,9 @@ def expect_gradient(net: nn.Module, right: nn.Module, x: Tensor) -> None:
         norms.append(0.0 if grad is None else grad.norm().item())
     got, wanted = norms
     if abs(got - wanted) > 1e-3 * wanted:
-        raise Wrong(
-            f"The spikes are right. But from the last of {STEPS} steps, a gradient of norm "
+        raise Wrong(f"The spikes are right. But from the last of {STEPS} steps, a gradient of norm "
             f"{show(got)} reaches fc1.weight; expected {show(wanted)}. Is the state cut off by "
-            "`detach` or `no_grad`, so that the earlier steps cannot learn?"
-        )
+            "`detach` or `no_grad`, so that the earlier steps cannot learn?")
 
 
 @exercise.right("one tensor")

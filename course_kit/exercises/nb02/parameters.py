@@ -23,10 +23,8 @@ BIASES = {"the first convolution": 6, "the second convolution": 16, "the fully c
 @exercise.judge
 def judge(answer: float) -> str:
     if answer == count():
-        return (
-            f"{count():,} parameters: 60 + 880 + 4,010, with 16 maps of 5 by 5 at the end. Now you "
-            "can size a layer before you build it."
-        )
+        return (f"{count():,} parameters: 60 + 880 + 4,010, with 16 maps of 5 by 5 at the end. Now "
+            "you can size a layer before you build it.")
     side = "few" if answer < count() else "many"
     raise Wrong(f"You count {show(answer)} parameters, which is too {side}.", question(answer))
 

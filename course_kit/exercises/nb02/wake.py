@@ -45,27 +45,23 @@ def judge(wake: Callable[[nn.Sequential], Any]) -> str:
         changed = [not torch.equal(p, old) for p, old in zip(net.parameters(), before, strict=True)]
         expect_speech(record, changed, seed)
     rates = ", ".join(f"{spikes.mean().item():.0%}" for spikes in record)
-    return (
-        f"All layers speak before the first update, at rates of {rates}, and what they say depends "
-        "on the image. The next notebook asks whether such a start also learns without Adam."
-    )
+    return (f"All layers speak before the first update, at rates of {rates}, and what they say "
+        "depends on the image. The next notebook asks whether such a start also learns without "
+        "Adam.")
 
 
 def expect_same_neurons(net: nn.Module) -> None:
     layers = [module for module in net.modules() if isinstance(module, Leaky)]
     total = sum(p.numel() for p in net.parameters())
     if len(layers) != 3 or total != 29_826:
-        raise Wrong(
-            f"Your network has {len(layers)} layers of neurons and {total:,} parameters; expected "
-            "the 3 and 29,826 that it came with. Can you change values only?"
-        )
+        raise Wrong(f"Your network has {len(layers)} layers of neurons and {total:,} parameters; "
+            "expected the 3 and 29,826 that it came with. Can you change values only?")
     for name, wanted in (("threshold", 1.0), ("beta", 0.5)):
         for found in [getattr(layer, name) for layer in layers]:
             if not torch.all(found == wanted):
-                raise Wrong(
-                    f"A layer has {name} = {show(found.max().item())} now; expected {wanted}. The "
-                    "neurons should stay as they are: what else decides whether a current suffices?"
-                )
+                raise Wrong(f"A layer has {name} = {show(found.max().item())} now; expected "
+                    f"{wanted}. The neurons should stay as they are: what else decides whether a "
+                    "current suffices?")
     if not all(p.isfinite().all() for p in net.parameters()):
         raise Wrong("A weight or bias is NaN or infinite now; expected finite numbers. What did "
                     "you divide by, or multiply with?")
@@ -87,29 +83,23 @@ def expect_speech(record: list[Tensor], changed: list[bool], seed: int) -> None:
         failed.append(f"digits with one class ahead {decided:.0%} (expected at least 30%)")
     if failed:
         silent, full = int((counts.sum(1) == 0).sum()), int((counts == STEPS).sum(1).ge(2).sum())
-        raise Wrong(
-            f"With seed {seed}, {digits} printed digits and {STEPS} steps, this falls short: "
-            f"{'; '.join(failed)}. {question(min(rates) < 0.005, changed, silent, full)}"
-        )
+        raise Wrong(f"With seed {seed}, {digits} printed digits and {STEPS} steps, this falls "
+            f"short: {'; '.join(failed)}. {question(min(rates) < 0.005, changed, silent, full)}")
 
 
 def question(quiet: bool, changed: list[bool], silent: int, full: int) -> str:
     left = [LAYERS[n] for n in range(3) if not any(changed[2 * n : 2 * n + 2])]
     if len(left) == 3:
-        return (
-            "No weight and no bias has changed. A surrogate acts on the backward pass only, and "
-            "`p = p * 4` makes a new tensor: did you write into the parameters, in place?"
-        )
+        return ("No weight and no bias has changed. A surrogate acts on the backward pass only, "
+            "and `p = p * 4` makes a new tensor: did you write into the parameters, in place?")
     if quiet:
         unchanged = f"The parameters of {' and '.join(left)} are as before. " if left else ""
         return f"{unchanged}Is the current large enough to reach the threshold in each layer?"
     if not any(changed[::2]):
         return "Only biases have changed: do the neurons fire because of the image, or of a bias?"
     if full:
-        return (
-            f"For {full} of the digits, two or more outputs fire at all {STEPS} steps: how could "
-            "one be ahead? Are your parameters too large?"
-        )
+        return (f"For {full} of the digits, two or more outputs fire at all {STEPS} steps: how "
+            "could one be ahead? Are your parameters too large?")
     return f"For {silent} of the digits the output is silent. Are all currents large enough?"
 
 

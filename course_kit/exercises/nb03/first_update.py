@@ -34,11 +34,9 @@ def judge(key: str) -> str:
         f"the largest move of a weight is {show(sgd)} with SGD and {show(adam)} with Adam"
     )
     if key == right:
-        return (
-            f"{facts}. A weight near 0.1 does not even notice a step of {0.01 * gradient:.0e}: "
+        return (f"{facts}. A weight near 0.1 does not even notice a step of {0.01 * gradient:.0e}: "
             "single precision has no number so near. Adam takes the size of the gradient out, but "
-            "for the 1e-8 that guards its division."
-        )
+            "for the 1e-8 that guards its division.")
     raise Wrong(f"{facts}.")
 
 

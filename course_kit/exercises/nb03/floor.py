@@ -26,19 +26,15 @@ def judge(floor: Function) -> str:
         wanted = perfect(classes)
         if not is_near(got, wanted, 1e-4):
             rounded = got in (round(wanted, digits) for digits in (1, 2, 3))
-            raise Wrong(
-                f"For {classes} classes a perfect record has the loss {show(wanted)}; your "
+            raise Wrong(f"For {classes} classes a perfect record has the loss {show(wanted)}; your "
                 f"function gives {show(got)}.",
                 "Is it rounded on the way? Return the number as it is."
                 if rounded
-                else "Which score does the target have at each step, and which do the others?",
-            )
+                else "Which score does the target have at each step, and which do the others?")
     room = [math.log(classes) - perfect(classes) for classes in (2, 10, 1000)]
-    return (
-        f"Between silence and the floor there is {room[0]:.2f} for 2 classes, {room[1]:.2f} for "
-        f"10 and {room[2]:.2f} for 1,000. Now you can read a loss curve: how much of this way has "
-        "it gone?"
-    )
+    return (f"Between silence and the floor there is {room[0]:.2f} for 2 classes, {room[1]:.2f} "
+        f"for 10 and {room[2]:.2f} for 1,000. Now you can read a loss curve: how much of this way "
+        "has it gone?")
 
 
 @cache

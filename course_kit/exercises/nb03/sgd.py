@@ -33,10 +33,8 @@ def judge(answer: Any) -> str:
         f"{end:.3f} in {UPDATES} updates of plain SGD"
     )
     if end < LOSS and hit >= SHARE:
-        return (
-            f"{said}, and {hit:.0%} of the answers are right; chance is 10%. A good start does "
-            "the work that Adam did."
-        )
+        return (f"{said}, and {hit:.0%} of the answers are right; chance is 10%. A good start does "
+            "the work that Adam did.")
     missed = [f"the loss is {end:.3f} (expected below {LOSS})"] if end >= LOSS else []
     if hit < SHARE:
         missed += [
@@ -48,38 +46,28 @@ def judge(answer: Any) -> str:
 def question(slope: float, losses: list[float], decided: list[float]) -> str:
     from_silence = abs(losses[0] - math.log(10))
     if max(decided) == 0 and from_silence < 1e-4:
-        return (
-            f"The output is silent in all {UPDATES} updates. Whatever the slope, what is the "
-            "gradient of a weight whose input never spikes?"
-        )
+        return (f"The output is silent in all {UPDATES} updates. Whatever the slope, what is the "
+            "gradient of a weight whose input never spikes?")
     if from_silence < 0.01:
-        return (
-            "The output is silent at first, or nearly so. Would it learn sooner if it spoke from "
-            "the start?"
-        )
+        return ("The output is silent at first, or nearly so. Would it learn sooner if it spoke "
+            "from the start?")
     if sum(decided[:3]) / 3 < 0.3:
-        return (
-            f"The outputs fire, but only {decided[0]:.0%} of the first images have one class "
-            "ahead. Do many neurons fire at every step, so that nothing is said?"
-        )
+        return (f"The outputs fire, but only {decided[0]:.0%} of the first images have one class "
+            "ahead. Do many neurons fire at every step, so that nothing is said?")
     passed = surrogate.fast_sigmoid(slope).derivative(torch.tensor(0.5)).item()
-    return (
-        "The outputs speak from the start. A neuron half a threshold away passes on "
+    return ("The outputs speak from the start. A neuron half a threshold away passes on "
         f"{passed:.2g} of its error, and there are three layers: is the surrogate wide enough, and "
-        "is the gain right for it?"
-    )
+        "is the gain right for it?")
 
 
 def recipe(answer: Any) -> tuple[float, float]:
     given = entries(answer, "slope", "gain")
     slope, gain = (as_number(given[name], f"The {name}") for name in ("slope", "gain"))
     if slope <= 0:
-        raise Wrong(
-            f"The slope is {show(slope)}; expected a number above 0.",
+        raise Wrong(f"The slope is {show(slope)}; expected a number above 0.",
             "At a negative slope k, for which |u| does 1/(1+k|u|)² divide by 0?"
             if slope < 0
-            else "At a slope of 0, how much less does a neuron far from its threshold pass on?",
-        )
+            else "At a slope of 0, how much less does a neuron far from its threshold pass on?")
     return slope, gain
 
 

@@ -26,29 +26,23 @@ def judge(answer: Any) -> str:
         raise Wrong(f"Two records are asked for; you gave {describe(answer)}.")
     one, two = (checked(record, number) for number, record in enumerate(answer, 1))
     if one.shape != two.shape:
-        raise Wrong(
-            f"Your records have the shapes {list(one.shape)} and {list(two.shape)}; expected one "
-            "shape. A mean over more steps is another mean: can you do it with as many?"
-        )
+        raise Wrong(f"Your records have the shapes {list(one.shape)} and {list(two.shape)}; "
+            "expected one shape. A mean over more steps is another mean: can you do it with as "
+            "many?")
     counts = [record.sum(0)[0].int().tolist() for record in (one, two)]
     if counts[0] != counts[1]:
-        raise Wrong(
-            f"Your records have the counts {counts[0]} and {counts[1]}; expected the same count "
-            "for each class. If the counts differ, what would a difference of the losses show?"
-        )
+        raise Wrong(f"Your records have the counts {counts[0]} and {counts[1]}; expected the same "
+            "count for each class. If the counts differ, what would a difference of the losses "
+            "show?")
     target = torch.tensor([0])
     per_step = [SF.ce_rate_loss()(record, target).item() for record in (one, two)]
     if is_near(*per_step):
-        raise Wrong(
-            f"`ce_rate_loss` is {show(per_step[0])} for both records; expected two values. "
-            f"{question(one, two)}"
-        )
+        raise Wrong(f"`ce_rate_loss` is {show(per_step[0])} for both records; expected two values. "
+            f"{question(one, two)}")
     per_count = show(SF.ce_count_loss()(one, target).item())
-    return (
-        f"The counts are {counts[0]} in both, so a loss of the count says {per_count} to both. "
-        f"`ce_rate_loss` says {show(per_step[0])} and {show(per_step[1])}: it is not a "
-        "function of the count. You have refuted a published sentence with one example."
-    )
+    return (f"The counts are {counts[0]} in both, so a loss of the count says {per_count} to both. "
+        f"`ce_rate_loss` says {show(per_step[0])} and {show(per_step[1])}: it is not a function of "
+        "the count. You have refuted a published sentence with one example.")
 
 
 def checked(record: Any, number: int) -> Tensor:
@@ -56,20 +50,16 @@ def checked(record: Any, number: int) -> Tensor:
         raise Wrong(f"Record {number} is {describe(record)}; expected a tensor [T, 1, C].")
     shape = list(record.shape)
     if record.ndim != 3 or shape[1] != 1 or shape[2] < 2 or shape[0] < 1:
-        raise Wrong(
-            f"Record {number} has the shape {shape}; expected [T, 1, C]: some steps, one sample, "
-            "at least two classes.",
-            question_of_shape(shape),
-        )
+        raise Wrong(f"Record {number} has the shape {shape}; expected [T, 1, C]: some steps, one "
+            "sample, at least two classes.",
+            question_of_shape(shape))
     record = record.detach().double()
     odd = record[(record != 0) & (record != 1)]
     if len(odd):
         more = "Can a neuron fire twice in a step?"
         less = "Is there anything between a spike and none?"
-        raise Wrong(
-            f"Record {number} holds {show(odd[0].item())}; expected 0 and 1. "
-            f"{more if odd[0] > 1 else less}"
-        )
+        raise Wrong(f"Record {number} holds {show(odd[0].item())}; expected 0 and 1. "
+            f"{more if odd[0] > 1 else less}")
     return record
 
 
@@ -87,10 +77,8 @@ def question(one: Tensor, two: Tensor) -> str:
     if torch.equal(one, two):
         return "They are one record, twice. Which spikes can move without a change of count?"
     if sorted(one[:, 0].tolist()) == sorted(two[:, 0].tolist()):
-        return (
-            "They hold the same steps in another order, and a mean does not care for the order. "
-            "What if two neurons share a step in one record, and do not in the other?"
-        )
+        return ("They hold the same steps in another order, and a mean does not care for the "
+            "order. What if two neurons share a step in one record, and do not in the other?")
     return "What does the loss of one step depend on?"
 
 

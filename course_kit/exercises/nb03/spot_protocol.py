@@ -61,10 +61,9 @@ def judge(answer: Function) -> str:
         except Exception as error:  # torch's own words give no sizes
             error.add_note(f"It was called with {call}.")
             raise
-    return (
-        f"With {call}, all test images count, once each, and {val} images steer that are "
-        "neither trained on nor reported on. With `data.loaders` the library does the same for you."
-    )
+    return (f"With {call}, all test images count, once each, and {val} images steer that are "
+        "neither trained on nor reported on. With `data.loaders` the library does the same for "
+        "you.")
 
 
 def judge_call(answer: Function, call: Call) -> int:
@@ -80,22 +79,17 @@ def judge_call(answer: Function, call: Call) -> int:
     expect_use(found, loaders, call)
     first, _ = next(iter(loaders[0]))
     if len(first) != call.batch:
-        raise Wrong(
-            f"the training loader yields batches of {len(first)}.", "Where did `batch_size` go?"
-        )
+        raise Wrong(f"the training loader yields batches of {len(first)}.",
+            "Where did `batch_size` go?")
     if numbers(loaders[0], "first", call) == train:
-        raise Wrong(
-            f"in two epochs the training images come in the same order: {train[:4]} and so on; "
-            "expected another order each time.",
-            "Is it shuffled?",
-        )
+        raise Wrong(f"in two epochs the training images come in the same order: {train[:4]} and so "
+            "on; expected another order each time.",
+            "Is it shuffled?")
     again = set(numbers(three(answer, call, sets)[1], "second", call))
     if again != set(val):
-        raise Wrong(
-            f"called a second time, your function holds back other images: {len(again & set(val))} "
-            f"of {len(val)} are the same; expected all.",
-            "Does the split have a seed?",
-        )
+        raise Wrong("called a second time, your function holds back other images: "
+            f"{len(again & set(val))} of {len(val)} are the same; expected all.",
+            "Does the split have a seed?")
     return len(val)
 
 
@@ -105,26 +99,21 @@ PLACES = ("first", "second", "third")
 def three(answer: Function, call: Call, sets: tuple[Dataset, Dataset]) -> list[Any]:
     got = answer(*sets, call.batch)
     if not isinstance(got, tuple | list) or len(got) != 3:
-        raise Wrong(
-            f"your function returns {describe(got)}; expected three loaders: train, val, test."
-        )
+        raise Wrong(f"your function returns {describe(got)}; expected three loaders: train, val, "
+            "test.")
     return list(got)
 
 
 def numbers(loader: Any, place: str, call: Call) -> list[int]:
     """The numbers of all images of a loader, in its order."""
     if not isinstance(loader, DataLoader):
-        raise Wrong(
-            f"the {place} thing returned is {describe(loader)}; expected a DataLoader.",
-            "Which wrapper makes batches of a set?",
-        )
+        raise Wrong(f"the {place} thing returned is {describe(loader)}; expected a DataLoader.",
+            "Which wrapper makes batches of a set?")
     found = [number for images, _ in loader for number in images.flatten().tolist()]
     if not set(found) <= set(range(call.train + call.test)):
-        raise Wrong(
-            f"the {place} loader yields images that are in neither of the sets that your function "
-            "was given.",
-            "Is it made of the two sets?",
-        )
+        raise Wrong(f"the {place} loader yields images that are in neither of the sets that your "
+            "function was given.",
+            "Is it made of the two sets?")
     return [int(number) for number in found]
 
 
@@ -136,11 +125,9 @@ def expect_order(found: list[list[int]], call: Call) -> None:
     ]
     if sorted(roles) == ["test", "train", "val"] and roles != ["train", "val", "test"]:
         train, val, test = map(len, found)
-        raise Wrong(
-            f"your function returns {train}, {val} and {test} images: in this order "
-            f"they look like {', '.join(roles)}; expected train, val, test.",
-            "Is it their order, or should the network learn from most of the images?",
-        )
+        raise Wrong(f"your function returns {train}, {val} and {test} images: in this order they "
+            f"look like {', '.join(roles)}; expected train, val, test.",
+            "Is it their order, or should the network learn from most of the images?")
 
 
 def expect_whole_test(test: list[int], val: list[int], call: Call) -> None:
@@ -152,11 +139,9 @@ def expect_whole_test(test: list[int], val: list[int], call: Call) -> None:
             f"{len(missing)} of {call.test} test images never come; expected all {call.test}.", why
         )
     if len(test) != call.test or set(test) != call.tests:
-        raise Wrong(
-            f"the test loader yields {len(test)} images, {len(set(test) & call.tests)} of them "
-            f"different test images; expected each of the {call.test} once, and no other.",
-            "Is it made of the test set?",
-        )
+        raise Wrong(f"the test loader yields {len(test)} images, {len(set(test) & call.tests)} of "
+            f"them different test images; expected each of the {call.test} once, and no other.",
+            "Is it made of the test set?")
 
 
 def expect_one_role(found: list[list[int]]) -> None:
@@ -173,11 +158,9 @@ def expect_one_role(found: list[list[int]]) -> None:
             )
     for name, images in (("training", found[0]), ("validation", found[1])):
         if len(set(images)) != len(images):
-            raise Wrong(
-                f"the {name} loader yields {len(images)} images in an epoch, but only "
+            raise Wrong(f"the {name} loader yields {len(images)} images in an epoch, but only "
                 f"{len(set(images))} different ones; expected each once.",
-                "What puts an image back after it was drawn?",
-            )
+                "What puts an image back after it was drawn?")
 
 
 UNMET = "If the test images steer the training, who is left that the network has not met?"
@@ -188,19 +171,15 @@ def expect_use(found: list[list[int]], loaders: list[Any], call: Call) -> None:
     train, val = len(found[0]), len(found[1])
     least = math.ceil(call.train / 50)
     if val < least or train < call.train / 2:
-        raise Wrong(
-            f"{train} training images come in an epoch, and {val} for validation; expected "
+        raise Wrong(f"{train} training images come in an epoch, and {val} for validation; expected "
             f"most of the {call.train:,} for training, and at least {least} for validation.",
-            "What can a network learn from few images, and what can few images tell you?",
-        )
+            "What can a network learn from few images, and what can few images tell you?")
     unused = call.train - train - val
     dropped = loaders[0].drop_last and not loaders[1].drop_last
     if unused > (call.batch - 1 if dropped else 0):
-        raise Wrong(
-            f"{unused} images of the training set come neither in training nor in validation; "
-            "expected all, but for an incomplete last batch of training.",
-            "What becomes of them?",
-        )
+        raise Wrong(f"{unused} images of the training set come neither in training nor in "
+            "validation; expected all, but for an incomplete last batch of training.",
+            "What becomes of them?")
 
 
 @exercise.right("a list")

@@ -62,10 +62,8 @@ def integers(value: Any, images: int, what: str) -> list[int]:
     if not isinstance(value, Tensor) and hasattr(value, "__len__") and len(value) == images:
         raise Wrong(f"{given}; expected a tensor. Can `torch.as_tensor` make one of it?")
     if not isinstance(value, Tensor) or list(value.shape) != [images]:
-        raise Wrong(
-            f"{given}; expected a tensor of shape [{images}], one number for each image.",
-            _question(value, images),
-        )
+        raise Wrong(f"{given}; expected a tensor of shape [{images}], one number for each image.",
+            _question(value, images))
     if value.is_complex() or not bool((value.double() % 1 == 0).all()):
         raise Wrong(f"Your {what} are no whole numbers: the first is {value[0].item()!r}.")
     return [int(number) for number in value]

@@ -18,23 +18,17 @@ solved_limit = exercise.reference(2 - 0.5)
 def judge(current: float) -> str:
     (above, _), (below, _) = misses(current + 1e-3), misses(current - 1e-3)
     if above is None and below is not None:
-        return (
-            f"At {show(current - 1e-3)} step {below}, counted from 0, is the first without a "
+        return (f"At {show(current - 1e-3)} step {below}, counted from 0, is the first without a "
             f"spike; at {show(current + 1e-3)} all 200 have one. Above this current a neuron is "
-            "full: its count cannot tell strong from stronger."
-        )
+            "full: its count cannot tell strong from stronger.")
     if below is None:
-        raise Wrong(
-            f"At a current of {show(current - 1e-3)}, a bit below yours, the neuron fires at each "
-            "of 200 steps already; expected the smallest such current.",
-            "If a spike comes at each step, where does U settle, and where must it be?",
-        )
+        raise Wrong(f"At a current of {show(current - 1e-3)}, a bit below yours, the neuron fires "
+            "at each of 200 steps already; expected the smallest such current.",
+            "If a spike comes at each step, where does U settle, and where must it be?")
     first, count = misses(current)
-    raise Wrong(
-        f"At a current of {show(current)}, {count} of 200 steps have a spike, and step {first}, "
-        "counted from 0, has none; expected all 200.",
-        "U must come back above the threshold although a spike has taken one off: from where?",
-    )
+    raise Wrong(f"At a current of {show(current)}, {count} of 200 steps have a spike, and step "
+        f"{first}, counted from 0, has none; expected all 200.",
+        "U must come back above the threshold although a spike has taken one off: from where?")
 
 
 def misses(current: float) -> tuple[int | None, int]:

@@ -42,26 +42,21 @@ def judge(stop: Function) -> str:
         if found := mismatch(spk_rec, got, wanted):
             image, where = found
             answer, steps = got[image]
-            raise Wrong(
-                f"{where}. With a lead of {lead} your rule answers {answer} after {steps} "
+            raise Wrong(f"{where}. With a lead of {lead} your rule answers {answer} after {steps} "
                 f"step{'s' * (steps != 1)}; expected {wanted[image][0]} after {wanted[image][1]}. "
                 f"Runs that differ: {alike.count(False)} of {len(alike)}.",
                 "Is each image stopped for itself, at the first step at which the lead is there, "
-                "and is your answer the class that leads then?",
-            )
-    return (
-        "Your rule uses only what it can see at the time, so it could stop a real run. The next "
-        "cell shows what it saves on the test images."
-    )
+                "and is your answer the class that leads then?")
+    return ("Your rule uses only what it can see at the time, so it could stop a real run. The "
+        "next cell shows what it saves on the test images.")
 
 
 def outcome(stop: Function, spk_rec: Tensor, lead: int) -> list[tuple[int, int]]:
     """The answer and the number of steps for each image."""
     got = stop(spk_rec.clone(), lead)
     if not isinstance(got, tuple | list) or len(got) != 2:
-        raise Wrong(
-            f"Your function returns {describe(got)}; expected two tensors: answers and steps."
-        )
+        raise Wrong(f"Your function returns {describe(got)}; expected two tensors: answers and "
+            "steps.")
     images = spk_rec.shape[1]
     columns = integers(got[0], images, "answers"), integers(got[1], images, "steps")
     return list(zip(*columns, strict=True))

@@ -41,13 +41,10 @@ def judge(decode: Function) -> str:
         )
         if found := mismatch(spk_rec, got, wanted):
             image, where = found
-            raise Wrong(
-                f"{where}. Your answer is {got[image]}; expected {wanted[image]}.", question
-            )
-    return (
-        "Silence and level classes get -1, not class 0. Now compare this code with the count, on "
-        "the same spikes."
-    )
+            raise Wrong(f"{where}. Your answer is {got[image]}; expected {wanted[image]}.",
+                question)
+    return ("Silence and level classes get -1, not class 0. Now compare this code with the count, "
+        "on the same spikes.")
 
 
 @exercise.right("image by image")

@@ -35,11 +35,9 @@ def judge(answer: Any) -> str:
     if seen:
         asked = "What does each loss ask of the target, and what of the others?"
         raise Wrong(" ".join(seen), asked)
-    return (
-        "All three are right. A loss leaves its handwriting: full and empty rows, rates in "
-        "between, or spikes that nobody has asked for. It tells you how a network was trained "
-        "when nobody else does."
-    )
+    return ("All three are right. A loss leaves its handwriting: full and empty rows, rates in "
+        "between, or spikes that nobody has asked for. It tells you how a network was trained when "
+        "nobody else does.")
 
 
 def named(answer: Any) -> dict[str, str]:
@@ -52,10 +50,8 @@ def named(answer: Any) -> dict[str, str]:
             raise Wrong(f"For {letter} you gave {name!r}; expected one of {', '.join(LOSSES)}.")
         names[letter] = name
     if len(set(names.values())) < 3:
-        raise Wrong(
-            f"You gave {', '.join(names.values())}; expected each of the three losses once. What "
-            "is different in the rasters to which you gave the same?"
-        )
+        raise Wrong(f"You gave {', '.join(names.values())}; expected each of the three losses "
+            "once. What is different in the rasters to which you gave the same?")
     return names
 
 

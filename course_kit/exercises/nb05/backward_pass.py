@@ -36,29 +36,23 @@ def judge(backward: Function) -> str:
         mem_rec, grad_spk, expected = run(steps, seed, beta, threshold)
         got = backward(mem_rec, grad_spk, beta, threshold, SPIKE_GRAD)
         if not isinstance(got, Tensor) or got.shape != mem_rec.shape:
-            raise Wrong(
-                f"Your function returns {describe(got)}; expected a tensor of shape "
+            raise Wrong(f"Your function returns {describe(got)}; expected a tensor of shape "
                 f"{list(mem_rec.shape)}, one gradient for each step and neuron.",
-                "Is something summed, or lost?",
-            )
+                "Is something summed, or lost?")
         got = got.detach().double()
         near = torch.isclose(got, expected, rtol=1e-4, atol=1e-6).all(1)
         if not near.all():
             t = steps - 1 if not near[-1] else int((got - expected).abs().amax(1).argmax())
-            raise Wrong(
-                f"In a run of {steps} step{'s' * (steps > 1)} with beta {beta} and threshold "
-                f"{threshold}, three neurons have a membrane of {listed(mem_rec[t])} at step {t} "
-                f"(counted from 0). Your G there is {listed(got[t])}; expected "
+            raise Wrong(f"In a run of {steps} step{'s' * (steps > 1)} with beta {beta} and "
+                f"threshold {threshold}, three neurons have a membrane of {listed(mem_rec[t])} at "
+                f"step {t} (counted from 0). Your G there is {listed(got[t])}; expected "
                 f"{listed(expected[t])}.",
                 "What is the derivative of U[t+1] with respect to U[t], and where is G[t+1]?"
                 if t < steps - 1
                 else "The last step has one source, its spike. Is the surrogate's derivative taken "
-                "at U - threshold?",
-            )
-    return (
-        "Your recursion agrees with autograd, in runs of 1 to 12 steps. You can now write a layer "
-        "of neurons as one function, for any reset that you can differentiate."
-    )
+                "at U - threshold?")
+    return ("Your recursion agrees with autograd, in runs of 1 to 12 steps. You can now write a "
+        "layer of neurons as one function, for any reset that you can differentiate.")
 
 
 def listed(row: Tensor) -> str:

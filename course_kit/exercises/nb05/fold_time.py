@@ -39,44 +39,35 @@ def judge(over_time: Function) -> str:
         except AttributeError as error:
             if error.obj is not watched:
                 raise
-            raise Wrong(
-                f"Your code asks `layer` for {error.name!r}, which modules have, but not all "
-                "functions. Here `layer` may be any function of a batch. What does it take to have "
-                "its result?"
-            ) from error
+            raise Wrong(f"Your code asks `layer` for {error.name!r}, which modules have, but not "
+                "all functions. Here `layer` may be any function of a batch. What does it take to "
+                "have its result?") from error
         except (RuntimeError, ValueError) as error:
             if not shapes:
                 raise
             expect_one_call(shapes, x, name)
-            raise Wrong(
-                f"{name} ran on {shapes[0]}, as it should. Then came {type(error).__name__}: its "
-                f"result has {x.shape[0]} steps of {x.shape[1]} samples in it. Does your code take "
-                "these two numbers from x, and leave the shape of the rest to the layer?"
-            ) from error
+            raise Wrong(f"{name} ran on {shapes[0]}, as it should. Then came "
+                f"{type(error).__name__}: its result has {x.shape[0]} steps of {x.shape[1]} "
+                "samples in it. Does your code take these two numbers from x, and leave the shape "
+                "of the rest to the layer?") from error
         expect_one_call(shapes, x, name)
         expect_same(out, expected.detach(), x, name)
         expect_gradient(out, expected, x, name)
-    return (
-        "One call of the layer for all steps of all samples, each result is back in its place, and "
-        "gradients flow back. Any layer without memory can be run this way. The next "
-        "rung runs on your function."
-    )
+    return ("One call of the layer for all steps of all samples, each result is back in its place, "
+        "and gradients flow back. Any layer without memory can be run this way. The next rung runs "
+        "on your function.")
 
 
 def expect_one_call(shapes: list[list[int]], x: Tensor, name: str) -> None:
     steps, samples, *rest = x.shape
     if len(shapes) != 1:
-        raise Wrong(
-            f"For {steps} steps, {name} was called {len(shapes)} times; expected once. What would "
-            "a batch look like that holds all steps of all samples?"
-        )
+        raise Wrong(f"For {steps} steps, {name} was called {len(shapes)} times; expected once. "
+            "What would a batch look like that holds all steps of all samples?")
     folded = [steps * samples, *rest]
     if shapes[0] != folded:
-        raise Wrong(
-            f"For x of shape {list(x.shape)}, {name} was called with the shape {shapes[0]}; "
-            f"expected {folded}. Which two axes become one, so that every step of every sample is "
-            "in it, and which stay?"
-        )
+        raise Wrong(f"For x of shape {list(x.shape)}, {name} was called with the shape "
+            f"{shapes[0]}; expected {folded}. Which two axes become one, so that every step of "
+            "every sample is in it, and which stay?")
 
 
 def expect_same(out: Any, expected: Tensor, x: Tensor, name: str) -> None:
@@ -84,41 +75,33 @@ def expect_same(out: Any, expected: Tensor, x: Tensor, name: str) -> None:
         raise Wrong(f"Your function returns {describe(out)}; expected a tensor [T, B, ...].")
     case = f"For x of shape {list(x.shape)} and {name}"
     if out.shape != expected.shape:
-        raise Wrong(
-            f"{case}, your result has the shape {list(out.shape)}; expected "
+        raise Wrong(f"{case}, your result has the shape {list(out.shape)}; expected "
             f"{list(expected.shape)}.",
             "Are its first two axes those of x, time and batch, and is the rest as the layer made "
-            "it?",
-        )
+            "it?")
     wrong = ~torch.isclose(out.detach().to(expected.dtype), expected, atol=1e-5)
     if wrong.any():
         step, sample = wrong.flatten(2).any(-1).nonzero()[0].tolist()
         got, wanted = (record[step, sample].norm().item() for record in (out, expected))
-        raise Wrong(
-            f"{case}, the shape is right, but at step {step} sample {sample} has a result of norm "
-            f"{show(got)}; expected {show(wanted)}. `[T, B]` folds into T rows of B: when you "
-            "unfold, which number comes first?"
-        )
+        raise Wrong(f"{case}, the shape is right, but at step {step} sample {sample} has a result "
+            f"of norm {show(got)}; expected {show(wanted)}. `[T, B]` folds into T rows of B: when "
+            "you unfold, which number comes first?")
 
 
 def expect_gradient(out: Tensor, expected: Tensor, x: Tensor, name: str) -> None:
     """Compares the gradients of the weights and of x, which the layers below learn from."""
     if not out.requires_grad:
-        raise Wrong(
-            f"The numbers of {name} are right, but no gradient flows back through them; expected "
-            "one, since the network is to be trained. Is the result cut off by `detach` or "
-            "`no_grad`?"
-        )
+        raise Wrong(f"The numbers of {name} are right, but no gradient flows back through them; "
+            "expected one, since the network is to be trained. Is the result cut off by `detach` "
+            "or `no_grad`?")
     asked = torch.randn_like(expected)
     (wanted,) = torch.autograd.grad(expected, x, asked)
     (got,) = torch.autograd.grad(out, x, asked.to(out.dtype), allow_unused=True)
     norm = 0.0 if got is None else got.norm().item()
     if got is None or not torch.allclose(got, wanted, rtol=1e-3, atol=1e-5):
-        raise Wrong(
-            f"The numbers of {name} are right, but the gradient that reaches x has a norm of "
-            f"{show(norm)}; expected {show(wanted.norm().item())}. The layers below learn from it: "
-            "is x cut off on its way to the layer, by `detach` for example?"
-        )
+        raise Wrong(f"The numbers of {name} are right, but the gradient that reaches x has a norm "
+            f"of {show(norm)}; expected {show(wanted.norm().item())}. The layers below learn from "
+            "it: is x cut off on its way to the layer, by `detach` for example?")
 
 
 @exercise.right("view")

@@ -63,10 +63,9 @@ def judge(answer: type[nn.Module]) -> str:
         explain(net, images, refusal)
     stepped, _ = spikes_and_gradients(net, images, "step")
     if stepped.shape != expected.shape:
-        raise Wrong(
-            f"For images {list(images.shape)} a step returns spikes {list(stepped.shape[1:])}; "
-            f"expected {list(expected.shape[1:])}. Does every image still have its own row?"
-        )
+        raise Wrong(f"For images {list(images.shape)} a step returns spikes "
+            f"{list(stepped.shape[1:])}; expected {list(expected.shape[1:])}. Does every image "
+            "still have its own row?")
     if not torch.equal(stepped, expected):
         step = int((stepped != expected).flatten(1).any(1).nonzero()[0])
         differ = int((stepped != expected).sum())
@@ -74,29 +73,21 @@ def judge(answer: type[nn.Module]) -> str:
         question = "What differs from the class given: threshold, reset, or what lies between?"
         if betas != [0.9, 0.8]:
             question = f"Its layers of neurons have the beta {betas}, where 0.9 and 0.8 were given."
-        raise Wrong(
-            f"It can be run layer by layer, but it is another network: in {STEPS} steps, {differ} "
-            f"of its {expected.numel()} outputs are others than those of the class given, the "
-            f"first at step {step} (counted from 0). {question}"
-        )
+        raise Wrong(f"It can be run layer by layer, but it is another network: in {STEPS} steps, "
+            f"{differ} of its {expected.numel()} outputs are others than those of the class given, "
+            f"the first at step {step} (counted from 0). {question}")
     if not torch.equal(by_layer, stepped):
-        raise Wrong(
-            "Layer by layer your network sends other spikes than step by step. Does something in "
-            "it depend on how many images come at once?"
-        )
+        raise Wrong("Layer by layer your network sends other spikes than step by step. Does "
+            "something in it depend on how many images come at once?")
     for (name, weights), mine, theirs in zip(net.named_parameters(), got, wanted, strict=True):
         if not torch.allclose(mine, theirs, rtol=1e-3, atol=1e-5 * theirs.abs().max().item()):
-            raise Wrong(
-                f"The spikes are those of the class given, but the gradient of {name!r} "
+            raise Wrong(f"The spikes are those of the class given, but the gradient of {name!r} "
                 f"{list(weights.shape)} has norm {show(mine.norm().item())}; expected "
                 f"{show(theirs.norm().item())}.",
-                "Which surrogate gradient has each layer, and may every parameter learn?",
-            )
-    return (
-        f"It is accepted, and all {by_layer.numel()} outputs are the same either way, as are the "
-        "gradients. Any network that keeps its states in its layers, and wires them in `forward`, "
-        "can be run this way."
-    )
+                "Which surrogate gradient has each layer, and may every parameter learn?")
+    return (f"It is accepted, and all {by_layer.numel()} outputs are the same either way, as are "
+        "the gradients. Any network that keeps its states in its layers, and wires them in "
+        "`forward`, can be run this way.")
 
 
 def spikes_and_gradients(
@@ -123,10 +114,8 @@ def copy_weights(given: nn.Module, net: nn.Module) -> None:
     old, new = list(given.parameters()), list(net.parameters())
     shapes = [[list(p.shape) for p in weights] for weights in (old, new)]
     if shapes[0] != shapes[1]:
-        raise Wrong(
-            f"Your network has parameters of the shapes {shapes[1]}; expected {shapes[0]}, as "
-            "given. Are fc1 and fc2 still there, in this order?"
-        )
+        raise Wrong(f"Your network has parameters of the shapes {shapes[1]}; expected {shapes[0]}, "
+            "as given. Are fc1 and fc2 still there, in this order?")
     with torch.no_grad():
         for one, other in zip(old, new, strict=True):
             one.mul_(1.5)
@@ -166,9 +155,8 @@ def explain(net: nn.Module, images: Tensor, refusal: Exception) -> None:
             question = "Does each image reach fc1 as one row of numbers?"
         if "more than once in a step" in str(error):
             question = "Is one layer of neurons at two places, or a loop over time in forward()?"
-        raise Wrong(
-            f"It does not even run step by step: {str(error).rstrip('.')}. {question}"
-        ) from refusal
+        raise Wrong(f"It does not even run step by step: {str(error).rstrip('.')}. "
+            f"{question}") from refusal
     reason = str(refusal).partition(": ")[2].partition(". Use ")[0] or str(refusal)
     question = "How can forward() do without?"
     for words, instead, asked in REFUSALS:

@@ -46,10 +46,8 @@ class Net(nn.Module):
 def judge(key: str) -> str:
     runs, said = outcome(key)
     if not runs:
-        return (
-            f"The library refuses it: {said}. Layer 1 at step 2 needs the output at step 1, so no "
-            "layer can run ahead. Whatever flows upward only can be run layer by layer."
-        )
+        return (f"The library refuses it: {said}. Layer 1 at step 2 needs the output at step 1, so "
+            "no layer can run ahead. Whatever flows upward only can be run layer by layer.")
     raise Wrong(f"Tried with a small one: {said}.")
 
 

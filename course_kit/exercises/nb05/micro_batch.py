@@ -102,37 +102,27 @@ def judge(update: Function) -> str:
         moved = [old - new.detach() for old, new in zip(start, bench.weights, strict=True)]
         got, wanted = (torch.cat([x.flatten() for x in each]) for each in (moved, whole))
         if not torch.allclose(got, wanted, rtol=1e-3, atol=1e-6):
-            raise Wrong(
-                f"{said}the weights move by {show(got.norm().item())}; expected "
+            raise Wrong(f"{said}the weights move by {show(got.norm().item())}; expected "
                 f"{show(wanted.norm().item())}, as from the whole batch.",
-                "How much does one image count in a part, and how much in the whole batch?",
-            )
-    return (
-        "One update as from the whole batch, with one part in memory at a time, and a last part "
-        "that is smaller does no harm. Batch and number of steps are yours to choose now, as long "
-        "as one image fits into memory."
-    )
+                "How much does one image count in a part, and how much in the whole batch?")
+    return ("One update as from the whole batch, with one part in memory at a time, and a last "
+        "part that is smaller does no harm. Batch and number of steps are yours to choose now, as "
+        "long as one image fits into memory.")
 
 
 def expect_parts(bench: Bench, count: int, size: int, said: str) -> None:
     """Raises Wrong unless all images came once, few enough at a time, and one step was made."""
     steps = bench.optimizer.steps
     if max(bench.sizes, default=0) > size:
-        raise Wrong(
-            f"{said}`loss_of` was called with {max(bench.sizes)}; expected at most {size}.",
-            "What does `images.split(size)` give?",
-        )
+        raise Wrong(f"{said}`loss_of` was called with {max(bench.sizes)}; expected at most {size}.",
+            "What does `images.split(size)` give?")
     if sum(bench.sizes) != count:
-        raise Wrong(
-            f"{said}`loss_of` has seen {sum(bench.sizes)} images; expected all {count}, each once. "
-            "Is the last part there, which may be smaller?"
-        )
+        raise Wrong(f"{said}`loss_of` has seen {sum(bench.sizes)} images; expected all {count}, "
+            "each once. Is the last part there, which may be smaller?")
     if any(bench.alive):
-        raise Wrong(
-            f"{said}when a later part began, {max(bench.alive)} tensors of the parts before it "
-            "were still kept for the backward pass; expected 0. What frees them, and when is it "
-            "called?"
-        )
+        raise Wrong(f"{said}when a later part began, {max(bench.alive)} tensors of the parts "
+            "before it were still kept for the backward pass; expected 0. What frees them, and "
+            "when is it called?")
     if steps != 1:
         question = "Which weights should the second part be computed with?"
         if steps == 0:
