@@ -24,11 +24,9 @@ exercise = Exercise(__name__,
 def judge(key: str) -> str:
     zero, first, start_zero = outcome("zero")
     subtract, _, start_subtract = outcome("subtract")
-    facts = (
-        f"In 100 steps, reset to zero gives {zero} spikes and `subtract` {subtract}. At the first "
-        f"spike U = {show(first)}; one step later, before the input, it is {show(start_zero)} "
-        f"after reset to zero and {show(start_subtract)} after `subtract`"
-    )
+    facts = (f"In 100 steps, reset to zero gives {zero} spikes and `subtract` {subtract}. At the "
+        f"first spike U = {show(first)}; one step later, before the input, it is "
+        f"{show(start_zero)} after reset to zero and {show(start_subtract)} after `subtract`")
     if key == ("a" if zero > subtract else "b" if subtract > zero else "c"):
         return (f"{facts}: for a weak current `subtract` is the harsher reset. For a strong one it "
             "is the milder, as the pulse has shown.")

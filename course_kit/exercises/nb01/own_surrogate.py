@@ -39,14 +39,11 @@ def judge(answer: Function) -> str:
         if max(history) == 0:
             question = "Does it reach down to where this membrane is?"
         elif max(history) < GOAL:
-            question = (
-                "It wakes the neuron, but slowly: how high is a bump of area 1 that is so wide?"
-            )
+            question = ("It wakes the neuron, but slowly: how high is a bump of area 1 that is so "
+                "wide?")
         else:
-            question = (
-                f"It comes past {GOAL} without stopping there: how large are its steps near "
-                "threshold?"
-            )
+            question = (f"It comes past {GOAL} without stopping there: how large are its steps "
+                "near threshold?")
         raise Wrong(f"The neuron whose membrane comes up to 0.18 should fire {GOAL} times within "
             f"100 updates. It fires {history[-1]} times after them, and {max(history)} at most on "
             f"the way. Your function at x = -0.8 is {far}, at 0 it is {peak}. {question}")

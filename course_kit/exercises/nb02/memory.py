@@ -172,10 +172,8 @@ exercise.right("another name",
     edit("x, state=None", "x, mems=None, state=None",
     "        if state", "        state = mems\n        if state"))
 
-AGAIN = (
-    "Every step is the first one again: is the state that comes in used, and is the one that goes "
-    "out new?"
-)
+AGAIN = ("Every step is the first one again: is the state that comes in used, and is the one that "
+    "goes out new?")
 exercise.wrong("A state may start at each call.",
     edit("if state is None:\n            state", "state"), asks=AGAIN)
 exercise.wrong("Hidden layers remember for all.",

@@ -21,10 +21,8 @@ exercise = Exercise(__name__,
 def judge(key: str) -> str:
     (first, second, out), *others = spikes()
     share = max(row[-1] for row in spikes()) / (50 * 10 * 10)
-    facts = (
-        f"For ten printed digits and 50 steps, layer 1 sends {first:,} spikes, layer 2 {second:,} "
-        f"and the output {out:,}"
-    )
+    facts = (f"For ten printed digits and 50 steps, layer 1 sends {first:,} spikes, layer 2 "
+        f"{second:,} and the output {out:,}")
     if key == ("a" if share == 0 else "b" if share < 0.02 else "c" if share < 0.3 else "d"):
         more = " and ".join(str(row[-1]) for row in others)
         return f"{facts}; with two other seeds the output sends {more}. Now see your own digits."

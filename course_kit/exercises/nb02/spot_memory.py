@@ -31,10 +31,8 @@ REMEDIES = {
 @exercise.judge
 def judge(key: str) -> str:
     left = traces(key)
-    what = (
-        "Tried with one layer of ten such neurons and random images. "
-        f"{REMEDIES[key]}, the first four images change the membrane after the fifth by {left:.2g}"
-    )
+    what = (f"Tried with one layer of ten such neurons and random images. {REMEDIES[key]}, the "
+        f"first four images change the membrane after the fifth by {left:.2g}")
     if left > 0:
         return (f"{what}; as published, by {traces():.2g}. Each call began from rest, so every "
             "step was the first. Any state that is started inside the loop over time has this "

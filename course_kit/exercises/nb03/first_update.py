@@ -29,10 +29,9 @@ def judge(key: str) -> str:
         right = "c" if adam > 1e-3 else "b"
     else:
         right = "a" if adam > 0.5 * sgd else "d"
-    facts = (
-        f"Measured on printed digits: the largest gradient in the first layer is {gradient:.0e}; "
-        f"the largest move of a weight is {show(sgd)} with SGD and {show(adam)} with Adam"
-    )
+    facts = ("Measured on printed digits: the largest gradient in the first layer is "
+        f"{gradient:.0e}; the largest move of a weight is {show(sgd)} with SGD and {show(adam)} "
+        "with Adam")
     if key == right:
         return (f"{facts}. A weight near 0.1 does not even notice a step of {0.01 * gradient:.0e}: "
             "single precision has no number so near. Adam takes the size of the gradient out, but "

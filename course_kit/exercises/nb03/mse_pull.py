@@ -24,10 +24,8 @@ exercise = Exercise(__name__,
 def judge(key: str) -> str:
     derivatives = along_a_spike()
     pulled = sum(value < 0 for value in derivatives)
-    facts = (
-        f"At silence the derivative of the loss by one more spike is {show(derivatives[3])} for "
-        f"the target and {show(derivatives[0])} for any other neuron"
-    )
+    facts = (f"At silence the derivative of the loss by one more spike is {show(derivatives[3])} "
+        f"for the target and {show(derivatives[0])} for any other neuron")
     if key == {1: "a", 10: "b", 0: "c", 9: "d"}[pulled]:
         return (f"{facts}: all {pulled} are pulled up, since 0 is below 10 of 50, too. This loss "
             "wakes neurons that a cross entropy would push further down, and asks them to stay "

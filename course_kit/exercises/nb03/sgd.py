@@ -28,10 +28,8 @@ def judge(answer: Any) -> str:
     slope, gain = recipe(answer)
     losses, decided, hits = descend(slope, gain)
     end, hit = sum(losses[-3:]) / 3, sum(hits[-3:]) / 3
-    said = (
-        f"With slope {show(slope)} and gain {show(gain)}, the loss goes from {losses[0]:.3f} to "
-        f"{end:.3f} in {UPDATES} updates of plain SGD"
-    )
+    said = (f"With slope {show(slope)} and gain {show(gain)}, the loss goes from {losses[0]:.3f} "
+        f"to {end:.3f} in {UPDATES} updates of plain SGD")
     if end < LOSS and hit >= SHARE:
         return (f"{said}, and {hit:.0%} of the answers are right; chance is 10%. A good start does "
             "the work that Adam did.")

@@ -266,8 +266,7 @@ exercise.wrong("Part of the images can be left over.",
     told="300 images of the training set come neither")
 exercise.wrong("A random draw is a shuffle.",
     edit(TRAINING, "DataLoader(train, batch_size, sampler=torch.utils.data.RandomSampler("
-    "train, replacement=True))"),
-    told="What puts an image back")
+    "train, replacement=True))"), told="What puts an image back")
 exercise.wrong("More images are better, whosever they are.",
     edit(TRAINING, "DataLoader(train + test_set, batch_size, shuffle=True)"),
     told="training images are test images as well")

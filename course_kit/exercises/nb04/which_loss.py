@@ -73,10 +73,8 @@ exercise.right("the losses themselves",
 
 exercise.wrong("A loss on membranes makes even rates.", {"A": MEMBRANE, "B": RATE, "C": COUNT},
     asks=f"Why would {MEMBRANE}, which never looks at a spike, hold the target of A back?")
-TOO_LITTLE = (
-    f"Would {RATE}, which charges for every wrong spike at every step, leave that many in A, and "
-    "ask that little of the target?"
-)
+TOO_LITTLE = (f"Would {RATE}, which charges for every wrong spike at every step, leave that many "
+    "in A, and ask that little of the target?")
 exercise.wrong("ce_rate_loss sets rates.", {"A": RATE, "B": COUNT, "C": MEMBRANE}, asks=TOO_LITTLE)
 exercise.wrong("Only the target's row is looked at.", {"A": COUNT, "B": MEMBRANE, "C": RATE},
     asks=f"Why would {MEMBRANE}, which never looks at a spike, silence nearly all others in B?")

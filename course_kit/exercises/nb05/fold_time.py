@@ -129,8 +129,7 @@ exercise.wrong("Time needs a loop.", edit(WHOLE, "torch.stack([layer(frame) for 
     told="called 4 times; expected once")
 exercise.wrong("The batch may stay long.", edit(".unflatten(0, x.shape[:2])", ""),
     asks="Time and batch are still one axis: who takes them apart?")
-exercise.wrong("An axis of size 1 is no axis.",
-    edit("x.shape[:2])", "x.shape[:2]).squeeze()"),
+exercise.wrong("An axis of size 1 is no axis.", edit("x.shape[:2])", "x.shape[:2]).squeeze()"),
     asks="An axis of size 1 is gone: which call takes it away?")
 exercise.wrong("A layer is a module.", edit("layer(x", "layer.forward(x"),
     told="asks `layer` for 'forward'")
