@@ -42,7 +42,8 @@ class Question:
         shown = f"{self._exercise.title}\n{options}\n"
         if self.result is not None:
             return shown + repr(self.result)
-        return shown + f"To answer: exercises.predict({self._exercise.id!r}, {self._first!r})"
+        first = next(iter(self._options))
+        return shown + f"To answer: exercises.predict({self._exercise.id!r}, {first!r})"
 
     def _repr_html_(self) -> str:
         verdict = self.result._repr_html_() if self.result else ""
@@ -62,10 +63,6 @@ class Question:
         display(HTML(self._question_html()))
         display(self._buttons())
         display(HTML(self._answers_html()))
-
-    @property
-    def _first(self) -> str:
-        return next(iter(self._options))
 
     def _question_html(self) -> str:
         items = "".join(

@@ -110,8 +110,6 @@ exercise.wrong("Any neuron will do.", edit("beta=1.0", "beta=0.9"),
 exercise.wrong("What is above the threshold is lost.",
     edit("beta=1.0", 'beta=1.0, reset_mechanism="zero"'),
     told="What is left over of a pixel after each step")
-exercise.wrong("There are always 50 steps.", edit("range(num_steps)", "range(50)"),
-    told="with one entry per step")
 exercise.wrong("Time comes last.", edit("torch.stack(spk_rec)", "torch.stack(spk_rec, dim=-1)"),
     told="Is time the first axis")
 exercise.wrong("A list of steps is a record.", edit("torch.stack(spk_rec)", "spk_rec"),

@@ -53,10 +53,7 @@ def judge(answer: Function) -> str:
     noise = torch.Generator().manual_seed(0)
     inputs, error = torch.rand(2, 12, generator=noise, dtype=torch.float64).mul(1.5).tolist()
     for w, detach_reset, beta, theta in product((0.7, 1.6), (True, False), (0.9, 0.5), (1.0, 0.6)):
-        try:
-            expect(answer, "Twelve random steps", w, inputs, error, detach_reset, beta, theta)
-        except Wrong as wrong:  # all misconceptions show in the short runs
-            raise Wrong(str(wrong)) from None
+        expect(answer, "Twelve random steps", w, inputs, error, detach_reset, beta, theta)
     return ("By hand and by autograd agree, with the reset detached and attached. You know what "
         "`loss.backward()` does to a spiking neuron, and can read any paper's variant of it.")
 
@@ -69,8 +66,7 @@ def expect(
     x, e = (torch.tensor(values, dtype=torch.float64) for values in (inputs, error))
     expected, found = (
         as_number(function(w, x, e, derivative_at, detach_reset, beta, theta), "Your gradient")
-        for function in (by_autograd, answer)
-    )
+        for function in (by_autograd, answer))
     if not is_near(found, expected, 1e-5):
         raise Wrong(f"{given}, w = {w}, beta = {beta}, theta = {theta}, "
             f"detach_reset={detach_reset}: your gradient is {show(found)}; expected "

@@ -58,15 +58,13 @@ def judge(answer: type[nn.Module]) -> str:
     compare(
         "The same input at each step", run(net, x), expected,
         "Is the state at rest at the start, what enters fc2, and do the membranes of one step go "
-        "into the next, each into its own layer?",
-    )
+        "into the next, each into its own layer?")
     if not torch.equal(step(net, x, None)[0], expected[0]):
         raise Wrong("A second run, started without a state, does not begin as the first did. Is a "
             "membrane of the run before left over, inside the network?")
     compare(
         "Two runs in turn, each with its state", run(net, x, in_turn=True), expected,
-        "Does the network remember in `self` what it should take from `state`?",
-    )
+        "Does the network remember in `self` what it should take from `state`?")
     expect_gradient(net, right, x)
     return (f"All {STEPS} steps agree with a loop inside, two runs do not disturb each other, and "
         "the gradient reaches back through all steps. This is how recurrent layers of PyTorch are "
@@ -172,10 +170,10 @@ exercise.right("another name",
     edit("x, state=None", "x, mems=None, state=None",
     "        if state", "        state = mems\n        if state"))
 
-AGAIN = ("Every step is the first one again: is the state that comes in used, and is the one that "
-    "goes out new?")
 exercise.wrong("A state may start at each call.",
-    edit("if state is None:\n            state", "state"), asks=AGAIN)
+    edit("if state is None:\n            state", "state"),
+    asks="Every step is the first one again: is the state that comes in used, and is the one that "
+    "goes out new?")
 exercise.wrong("Hidden layers remember for all.",
     edit("mem2 = state", "mem2 = state[0], self.lif2.init_leaky()"),
     asks="The hidden layer remembers, but does mem2?")
@@ -217,14 +215,7 @@ exercise.wrong("Spikes are spikes.", edit("return spk2", "return spk1"),
     asks="Is that the output of lif1?")
 exercise.wrong("There is always a state.", edit("state=None", "state"),
     told="cannot be called as `net(x)`")
-
-
-@exercise.wrong("A layer may keep its state.", told="Who keeps the state here")
-class HiddenStates(MyNet):
-    def __init__(self):
-        super().__init__()
-        self.lif1 = snn.Leaky(beta=0.9, init_hidden=True)
-        self.lif2 = snn.Leaky(beta=0.9, init_hidden=True, output=True)
-
-    def forward(self, x, state=None):
-        return self.lif2(self.fc2(self.lif1(self.fc1(x))))
+exercise.wrong("A layer may keep its state.",
+    edit("    def", "    def __init__(self):\n        super().__init__()\n"
+         "        self.lif1 = snn.Leaky(beta=0.9, init_hidden=True)\n\n    def"),
+    told="Who keeps the state here")

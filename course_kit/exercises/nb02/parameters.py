@@ -38,8 +38,7 @@ def count(kernel: int = 3, padding: int = 0, ceil: bool = False, pool: int = 2) 
             nn.MaxPool2d(pool, ceil_mode=ceil),
             nn.Conv2d(6, 16, kernel, padding=padding),
             nn.MaxPool2d(pool, ceil_mode=ceil),
-            nn.Flatten(),
-        )
+            nn.Flatten())
         inputs = layers(torch.zeros(1, 1, 28, 28)).numel()
         return sum(p.numel() for p in layers.append(nn.Linear(inputs, 10)).parameters())
 

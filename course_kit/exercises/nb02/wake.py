@@ -75,8 +75,7 @@ def expect_speech(record: list[Tensor], changed: list[bool], seed: int) -> None:
     failed = [
         f"rate of {name} {rate:.2%} (expected at least 0.5%)"
         for name, rate in zip(LAYERS, rates, strict=True)
-        if rate < 0.005
-    ]
+        if rate < 0.005]
     if different < 10:
         failed.append(f"different rows of counts {different} (expected at least 10)")
     if decided < 0.3:
@@ -128,8 +127,6 @@ exercise.right("orthogonal", on(WEIGHTS, lambda layer: nn.init.orthogonal_(layer
 
 exercise.wrong("p = p * 4 changes p.", edit("p.mul_(4)", "p = p * 4"), told="makes a new tensor")
 exercise.wrong("A bit more will do.", edit("mul_(4)", "mul_(1.5)"), told="large enough to reach")
-exercise.wrong("Any push will do.", on(WEIGHTS, lambda layer: layer.bias.add_(0.3)),
-    told="rate of the output layer 0.00% (expected at least 0.5%)")
 exercise.wrong("More is better.", edit("mul_(4)", "mul_(1000)"),
     told="Are your parameters too large")
 exercise.wrong("The silent layer is the faulty one.",

@@ -36,8 +36,7 @@ def judge(answer: Any) -> str:
     missed = [f"the loss is {end:.3f} (expected below {LOSS})"] if end >= LOSS else []
     if hit < SHARE:
         missed += [
-            f"{hit:.0%} are right (expected at least {SHARE:.0%}; undecided is not right)"
-        ]
+            f"{hit:.0%} are right (expected at least {SHARE:.0%}; undecided is not right)"]
     raise Wrong(f"{said}. At the end {' and '.join(missed)}.", question(slope, losses, decided))
 
 
@@ -105,7 +104,5 @@ exercise.wrong("One spike is as good as many.", {"slope": 25, "gain": 2.5},
 exercise.wrong("Spikes are all that is missing.", {"slope": 25, "gain": 4}, told=NARROW)
 exercise.wrong("Twice the gain is twice as good.", {"slope": 1, "gain": 8},
     told="undecided is not right")
-exercise.wrong("The more spikes, the better.", {"slope": 1, "gain": 20},
-    told="so that nothing is said")
 exercise.wrong("A slope may fall.", {"slope": -1, "gain": 4}, told="divide by 0")
 exercise.wrong("Wide means flat.", {"slope": 0, "gain": 4}, told="At a slope of 0")

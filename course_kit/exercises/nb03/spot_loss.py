@@ -100,8 +100,6 @@ exercise.wrong("The loss differs by itself.", pair([[1.0, 0.0]], [[1.0, 0.0]]),
 exercise.wrong("A difference in loss is enough.",
     pair([[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]]),
     told="what would a difference of the losses show")
-exercise.wrong("Only the sum over classes counts.", pair([[1.0, 0.0]], [[0.0, 1.0]]),
-    told="the same count for each class")
 exercise.wrong("Spikes of a step add up.", pair([[2.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]]),
     told="fire twice in a step")
 exercise.wrong("A spike may be a probability.",

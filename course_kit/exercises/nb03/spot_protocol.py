@@ -71,8 +71,7 @@ def judge_call(answer: Function, call: Call) -> int:
     sets = call.sets()
     loaders = three(answer, call, sets)
     train, val, test = found = [
-        numbers(loader, name, call) for loader, name in zip(loaders, PLACES, strict=True)
-    ]
+        numbers(loader, name, call) for loader, name in zip(loaders, PLACES, strict=True)]
     expect_order(found, call)
     expect_whole_test(test, val, call)
     expect_one_role(found)
@@ -121,8 +120,7 @@ def expect_order(found: list[list[int]], call: Call) -> None:
     """Complains if the three are right, but do not come as train, val, test."""
     roles = [
         "test" if call.tests & set(x) else "train" if len(set(x)) > call.train // 2 else "val"
-        for x in found
-    ]
+        for x in found]
     if sorted(roles) == ["test", "train", "val"] and roles != ["train", "val", "test"]:
         train, val, test = map(len, found)
         raise Wrong(f"your function returns {train}, {val} and {test} images: in this order they "
@@ -136,8 +134,7 @@ def expect_whole_test(test: list[int], val: list[int], call: Call) -> None:
         if missing & set(val) and not set(test) & set(val):
             why = "Was the validation set split off the test set? Off which should it be?"
         raise Wrong(
-            f"{len(missing)} of {call.test} test images never come; expected all {call.test}.", why
-        )
+            f"{len(missing)} of {call.test} test images never come; expected all {call.test}.", why)
     if len(test) != call.test or set(test) != call.tests:
         raise Wrong(f"the test loader yields {len(test)} images, {len(set(test) & call.tests)} of "
             f"them different test images; expected each of the {call.test} once, and no other.",
@@ -150,12 +147,10 @@ def expect_one_role(found: list[list[int]]) -> None:
     for one, other, name, also, why in (
         (val, test, "validation", "test", UNMET),
         (val, train, "validation", "training", "What would an accuracy on trained images say?"),
-        (train, test, "training", "test", UNMET),
-    ):
+        (train, test, "training", "test", UNMET)):
         if both := len(one & other):
             raise Wrong(
-                f"{both} of {len(one)} {name} images are {also} images as well; expected 0.", why
-            )
+                f"{both} of {len(one)} {name} images are {also} images as well; expected 0.", why)
     for name, images in (("training", found[0]), ("validation", found[1])):
         if len(set(images)) != len(images):
             raise Wrong(f"the {name} loader yields {len(images)} images in an epoch, but only "
@@ -182,12 +177,7 @@ def expect_use(found: list[list[int]], loaders: list[Any], call: Call) -> None:
             "What becomes of them?")
 
 
-@exercise.right("a list")
-def as_a_list(train_set, test_set, batch_size=128):
-    return [*solved_loaders(train_set, test_set, batch_size)]
-
-
-@exercise.right("the last sixth; training drops its rest, tests are shuffled")
+@exercise.right("a list, the last sixth; training drops its rest, tests are shuffled")
 def last_sixth(train_set, test_set, batch_size=128):
     cut = len(train_set) - len(train_set) // 6
     train, val = Subset(train_set, range(cut)), Subset(train_set, range(cut, len(train_set)))
@@ -200,7 +190,6 @@ def last_sixth(train_set, test_set, batch_size=128):
 
 TRAINING = "DataLoader(train, batch_size, shuffle=True)"
 VALIDATION, REPORT = "DataLoader(val, batch_size)", "DataLoader(test_set, batch_size)"
-
 
 
 @exercise.right("a sampler of what is held back, and one of the rest")

@@ -37,8 +37,7 @@ def judge(decode: Function) -> str:
     for spk_rec, question in CASES:
         got, wanted = (
             integers(function(spk_rec.clone()), spk_rec.shape[1], "classes")
-            for function in (decode, solved_decoder)
-        )
+            for function in (decode, solved_decoder))
         if found := mismatch(spk_rec, got, wanted):
             image, where = found
             raise Wrong(f"{where}. Your answer is {got[image]}; expected {wanted[image]}.",

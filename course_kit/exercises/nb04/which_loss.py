@@ -30,8 +30,7 @@ def judge(answer: Any) -> str:
             seen.append(
                 f"You take {letter} for {names[letter]}. In {letter}, the target fires at "
                 f"{target:.0%} of the steps and the others at {others:.0%}; {never:.0%} of the "
-                f"others never fire, and {often:.0%} fire at least every other step."
-            )
+                f"others never fire, and {often:.0%} fire at least every other step.")
     if seen:
         asked = "What does each loss ask of the target, and what of the others?"
         raise Wrong(" ".join(seen), asked)

@@ -24,8 +24,7 @@ def judge(over_time: Function) -> str:
         (nn.Linear(3, 2), (4, 2, 3), "nn.Linear(3, 2)"),
         (nn.Conv2d(2, 3, 3), (5, 2, 2, 6, 6), "nn.Conv2d(2, 3, 3)"),
         (nn.Flatten(), (3, 1, 2, 2, 2), "nn.Flatten()"),
-        (nn.MaxPool2d(2), (1, 4, 3, 4, 4), "nn.MaxPool2d(2)"),
-    ):
+        (nn.MaxPool2d(2), (1, 4, 3, 4, 4), "nn.MaxPool2d(2)")):
         x = torch.rand(shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
         expected = torch.stack([layer(frame) for frame in x])
         shapes: list[list[int]] = []
@@ -139,8 +138,6 @@ exercise.wrong("A shape says it all.", edit("x.shape[:2])", "x.shape[1::-1]).tra
     told="which number comes first")
 exercise.wrong("Flatten means flatten.", edit("flatten(0, 1)", "flatten()"),
     told="Which two axes become one")
-exercise.wrong("A layer takes any shape.", edit(WHOLE, "layer(x)"),
-    told="every step of every sample is in it")
 exercise.wrong("A layer keeps the shape.", edit(".unflatten(0, x.shape[:2])", ".reshape(x.shape)"),
     told="leave the shape of the rest")
 exercise.wrong("Only numbers count.", edit("x.shape[:2])", "x.shape[:2]).detach()"),

@@ -69,7 +69,7 @@ def judge(answer: type[nn.Module]) -> str:
     if not torch.equal(stepped, expected):
         step = int((stepped != expected).flatten(1).any(1).nonzero()[0])
         differ = int((stepped != expected).sum())
-        betas = [round(layer.beta.item(), 4) for layer in leaky_layers(net)]
+        betas = [round(m.beta.item(), 4) for m in net.modules() if isinstance(m, snn.Leaky)]
         question = "What differs from the class given: threshold, reset, or what lies between?"
         if betas != [0.9, 0.8]:
             question = f"Its layers of neurons have the beta {betas}, where 0.9 and 0.8 were given."
@@ -94,20 +94,13 @@ def spikes_and_gradients(
     net: nn.Module, images: Tensor, schedule: simulation.Schedule
 ) -> tuple[Tensor, list[Tensor]]:
     """The record of a run, and what each parameter gets from the sum of its spikes."""
+    net.zero_grad()
     with torch.enable_grad():
         spk_rec, _ = simulation.forward_pass(net, STEPS, images, schedule=schedule)
+    if spk_rec.requires_grad:
+        spk_rec.sum().backward()
     weights = list(net.parameters())
-    grads: list[Tensor | None] = [None] * len(weights)
-    learned = [p for p in weights if p.requires_grad]
-    if spk_rec.requires_grad and learned:
-        found = iter(torch.autograd.grad(spk_rec.sum(), learned, allow_unused=True))
-        grads = [next(found) if p.requires_grad else None for p in weights]
-    kept = [torch.zeros_like(p) if g is None else g for p, g in zip(weights, grads, strict=True)]
-    return spk_rec.detach(), kept
-
-
-def leaky_layers(net: nn.Module) -> list[snn.Leaky]:
-    return [layer for layer in net.modules() if isinstance(layer, snn.Leaky)]
+    return spk_rec.detach(), [torch.zeros_like(p) if p.grad is None else p.grad for p in weights]
 
 
 def copy_weights(given: nn.Module, net: nn.Module) -> None:
@@ -229,8 +222,6 @@ exercise.wrong("forward() is the whole run.",
 exercise.wrong("A layer below needs no gradient.",
     edit("        spk1 =", "        with torch.no_grad():\n            spk1 ="),
     told="whether gradients are kept, as torch.no_grad() does")
-exercise.wrong("Spikes are only numbers.", edit("fc2(spk1)", "fc2(spk1.detach())"),
-    told="'detach' is not known to treat samples and steps alike")
 exercise.wrong("A surrogate is a surrogate.",
     edit("beta=0.8, ", "beta=0.8, spike_grad=snn.surrogate.fast_sigmoid(), "),
     asks="Which surrogate gradient has the class given?")

@@ -62,14 +62,12 @@ def outcome(key: str) -> tuple[bool, str]:
         by_step, _ = simulation.forward_pass(net, steps, data, schedule="step", time_varying=film)
         try:
             record, _ = simulation.forward_pass(
-                net, steps, data, schedule="layer", time_varying=film
-            )
+                net, steps, data, schedule="layer", time_varying=film)
         except ValueError as refusal:
             return False, str(refusal).partition(": ")[2].partition(". Use ")[0]
     same = int((record == by_step).sum())
     return same == by_step.numel(), (
-        f"it ran, and {same} of {by_step.numel()} outputs are the same as step by step"
-    )
+        f"it ran, and {same} of {by_step.numel()} outputs are the same as step by step")
 
 
 exercise.wrong("Layers must stand in a row.", "a",
