@@ -58,8 +58,7 @@ def expect(step: Function, *inputs: float | str) -> None:
     wanted, mem = library_step(*inputs)
     if spk != wanted:
         raise Wrong(f"{given(*inputs)}, your spike is {show(spk)}; expected {show(wanted)}, since "
-            f"U is {show(mem)}:",
-            "what is compared with the threshold, and when?")
+            f"U is {show(mem)}:", "what is compared with the threshold, and when?")
 
 
 @exercise.right("branches")

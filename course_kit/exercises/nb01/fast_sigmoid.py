@@ -48,8 +48,7 @@ def judge(answer: type) -> str:
             upstream = "" if error == 1 else f" and an incoming gradient of {show(error)}"
             raise Wrong(f"At an overdrive of {show(overdrive)} with slope = "
                 f"{show(slope)}{upstream}, `backward` gives {show(given)}; expected "
-                f"{show(expected)}:",
-                "does the formula read 1 / (1 + k |x|)^2?")
+                f"{show(expected)}:", "does the formula read 1 / (1 + k |x|)^2?")
     for dtype in (torch.float32, torch.float64):
         points = torch.rand(4, 25, dtype=dtype, generator=torch.Generator().manual_seed(0)) - 0.5
         expected = surrogate.fast_sigmoid(10).derivative(points)

@@ -70,8 +70,7 @@ def expect(
     if not is_near(found, expected, 1e-5):
         raise Wrong(f"{given}, w = {w}, beta = {beta}, theta = {theta}, "
             f"detach_reset={detach_reset}: your gradient is {show(found)}; expected "
-            f"{show(expected)}.",
-            "Which term of the recursion differs?")
+            f"{show(expected)}.", "Which term of the recursion differs?")
 
 
 @exercise.right("autograd")

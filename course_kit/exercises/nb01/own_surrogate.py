@@ -31,8 +31,7 @@ def judge(answer: Function) -> str:
     area = area_of(answer)
     if not 0.97 < area < 1.03:
         raise Wrong(f"The area under your function, from {-FAR:,.0f} to {FAR:,.0f}, is "
-            f"{show(area)}; expected 1.",
-            "By what must you divide it?")
+            f"{show(area)}; expected 1.", "By what must you divide it?")
     history = learn(0.02, surrogate.from_derivative(answer), num_updates=100, lr=1e-4)
     peak, far = show(y[300].item()), show(values(answer, x.new_tensor([-0.8])).item())
     if GOAL not in history:

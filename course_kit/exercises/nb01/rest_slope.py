@@ -22,8 +22,7 @@ def judge(k: float) -> str:
         return (f"Three layers at rest shrink an error by (1 + {show(k)})^6 = {shrinks:,.0f}. At "
             f"the tutorial's slope of 25 it is {26**6:,}.")
     raise Wrong(f"With k = {show(k)}, three layers at rest shrink an error by {shrinks:,.0f}; "
-        "expected 1,000.",
-        "By what does one layer at rest multiply an error? And the next?")
+        "expected 1,000.", "By what does one layer at rest multiply an error? And the next?")
 
 
 exercise.right("two decimals", 2.16)

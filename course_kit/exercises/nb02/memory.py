@@ -110,8 +110,7 @@ def step(net: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
             "which order does the state go out, and in which does it come in?") from error
     if not isinstance(out, tuple | list) or len(out) != 2:
         raise Wrong(f"A call returns {describe(out)}; expected two values, the spikes and the new "
-            "state.",
-            "What does the next call need?")
+            "state.", "What does the next call need?")
     spk = out[0]
     if not isinstance(spk, Tensor) or spk.shape != (len(x), 10):
         raise Wrong(f"The first value returned is {describe(spk)}; expected the spikes of one "

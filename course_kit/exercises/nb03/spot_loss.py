@@ -51,8 +51,7 @@ def checked(record: Any, number: int) -> Tensor:
     shape = list(record.shape)
     if record.ndim != 3 or shape[1] != 1 or shape[2] < 2 or shape[0] < 1:
         raise Wrong(f"Record {number} has the shape {shape}; expected [T, 1, C]: some steps, one "
-            "sample, at least two classes.",
-            question_of_shape(shape))
+            "sample, at least two classes.", question_of_shape(shape))
     record = record.detach().double()
     odd = record[(record != 0) & (record != 1)]
     if len(odd):

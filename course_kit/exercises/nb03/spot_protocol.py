@@ -82,8 +82,7 @@ def judge_call(answer: Function, call: Call) -> int:
             "Where did `batch_size` go?")
     if numbers(loaders[0], "first", call) == train:
         raise Wrong(f"in two epochs the training images come in the same order: {train[:4]} and so "
-            "on; expected another order each time.",
-            "Is it shuffled?")
+            "on; expected another order each time.", "Is it shuffled?")
     again = set(numbers(three(answer, call, sets)[1], "second", call))
     if again != set(val):
         raise Wrong("called a second time, your function holds back other images: "
@@ -111,8 +110,7 @@ def numbers(loader: Any, place: str, call: Call) -> list[int]:
     found = [number for images, _ in loader for number in images.flatten().tolist()]
     if not set(found) <= set(range(call.train + call.test)):
         raise Wrong(f"the {place} loader yields images that are in neither of the sets that your "
-            "function was given.",
-            "Is it made of the two sets?")
+            "function was given.", "Is it made of the two sets?")
     return [int(number) for number in found]
 
 

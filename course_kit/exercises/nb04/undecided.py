@@ -53,8 +53,7 @@ def judge(choose: Function) -> str:
             image, where = found
             means = ", ".join(show(value) for value in mem_rec.mean(0)[image].tolist())
             raise Wrong(f"{where}; the mean membranes are {means}. Your answer is {got[image]}; "
-                f"expected {wanted[image]}.",
-                question)
+                f"expected {wanted[image]}.", question)
     return ("Where spikes decide they do, and elsewhere the membrane does. The next cell counts "
         "how many of the undecided images that saves.")
 
