@@ -78,8 +78,7 @@ def kept() -> Iterator[None]:
 
     That is: the random numbers of Python, NumPy and torch, the working directory, the environment,
     standard streams, warnings, handlers of signals, the style of figures, and the switches of NumPy
-    and torch. Nothing
-    can take back the number of torch's interoperation threads, which is set once per process.
+    and torch. Nothing can take back torch's interoperation threads, set once per process.
     """
     before = [read() for read, _ in _SETTINGS]
     state, legacy = random.getstate(), np.random.get_state()

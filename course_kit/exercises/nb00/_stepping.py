@@ -25,8 +25,7 @@ def stepped(step: Function, *inputs: Any) -> tuple[float, float]:
     """
     result = step(*inputs)
     if not isinstance(result, tuple | list) or len(result) != 2:
-        raise Wrong(f"Your step returns {describe(result)}; expected two values, `return spk, "
-            "mem`.")
+        raise Wrong(f"Your step returns {describe(result)}; expected `return spk, mem`.")
     spk, mem = as_number(result[0], "Your spike"), as_number(result[1], "Your membrane")
     wanted = library_step(*inputs)[1]
     if is_near(spk, wanted, 1e-5) and not is_near(mem, wanted, 1e-5) and mem in (0, 1):

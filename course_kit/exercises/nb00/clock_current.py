@@ -1,6 +1,7 @@
 """A current for every fifth spike: the formula of the firing period, backward."""
 
 import math
+from itertools import accumulate
 
 import torch
 
@@ -17,7 +18,7 @@ solved_current = exercise.reference(0.27)
 @exercise.judge
 def judge(current: float) -> str:
     low, high = (0.1 / (1 - 0.9**n) for n in (5, 4))
-    mems = climb(current, 400)
+    mems = [*accumulate([current] * 400, lambda mem, cur: 0.9 * mem + cur)]
     if abs(mems[4] - 1) < 1e-9:
         raise Wrong(f"With I = {current:.7g} U is exactly 1 after 5 steps. A spike needs more than "
             "the threshold: is your current on the bound, and on which side of it must it be?")
@@ -45,14 +46,6 @@ def question(current: float, period: int, after_5: float, low: float) -> str:
     if period == 6:
         return f"{short}. Do you count the steps from 0, where the formula counts from 1?"
     return f"{short}: which I lifts it above 1 by then?"
-
-
-def climb(current: float, num_steps: int) -> list[float]:
-    mem, record = 0.0, []
-    for _ in range(num_steps):
-        mem = 0.9 * mem + current
-        record.append(mem)
-    return record
 
 
 exercise.right("a tensor", torch.tensor(0.25))

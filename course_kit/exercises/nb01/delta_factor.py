@@ -25,8 +25,7 @@ def judge(factor: Function) -> str:
     if off and is_near(area(factor, 10**7), 1.0, 1e-3):  # it does become a delta
         shown = " and ".join(f"{show(found)} at k = {k}" for k, found in off.items())
         raise Wrong("For a large k your factor is right: at k = 10,000,000 the area is 1. But it "
-            f"is {shown}; expected 1 at every k. Is something added or rounded, or are the tails "
-            "cut off?")
+            f"is {shown}; expected 1 at every k. Is something added or rounded, or a tail cut off?")
     for k, found in off.items():
         raise Wrong(f"At k = {k} your factor is {show(value(factor, k))}, which makes the area "
             f"{show(found)}; a Dirac delta has 1.",

@@ -102,8 +102,7 @@ def gradient_of(answer: type, x: Tensor, slope: float, error: float) -> Tensor:
     if gradient is None:
         raise Wrong(f"PyTorch cannot use what `backward` returns: {describe(returned[-1])}. "
             "Expected the gradients in the order of `forward`'s arguments: first the overdrive's, "
-            f"in its shape {list(x.shape)}, then None. Are yours in this order, with one entry per "
-            "spike?")
+            f"in its shape {list(x.shape)}, then None. Are yours in this order, one per spike?")
     return gradient
 
 
@@ -148,8 +147,6 @@ exercise.wrong("A comparison is a spike.", edit(STEP, "overdrive > 0"),
     asks="Can autograd differentiate truth values?")
 exercise.wrong("Reaching the threshold is enough.", edit("overdrive > 0", "overdrive >= 0"),
     told="above 0, or only reach it")
-exercise.wrong("A layer has one spike.", edit(STEP, STEP + ".sum()"),
-    told="is every entry treated alone")
 exercise.wrong("The derivative falls as 1/|x|.", edit(" ** 2", ""),
     asks="is the denominator squared?")
 exercise.wrong("Only k x is squared.", edit(FORMULA, "1 / (1 + (ctx.slope * overdrive) ** 2)"),

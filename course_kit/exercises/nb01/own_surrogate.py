@@ -38,8 +38,7 @@ def judge(answer: Function) -> str:
         if max(history) == 0:
             question = "Does it reach down to where this membrane is?"
         elif max(history) < GOAL:
-            question = ("It wakes the neuron, but slowly: how high is a bump of area 1 that is so "
-                "wide?")
+            question = "It wakes the neuron, but slowly: how high is so wide a bump of area 1?"
         else:
             question = (f"It comes past {GOAL} without stopping there: how large are its steps "
                 "near threshold?")
@@ -47,8 +46,7 @@ def judge(answer: Function) -> str:
             f"100 updates. It fires {history[-1]} times after them, and {max(history)} at most on "
             f"the way. Your function at x = -0.8 is {far}, at 0 it is {peak}. {question}")
     return (f"Peak {peak}, area {show(area)}, and at x = -0.8 it still is {far}: a silent neuron "
-        f"fires {GOAL} times after {history.index(GOAL)} updates. Your surrogate is ready for a "
-        "network.")
+        f"fires {GOAL} times after {history.index(GOAL)} updates. It is ready for a network.")
 
 
 def expect_bump(x: Tensor, y: Tensor) -> None:
@@ -68,8 +66,7 @@ def values(answer: Function, x: Tensor) -> Tensor:
             "expected a tensor of the same shape. Is every entry treated alone?")
     if not bool(torch.isfinite(y).all()):
         raise Wrong(f"At x = {show(x[~torch.isfinite(y)][0].item())} your function is not finite. "
-            "Is a divisor 0 there, or does an exponential grow where it should fall? Where is the "
-            "absolute value?")
+            "Is a divisor 0 there, or does an exponential grow for want of an absolute value?")
     return y.detach().double()
 
 
@@ -99,7 +96,7 @@ exercise.wrong("The smooth step itself, an odd one, goes backward.", edit(WHOLE,
 exercise.wrong("The smooth step itself, from 0 to 1, goes backward.",
     edit(WHOLE, "torch.sigmoid(x)"),
     asks="Did you write the smooth step where its derivative was asked for?")
-exercise.wrong("x is positive.", edit(WHOLE, "torch.exp(-800 * x)"), told="the absolute value")
+exercise.wrong("x is positive.", edit(WHOLE, "torch.exp(-800 * x)"), told="for want of")
 exercise.wrong("Only spikes get a gradient.", edit(WHOLE, "(x > 0) * torch.exp(-x)"),
     asks="How should a neuron below threshold learn?")
 exercise.wrong("x is the membrane.", edit(WHOLE, "(1 - (x - 1).abs()).clamp_min(0)"),

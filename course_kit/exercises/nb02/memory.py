@@ -67,16 +67,14 @@ def judge(answer: type[nn.Module]) -> str:
         "Does the network remember in `self` what it should take from `state`?")
     expect_gradient(net, right, x)
     return (f"All {STEPS} steps agree with a loop inside, two runs do not disturb each other, and "
-        "the gradient reaches back through all steps. This is how recurrent layers of PyTorch are "
-        "called, too.")
+        "the gradient reaches back through all steps. PyTorch's recurrent layers work like this.")
 
 
 def expect_layers(net: nn.Module) -> None:
     for name in LAYERS:
         if getattr(getattr(net, name), "init_hidden", False):
             raise Wrong(f"{name} keeps its membrane inside the layer (`init_hidden=True`); "
-                "expected the layers of the stub, which take it in and give it back. Who keeps the "
-                "state here?")
+                "expected the layers given, which take and return it. Who keeps the state here?")
     try:
         inspect.signature(net.forward).bind(None)
     except TypeError as error:
@@ -171,8 +169,7 @@ exercise.right("another name",
 
 exercise.wrong("A state may start at each call.",
     edit("if state is None:\n            state", "state"),
-    asks="Every step is the first one again: is the state that comes in used, and is the one that "
-    "goes out new?")
+    asks="Each step is the first again: is the incoming state used, and the outgoing one new?")
 exercise.wrong("Hidden layers remember for all.",
     edit("mem2 = state", "mem2 = state[0], self.lif2.init_leaky()"),
     asks="The hidden layer remembers, but does mem2?")

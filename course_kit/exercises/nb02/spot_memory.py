@@ -35,8 +35,7 @@ def judge(key: str) -> str:
         f"first four images change the membrane after the fifth by {left:.2g}")
     if left > 0:
         return (f"{what}; as published, by {traces():.2g}. Each call began from rest, so every "
-            "step was the first. Any state that is started inside the loop over time has this "
-            "fault.")
+            "step was the first. Any state started inside the loop over time has this fault.")
     raise Wrong(f"{what}: still the first step again and again.")
 
 

@@ -46,8 +46,7 @@ def judge(wake: Callable[[nn.Sequential], Any]) -> str:
         expect_speech(record, changed, seed)
     rates = ", ".join(f"{spikes.mean().item():.0%}" for spikes in record)
     return (f"All layers speak before the first update, at rates of {rates}, and what they say "
-        "depends on the image. The next notebook asks whether such a start also learns without "
-        "Adam.")
+        "depends on the image. The next notebook asks if such a start learns without Adam.")
 
 
 def expect_same_neurons(net: nn.Module) -> None:
@@ -64,7 +63,7 @@ def expect_same_neurons(net: nn.Module) -> None:
                     "current suffices?")
     if not all(p.isfinite().all() for p in net.parameters()):
         raise Wrong("A weight or bias is NaN or infinite now; expected finite numbers. What did "
-                    "you divide by, or multiply with?")
+            "you divide by, or multiply with?")
 
 
 def expect_speech(record: list[Tensor], changed: list[bool], seed: int) -> None:

@@ -30,8 +30,7 @@ def judge(key: str) -> str:
     else:
         right = "a" if adam > 0.5 * sgd else "d"
     facts = ("Measured on printed digits: the largest gradient in the first layer is "
-        f"{gradient:.0e}; the largest move of a weight is {show(sgd)} with SGD and {show(adam)} "
-        "with Adam")
+        f"{gradient:.0e}; the largest move of a weight is {show(sgd)} by SGD, {show(adam)} by Adam")
     if key == right:
         return (f"{facts}. A weight near 0.1 does not even notice a step of {0.01 * gradient:.0e}: "
             "single precision has no number so near. Adam takes the size of the gradient out, but "

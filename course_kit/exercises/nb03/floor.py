@@ -33,8 +33,7 @@ def judge(floor: Function) -> str:
                 else "Which score does the target have at each step, and which do the others?")
     room = [math.log(classes) - perfect(classes) for classes in (2, 10, 1000)]
     return (f"Between silence and the floor there is {room[0]:.2f} for 2 classes, {room[1]:.2f} "
-        f"for 10 and {room[2]:.2f} for 1,000. Now you can read a loss curve: how much of this way "
-        "has it gone?")
+        f"for 10 and {room[2]:.2f} for 1,000. Now you can read a loss curve: how far has it come?")
 
 
 @cache

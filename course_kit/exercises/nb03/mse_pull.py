@@ -28,8 +28,7 @@ def judge(key: str) -> str:
         f"for the target and {show(derivatives[0])} for any other neuron")
     if key == {1: "a", 10: "b", 0: "c", 9: "d"}[pulled]:
         return (f"{facts}: all {pulled} are pulled up, since 0 is below 10 of 50, too. This loss "
-            "wakes neurons that a cross entropy would push further down, and asks them to stay "
-            "awake.")
+            "wakes neurons that a cross entropy would push further down, and wants them awake.")
     raise Wrong(f"{facts}.")
 
 

@@ -27,13 +27,11 @@ def judge(answer: Any) -> str:
     one, two = (checked(record, number) for number, record in enumerate(answer, 1))
     if one.shape != two.shape:
         raise Wrong(f"Your records have the shapes {list(one.shape)} and {list(two.shape)}; "
-            "expected one shape. A mean over more steps is another mean: can you do it with as "
-            "many?")
+            "expected one shape. Over more steps a mean is another: can you do it with as many?")
     counts = [record.sum(0)[0].int().tolist() for record in (one, two)]
     if counts[0] != counts[1]:
-        raise Wrong(f"Your records have the counts {counts[0]} and {counts[1]}; expected the same "
-            "count for each class. If the counts differ, what would a difference of the losses "
-            "show?")
+        raise Wrong(f"The counts are {counts[0]} and {counts[1]}; expected the same count for each "
+            "class. If they differ, what would a difference of the losses show?")
     target = torch.tensor([0])
     per_step = [SF.ce_rate_loss()(record, target).item() for record in (one, two)]
     if is_near(*per_step):

@@ -62,8 +62,7 @@ def judge(answer: Function) -> str:
             error.add_note(f"It was called with {call}.")
             raise
     return (f"With {call}, all test images count, once each, and {val} images steer that are "
-        "neither trained on nor reported on. With `data.loaders` the library does the same for "
-        "you.")
+        "neither trained on nor reported on. The library's `data.loaders` does the same.")
 
 
 def judge_call(answer: Function, call: Call) -> int:
@@ -97,8 +96,7 @@ PLACES = ("first", "second", "third")
 def three(answer: Function, call: Call, sets: tuple[Dataset, Dataset]) -> list[Any]:
     got = answer(*sets, call.batch)
     if not isinstance(got, tuple | list) or len(got) != 3:
-        raise Wrong(f"your function returns {describe(got)}; expected three loaders: train, val, "
-            "test.")
+        raise Wrong(f"your function returns {describe(got)}; expected three: train, val, test.")
     return list(got)
 
 

@@ -55,8 +55,8 @@ def integers(value: Any, images: int, what: str) -> list[int]:
     Raises:
         Wrong: it is anything else.
     """
-    given = (f"For {images} image{'s' if images > 1 else ''} your function gives {describe(value)} "
-        f"as {what}")
+    given = (f"For {images} image{'s' * (images > 1)} your function gives {describe(value)} as "
+        f"{what}")
     if not isinstance(value, Tensor) and hasattr(value, "__len__") and len(value) == images:
         raise Wrong(f"{given}; expected a tensor. Can `torch.as_tensor` make one of it?")
     if not isinstance(value, Tensor) or list(value.shape) != [images]:

@@ -55,8 +55,7 @@ def outcome(stop: Function, spk_rec: Tensor, lead: int) -> list[tuple[int, int]]
     """The answer and the number of steps for each image."""
     got = stop(spk_rec.clone(), lead)
     if not isinstance(got, tuple | list) or len(got) != 2:
-        raise Wrong(f"Your function returns {describe(got)}; expected two tensors: answers and "
-            "steps.")
+        raise Wrong(f"Your function returns {describe(got)}; expected two: answers and steps.")
     images = spk_rec.shape[1]
     columns = integers(got[0], images, "answers"), integers(got[1], images, "steps")
     return list(zip(*columns, strict=True))

@@ -35,8 +35,7 @@ def judge(answer: Any) -> str:
         asked = "What does each loss ask of the target, and what of the others?"
         raise Wrong(" ".join(seen), asked)
     return ("All three are right. A loss leaves its handwriting: full and empty rows, rates in "
-        "between, or spikes that nobody has asked for. It tells you how a network was trained when "
-        "nobody else does.")
+        "between, or spikes that nobody has asked for. It tells you how a network was trained.")
 
 
 def named(answer: Any) -> dict[str, str]:

@@ -107,8 +107,7 @@ exercise.wrong("The overdrive is U - 1.", edit("mem_rec - threshold", "mem_rec -
 exercise.wrong("What comes out last stands first.", edit("return grad", "return grad.flip(0)"),
     asks="Is G in the order of time?")
 exercise.wrong("It is a backward() of autograd.", edit("return grad", "return grad, None, None"),
-    asks="The two None belong to `autograd.Function`, which has other arguments. Is G alone asked "
-    "for here?")
+    asks="The two None belong to the arguments of `autograd.Function`. Is G alone asked for?")
 exercise.wrong("Only what fires learns.", edit("<=", ">"),
     asks="Which neuron gets nothing from the step after: the one that fired, or the silent one?")
 exercise.wrong("Only the reset takes away.", edit("beta * ", ""),

@@ -53,8 +53,7 @@ def judge(over_time: Function) -> str:
         expect_same(out, expected.detach(), x, name)
         expect_gradient(out, expected, x, name)
     return ("One call of the layer for all steps of all samples, each result is back in its place, "
-        "and gradients flow back. Any layer without memory can be run this way. The next rung runs "
-        "on your function.")
+        "and gradients flow back. Any layer without memory can be run this way.")
 
 
 def expect_one_call(shapes: list[list[int]], x: Tensor, name: str) -> None:
@@ -76,8 +75,7 @@ def expect_same(out: Any, expected: Tensor, x: Tensor, name: str) -> None:
     if out.shape != expected.shape:
         raise Wrong(f"{case}, your result has the shape {list(out.shape)}; expected "
             f"{list(expected.shape)}.",
-            "Are its first two axes those of x, time and batch, and is the rest as the layer made "
-            "it?")
+            "Are its first two axes those of x, time and batch, and the rest as the layer made it?")
     wrong = ~torch.isclose(out.detach().to(expected.dtype), expected, atol=1e-5)
     if wrong.any():
         step, sample = wrong.flatten(2).any(-1).nonzero()[0].tolist()
@@ -91,8 +89,7 @@ def expect_gradient(out: Tensor, expected: Tensor, x: Tensor, name: str) -> None
     """Compares the gradients of the weights and of x, which the layers below learn from."""
     if not out.requires_grad:
         raise Wrong(f"The numbers of {name} are right, but no gradient flows back through them; "
-            "expected one, since the network is to be trained. Is the result cut off by `detach` "
-            "or `no_grad`?")
+            "expected one, to learn from. Is the result cut off by `detach` or `no_grad`?")
     asked = torch.randn_like(expected)
     (wanted,) = torch.autograd.grad(expected, x, asked)
     (got,) = torch.autograd.grad(out, x, asked.to(out.dtype), allow_unused=True)

@@ -23,8 +23,7 @@ def judge(share: float) -> str:
     if is_near(share, wanted, 0.051 / wanted):
         return (f"Per step {FIRST:,} + {SECOND:,} + {LAST:,}, and 49 times the first is saved: "
             f"{wanted:.1f}%. If only multiplications took time, a forward pass could become "
-            f"{100 / (100 - wanted):.2f} times as fast, no more. So look at the second convolution "
-            "next.")
+            f"{100 / (100 - wanted):.2f} times as fast, no more. The second convolution is next.")
     more = "less" if share < wanted else "more"
     raise Wrong(f"You say {show(share)}%, which is {more} than the share that counting gives.",
         "Which layer multiplies how often for one image?")

@@ -73,8 +73,6 @@ def outcome(key: str) -> tuple[bool, str]:
 exercise.wrong("Layers must stand in a row.", "a",
     asks="The input is there at all steps before anything runs: what should it wait for?")
 exercise.wrong("The image must stand still.", "b",
-    asks="All frames of a film are known before the first step: what keeps layer 1 from running "
-    "through them all?")
+    asks="All frames of a film are known at the start: what keeps layer 1 from running ahead?")
 exercise.wrong("Neurons must be alike.", "d",
-    asks="Decay and reset stay within one neuron: what does its membrane need but its own past and "
-    "its input?")
+    asks="Decay and reset stay within one neuron: what does it need but its past and its input?")
