@@ -11,12 +11,7 @@ from . import _checks
 
 
 def parameter(name: str, value: float | Tensor) -> Tensor:
-    """Return a floating-point copy of a number or tensor.
-
-    Raises:
-        TypeError: if it is neither.
-        ValueError: if it is empty, contains NaN or is out of range.
-    """
+    """Return a floating-point copy of a number or tensor, which must be in range."""
     wanted = "be a real number or a dense tensor of them"
     tensor = _checks.reals(name, value, wanted).detach().clone()
     if tensor.numel() == 0:

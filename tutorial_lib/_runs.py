@@ -24,9 +24,6 @@ def checked(net: nn.Module, num_steps: int, data: Tensor, time_varying: bool) ->
     """Raise for what is wrong before a run starts; add to torch's errors what is known of them.
 
     Gives ``num_steps``, as Python's own integer.
-
-    Raises:
-        TypeError, ValueError: see :func:`tutorial_lib.simulation.forward_pass`.
     """
     num_steps = check_settings(num_steps, time_varying)
     _check_run(net, num_steps, data, time_varying)

@@ -10,10 +10,10 @@ Every surrogate is a small callable of the overdrive :math:`x = U - U_\mathrm{th
 derivative at :math:`x = 0`; ``area`` is its integral over all :math:`x`. Two surrogates with the
 same area push as hard in total; two with the same peak push as hard at threshold.
 
-:data:`SURROGATES` lists by name those that hold numbers only: they compare by value, print as they
-are written, and can be pickled. A number that is not finite and above 0 is a ValueError. Tests, the
-surrogate explorer, the gallery of notebook 01 and the book read the list, so one more surrogate is
-one more class here, under ``@_listed``.
+:data:`SURROGATES` lists by name those that need no function: they compare by value, print as they
+are written, and can be pickled. Their parameter must be a finite number above 0: another number is
+a ValueError, anything else a TypeError. Tests, the surrogate explorer, the gallery of notebook 01
+and the book read the list, so one more surrogate is one more class here, under ``@_listed``.
 """
 
 from __future__ import annotations
@@ -83,12 +83,7 @@ class Surrogate:
                 setattr(cls, name, _of_a_tensor(vars(cls)[name]))
 
     def __post_init__(self) -> None:
-        """Check each parameter; NumPy's and torch's scalars become numbers that compare and hash.
-
-        Raises:
-            ValueError: if one is not a finite number above 0, or overflows float32.
-            TypeError: if one is no number.
-        """
+        """Check each parameter; scalars of NumPy and torch become numbers that compare and hash."""
         for field in fields(self):
             value = getattr(self, field.name)
             number = _in_range(field.name, value)
@@ -394,8 +389,7 @@ class from_derivative(Surrogate):
 
     Raises:
         TypeError: if ``function`` cannot be called.
-        ValueError: if it changes the shape of its input or returns values that are not finite on
-            [-1, 1].
+        ValueError: if it changes the shape of its input or is not finite on [-1, 1].
     """
 
     function: Callable[[Tensor], Tensor]
@@ -421,8 +415,7 @@ class from_primitive(Surrogate):
 
     Raises:
         TypeError: if ``function`` cannot be called.
-        ValueError: if it changes the shape of its input, has no gradient, or one that is not
-            finite on [-1, 1].
+        ValueError: if it changes the shape of its input, or has no finite gradient on [-1, 1].
     """
 
     function: Callable[[Tensor], Tensor]

@@ -213,8 +213,7 @@ class mse_membrane_loss(Loss):
                     f"time_var_targets=True takes class indices of shape [T, B] = "
                     f"[{steps}, {batch}], got {got}."
                 )
-            flat = _checks.labels(targets.flatten(), steps * batch, classes)
-            targets = flat.view(steps, batch)
+            targets = _checks.labels(targets.flatten(), steps * batch, classes).view(steps, batch)
         else:
             targets = self._labels(targets, batch, classes)
         mem = full_precision(rec)

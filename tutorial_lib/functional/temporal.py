@@ -63,12 +63,7 @@ def first_spike_time(spk_rec: Tensor) -> Tensor:
 
 class _TemporalLoss(Loss):
     def __call__(self, spk_rec: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of spikes ``[T, B, C]``, 0 or 1, and targets: class indices
-        ``[B]``, unless an argument of the loss says otherwise.
-
-        Raises:
-            TypeError, ValueError: for a malformed record, or targets that do not fit it.
-        """
+        """Return the loss of spikes ``[T, B, C]``, 0 or 1; the rest is as in :class:`Loss`."""
         return self._reduce(*self._values(_checks.spikes("spk_rec", spk_rec), targets))
 
 

@@ -65,8 +65,8 @@ def number(name: str, value: Any) -> float:
 def record(name: str, data: Any, layout: str, remedy: str) -> np.ndarray:
     """Return ``data`` if it has the rank of ``layout``, such as ``"[T, C]"``, and no empty axis.
 
-    Raises:
-        ValueError: for another rank, with ``remedy`` if the rank is too high, or an empty axis."""
+    ``remedy`` says what to do if the rank is too high.
+    """
     if not isinstance(data, (torch.Tensor, np.ndarray)):
         data = array(name, data)
     shape, rank = list(data.shape), layout.count(",") + 1

@@ -8,8 +8,7 @@ Usage::
 
 What decides the result (the recipe's settings, the data and the seed) stands in the checkpoint; a
 resumed run goes on with it as if it had never stopped. Under ``torchrun``, every process takes its
-share of each batch and the gradients are averaged: the same training as in one process, on the same
-global batches.
+share of each batch and the gradients are averaged: the same training as in one process.
 """
 
 from __future__ import annotations

@@ -161,12 +161,7 @@ def pack(content: Mapping[str, Any]) -> bytes:
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """What :func:`pack` packed into the file at ``path``, its tensors on the CPU.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if a byte of it is not as it was written, or it is from elsewhere.
-    """
+    """What :func:`pack` packed into the file at ``path``, its tensors on the CPU."""
     path = _files.as_path("path", path)
     if not path.is_file():
         raise FileNotFoundError(f"path: no checkpoint at {path}. Save one with save_checkpoint.")

@@ -144,12 +144,7 @@ def check_trainable(net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 def unpacked(
     loader: Batches, device: torch.device, num_steps: int, time_varying: bool, *, endless: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """``(data, targets)`` of each batch on ``device``; with ``endless`` of pass after pass.
-
-    Raises:
-        TypeError: if a batch is no pair of tensors.
-        ValueError: if one is empty, its parts have different numbers of samples, or there is none.
-    """
+    """Each batch's ``(data, targets)``, checked, on ``device``; if ``endless``, pass after pass."""
     while True:
         batch = None
         for batch in loader:
@@ -181,12 +176,12 @@ def _unpacked(
         )
     if data.shape[axis] != len(targets):
         hint = "Pair each sample with one target."
-        if time_varying:
-            hint = "With time_varying=True it is [T, B, ...], the samples along its second axis."
-        if not time_varying and data.ndim > 1 and data.shape[1] == len(targets):
-            hint = "Data with a time axis in front, [T, B, ...], needs time_varying=True."
-        elif time_varying and len(data) == len(targets) and data.shape[1] == num_steps:
+        if time_varying and len(data) == len(targets) and data.shape[1] == num_steps:
             hint = "Time comes first, [T, B, ...]: turn the batch with data.transpose(0, 1)."
+        elif time_varying:
+            hint = "With time_varying=True it is [T, B, ...], the samples along its second axis."
+        elif data.ndim > 1 and data.shape[1] == len(targets):
+            hint = "Data with a time axis in front, [T, B, ...], needs time_varying=True."
         raise ValueError(
             f"A batch of the loader has {data.shape[axis]} samples and {len(targets)} targets: its "
             f"data has the shape {list(data.shape)}. {hint}"
