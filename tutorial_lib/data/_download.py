@@ -38,8 +38,7 @@ def download(folder: MNISTFolder, verbose: bool = True) -> None:
                 shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=folder.root, prefix=STAGE) as stage:
             for name in gone:
-                content = _fetched(mirrors, name, folder, verbose)
-                Path(stage, name).write_bytes(content)
+                Path(stage, name).write_bytes(_fetched(mirrors, name, folder, verbose))
             for name in missing(folder):
                 os.replace(Path(stage, name), folder.raw / f"{name}.gz")
     except OSError as error:
