@@ -30,8 +30,9 @@
 #
 # **Time**: about an hour to read and try, about a minute to run.
 #
-# > **Note.** Folded cells hold the code of figures, and checks of the numbers in the text. After you change a value above,
-# > such a check may stop with an `AssertionError`. That is no fault of yours: go on below it.
+# > **Note.** Folded cells hold the code of figures, and checks of the numbers in the text. After you change a value, or with
+# > another processor or other versions, which round differently, a check may stop with an `AssertionError`. That is no
+# > fault of yours: go on below it.
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title In Colab this cell installs the course's library; elsewhere it does nothing
@@ -473,7 +474,7 @@ assert (counts == 0).all()  # of never, the last of the two
 
 
 def first_layers():
-    """Which neurons of layers 1 and 2 fire, repeat themselves, and differ late in the second run."""
+    """Of the neurons that fire in layers 1 and 2: which repeat themselves, which differ late."""
     kept = []
     hooks = [seq[n].register_forward_hook(lambda _, __, out: kept.append(out)) for n in (2, 5)]
     utils.reset(seq)
