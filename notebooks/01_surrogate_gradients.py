@@ -1104,8 +1104,8 @@ figures.show("Rows are surrogates, dots are seeds, strokes their means.")
 # <details><summary>Answer</summary>
 #
 # From the quiet start `fast_sigmoid(100)` and `triangular(1)` fail: they alone do not reach a neuron at rest. From the
-# awake start none fails; but with `fast_sigmoid(100)` the seed decides, between 27 and 94 %. (Below 50 % means that many
-# points had no winner.)
+# awake start none fails; but with `fast_sigmoid(100)` the seed decides: the worst stays near 30 %, the best comes above
+# 90 %. (Below 50 % means that many points had no winner.)
 #
 # </details>
 #
@@ -1126,7 +1126,7 @@ failed = {start: [name for name in candidates if mean(start, name) < 70] for sta
 assert failed["quiet start"] == ["fast_sigmoid(100)", "triangular(1)"]
 assert failed["awake start"] == []
 worst, best = (f(scores["awake start"]["fast_sigmoid(100)"]) for f in (min, max))
-assert round(worst) == 27 and round(best) == 94
+assert 20 < worst < 40 and best > 90
 assert all(max(scores["quiet start"][name]) > 90 for name in failed["quiet start"])
 ste = [mean(start, "straight-through") for start in starts]
 assert 75 < ste[0] < 88 and 82 < ste[1] < 92

@@ -378,8 +378,8 @@ for name, one, hundred in zip(("layer 1", "layer 2"), record, many):
     print(f"{name}: {here} dark maps here, {always} for all 100 images")
 
 # %% [markdown]
-# In layer 1 the same maps are dark for all 100: they pass nothing on. No accuracy tells you that part of a network lies
-# idle; its maps do.
+# In layer 1 nearly all maps that are dark here are dark for all 100: they pass nothing on. No accuracy tells you that part
+# of a network lies idle; its maps do.
 #
 # Layer 2 has 64 maps of 4 by 4 neurons. What do you see in them?
 
@@ -388,7 +388,7 @@ for name, one, hundred in zip(("layer 1", "layer 2"), record, many):
 def dark_maps():
     dark = [(x.sum(dim=(0, 1, 3, 4)) == 0).cpu() for x in list(many)[:2]]
     now = [x.sum(dim=(0, 2, 3)) == 0 for x in record[:2]]
-    assert torch.equal(dark[0], now[0]) and dark[0].any()
+    assert now[0][dark[0]].all() and now[0].sum() <= dark[0].sum() + 2 and dark[0].any()
     assert now[1][dark[1]].all() and now[1].sum() > dark[1].sum() > 0
 
 
@@ -804,7 +804,8 @@ for m in (1, 5, 10, 20, 40):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# On MNIST, 66 % of the wrong ones and 9 % of the right ones; on the embedded digits, 83 % and 20 %. So those that are
+# On MNIST, about two thirds of the wrong ones and one tenth of the right ones; on the embedded digits, 70 to 85 % and
+# about 20 %. So those that are
 # left are more often right, but there are fewer. ($m = 1$ refuses just the undecided.)
 #
 # </details>
@@ -824,8 +825,7 @@ assert margin[wrong].max() > margin[right].quantile(0.25)  # they overlap
 assert margin[right].min() <= 5 and margin[wrong].min() <= 5
 def what_20_costs():
     gone = [(margin[group] < 20).float().mean().item() for group in (wrong, right)]
-    told = (0.66, 0.09) if digits.source == "mnist" else (0.83, 0.20)
-    assert all(abs(a - b) < 0.1 for a, b in zip(gone, told, strict=True)), gone
+    assert 0.5 < gone[0] < 0.95 and 0.03 < gone[1] < 0.3, gone
 
 
 what_20_costs()
@@ -920,7 +920,15 @@ def draw_outputs(pair):
             ax.set(title=f"Network {name}, a {labels_small[i]}", yticks=range(10), ylabel="Class")
 
 
-draw_outputs((7, 4))
+def telling_pair():
+    """Two images for which A's target has gaps and C's target has a rival at every step."""
+    counts_of = {name: outputs.sum(0) for name, outputs in records.items()}
+    own = counts_of["A"].gather(1, labels_small.unsqueeze(1)).squeeze(1)
+    rivals = (counts_of["C"] == len(records["C"])).sum(1) >= 2
+    return ((own < len(records["A"])) & rivals).nonzero().flatten()[:2].tolist()
+
+
+draw_outputs(telling_pair())
 figures.show("Networks A, B and C side by side: their outputs for two images.")
 
 # %% [markdown]
@@ -943,7 +951,7 @@ exercises.check("04-which-loss", my_diagnosis)
 #
 # <details><summary>Solution</summary>
 #
-# In A the target's row nearly always has gaps, and many others have marks: the rates are pulled in between, if not yet
+# In A the target's row has gaps for most images, and many others have marks: the rates are pulled in between, if not yet
 # as high as ordered. In B and C the target's row is nearly always full. In B all other rows are empty for most images,
 # as each wrong spike costs. In C wrong neurons fire for every image, and for most a rival at every step, as here: the
 # target's highest membrane must exceed theirs, and nobody has asked them to be silent.
@@ -974,7 +982,7 @@ def handwriting():
         full_rows[letter] = (of_class[target_of] == len(outputs)).float().mean()
         gaps[letter], quiet[letter] = 1 - full_rows[letter], (others.sum(1) == 0).float().mean()
         loud[letter] = (others.amax(1) == len(outputs)).float().mean()
-    assert gaps["A"] > 0.9 and quiet["A"] == 0 and (records["A"].sum(0) > 0).sum(1).min() >= 5
+    assert gaps["A"] > 0.6 and quiet["A"] == 0 and (records["A"].sum(0) > 0).sum(1).min() >= 5
     assert full_rows["B"] > 0.9 and full_rows["C"] == 1
     assert 0.5 < quiet["B"] < 1 and quiet["C"] == 0 and loud["C"] > 0.5
 
