@@ -289,7 +289,9 @@ def _explain(error: BaseException, exercise: Exercise, answer: Any, calls: _Call
         )
     where = diagnose.place(diagnose.stack_of(error), answer, exercise.file)
     if where:
-        notes = getattr(error, "__notes__", [])
+        notes = list(getattr(error, "__notes__", []))
+        if "leaf Variable" in said:
+            notes.append("Parameters are changed in place under `with torch.no_grad():`.")
         return " ".join([f"Your code raised {said}{where}.", *notes])
     unlike = _unlike_reference(exercise, calls)
     return unlike or f"Your answer could not be judged. What came up was {said}."

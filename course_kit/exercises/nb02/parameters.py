@@ -49,7 +49,7 @@ def question(answer: float) -> str:
     for slip, doubt in [(count(), ""), *slips]:
         if left_out := without(slip - answer):
             biases = f"Where are the biases of {left_out}? There is one per filter or output."
-            return f"{doubt} {biases}".strip()
+            return f"{doubt} Are all biases counted?" if doubt else biases
     return "What size are the maps after each layer, and what does one filter look at?"
 
 
@@ -72,7 +72,9 @@ exercise.wrong("A layer has a bias.", 55 + 865 + 4_001,
 exercise.wrong("The last layer has 1,024 inputs.", 60 + 880 + 10_250,
     asks="1,024 is the other network's: how many inputs has the last layer here?")
 exercise.wrong("The last layer has 1,024 inputs, and a layer is its weights.", 54 + 864 + 10_240,
-    told="how many inputs has the last layer here? Where are the biases")
+    told="how many inputs has the last layer here? Are all biases counted?")
+exercise.wrong("This is the network above.", 29_826,
+    asks="That is the network above: what is other in 6C3-MP2-16C3-MP2-?FC10?")
 exercise.wrong("A filter keeps the size.", count(padding=1),
     asks="Is the border padded? A 3 by 3 filter without padding takes off 2.")
 exercise.wrong("Pooling keeps the odd row.", count(ceil=True),

@@ -68,6 +68,9 @@ def expect_same_neurons(net: nn.Module) -> None:
 
 def expect_speech(record: list[Tensor], changed: list[bool], seed: int) -> None:
     """Complains about all that is missing, with its numbers, and asks about the first of it."""
+    if not any(changed):
+        raise Wrong("No weight and no bias has changed. `p = p * 4` makes a new tensor: did you "
+            "write into the parameters, in place?")
     rates = [spikes.mean().item() for spikes in record]
     counts, digits = record[-1].sum(0), 10 * COPIES
     different, decided = len(counts.unique(dim=0)), SF.decision_rate(record[-1])
@@ -87,9 +90,6 @@ def expect_speech(record: list[Tensor], changed: list[bool], seed: int) -> None:
 
 def question(quiet: bool, changed: list[bool], silent: int, full: int) -> str:
     left = [LAYERS[n] for n in range(3) if not any(changed[2 * n : 2 * n + 2])]
-    if len(left) == 3:
-        return ("No weight and no bias has changed. A surrogate acts on the backward pass only, "
-            "and `p = p * 4` makes a new tensor: did you write into the parameters, in place?")
     if quiet:
         unchanged = f"The parameters of {' and '.join(left)} are as before. " if left else ""
         return f"{unchanged}Is the current large enough to reach the threshold in each layer?"
@@ -124,6 +124,7 @@ exercise.right("bias", on(WEIGHTS, lambda layer: layer.bias.add_(0.6)))
 exercise.right("He", on(WEIGHTS, lambda layer: nn.init.kaiming_normal_(layer.weight)))
 exercise.right("orthogonal", on(WEIGHTS, lambda layer: nn.init.orthogonal_(layer.weight, gain=2)))
 
+exercise.wrong("Autograd may watch.", edit("with torch.no_grad()", "if True"), told="torch.no_grad")
 exercise.wrong("p = p * 4 changes p.", edit("p.mul_(4)", "p = p * 4"), told="makes a new tensor")
 exercise.wrong("A bit more will do.", edit("mul_(4)", "mul_(1.5)"), told="large enough to reach")
 exercise.wrong("More is better.", edit("mul_(4)", "mul_(1000)"),
@@ -142,4 +143,4 @@ exercise.wrong("Memories may be longer.", on(NEURONS, lambda lif: lif.beta.fill_
     told="beta = 0.9 now")
 exercise.wrong("A wider surrogate makes spikes.",
     on(NEURONS, lambda lif: setattr(lif, "spike_grad", surrogate.fast_sigmoid(slope=1))),
-    told="on the backward pass only")
+    told="No weight and no bias has changed")

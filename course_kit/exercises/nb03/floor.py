@@ -62,8 +62,6 @@ exercise.wrong("Loss is log p.", edit("return ", "return -"),
     asks="What is the sign of a cross entropy?")
 exercise.wrong("log is log2.", edit("math.log", "math.log2"),
     asks="Is your logarithm the natural one?")
-exercise.wrong("log is log10.", edit("math.log", "math.log10"),
-    asks="Is your logarithm the natural one?")
 exercise.wrong("The loss is the log of the sum.", lambda c: math.log(math.e + c - 1),
     asks="Is that all of it? The target has a score, too: e to its power is divided by the sum.")
 exercise.wrong("1.461 is a constant.", edit("num_classes - 1", "10 - 1"),

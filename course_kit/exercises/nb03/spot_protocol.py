@@ -242,8 +242,6 @@ exercise.wrong("A set is a loader.", edit(TRAINING, "train", VALIDATION, "val", 
     told="is a Subset; expected a DataLoader")
 exercise.wrong("The sets have the sizes of MNIST.", edit("[0.9, 0.1]", "[54000, 6000]"),
     told="called with 1,000 training and 300 test images")
-exercise.wrong("The sets have the sizes of the check.", edit("[0.9, 0.1]", "[900, 100]"),
-    told="called with 777 training and 131 test images")
 exercise.wrong("A batch has 128 images.", edit(TRAINING, "DataLoader(train, 128, shuffle=True)"),
     told="yields batches of 128. Where did `batch_size` go")
 exercise.wrong("Part of the images can be left over.",

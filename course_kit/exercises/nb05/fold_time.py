@@ -45,10 +45,10 @@ def judge(over_time: Function) -> str:
             if not shapes:
                 raise
             expect_one_call(shapes, x, name)
-            raise Wrong(f"{name} ran on {shapes[0]}, as it should. Then came "
-                f"{type(error).__name__}: its result has {x.shape[0]} steps of {x.shape[1]} "
-                "samples in it. Does your code take these two numbers from x, and leave the shape "
-                "of the rest to the layer?") from error
+            raise Wrong(f"{name} ran on {shapes[0]}, as it should; then your code raised "
+                f"{type(error).__name__}. The layer's result holds {x.shape[0]} steps of "
+                f"{x.shape[1]} samples. Does your code take these two numbers from x, and leave "
+                "the shape of the rest to the layer?") from error
         expect_one_call(shapes, x, name)
         expect_same(out, expected.detach(), x, name)
         expect_gradient(out, expected, x, name)

@@ -40,8 +40,6 @@ exercise.wrong("What it saves is what matters.", 98,
 exercise.wrong("Once is never.", 100 * FIRST / ALL,
     asks="It still has to run once: which share of its runs is saved?")
 exercise.wrong("Layers cost alike.", 98 / 3, asks="Does one of three layers cost a third?")
-exercise.wrong("Layers cost alike, and once is never.", 100 / 3,
-    asks="Does one of three layers cost a third?")
 exercise.wrong("Few weights are little work.", 98 * 312 / 29_826,
     asks="Those are parameters: at how many places is each filter used?")
 exercise.wrong("A layer works on its output.", 98 * FIRST / 4 / POOLED,
@@ -62,4 +60,6 @@ exercise.wrong("A pass is a training step.", 98 * 2 * FIRST / (2 * FIRST + 3 * (
     asks="That counts a training step: what does the forward pass alone cost?")
 exercise.wrong("The second decimal is cut off.", 11.9,
     asks="Is that cut off after one decimal? Round it.")
+exercise.wrong("One run in fifty is the share.", 2.0,
+    asks="One run of fifty is left, of one layer: what share of all is saved?")
 exercise.wrong("It must be a lot.", 50, told="Which layer multiplies how often")

@@ -121,6 +121,7 @@ FLATTEN = "Which method or layer flattens all but the first axis, without asking
 REFUSALS = (
     ("no layer returned", "", ITSELF),
     ("explicit state", "", ITSELF),
+    ("changes 'mem'", "", "Does forward() start a membrane? The library does, once."),
     ("asks for", "", FLATTEN),
     ("'len' is not", "its forward() asks for len() of a tensor, which holds many steps here",
      FLATTEN),
