@@ -103,9 +103,11 @@ def training_curves(
                 markeredgecolor=style.INK, markeredgewidth=1.4, label=which, gid=which,
             )  # fmt: skip
         flat[1].annotate(
-            f"{point[1]:.1f} %" if chosen is None else f"chosen: {point[1]:.1f} %", point,
-            xytext=(6, 0) if chosen is None else (8, -10), textcoords="offset points",
-            ha="left" if chosen is None else "right", va="center" if chosen is None else "top",
+            f"{point[1]:.1f} %" if chosen is None else f"chosen: {point[1]:.1f} %",
+            point if chosen is None else (1, 0),  # a curve that rises leaves that corner free
+            xycoords="data" if chosen is None else "axes fraction",
+            xytext=(6, 0) if chosen is None else (-6, 6), textcoords="offset points",
+            ha="left" if chosen is None else "right", va="center" if chosen is None else "bottom",
             fontsize=style.NOTE_SIZE, color=style.INK, gid=f"{which} accuracy",
             path_effects=[style.RIM],
         )  # fmt: skip

@@ -13,10 +13,10 @@ exercise = Exercise(__name__,
     "Learning rate 0.01: what does the first update do to the weights of the first layer?",
     shows="Tell the gradient from the step that an optimizer makes of it.", kind="choice",
     options={
-        "a": "Both optimizers move them by about 0.01, the learning rate.",
-        "b": "Neither moves them: a silent network has no gradient.",
-        "c": "SGD leaves them as they are, to within a billionth. Adam moves some by thousandths.",
-        "d": "SGD moves them further than Adam, which divides the gradient.",
+        "a": "Both optimizers move some by about 0.01, the learning rate.",
+        "b": "Neither moves any by more than a billionth: the gradient is too small.",
+        "c": "SGD moves none by more than a billionth, Adam moves some by thousandths.",
+        "d": "SGD moves some by thousandths, Adam, which divides, none by more than a billionth.",
     })
 
 
@@ -29,7 +29,7 @@ def judge(key: str) -> str:
         right = "c" if adam > 1e-3 else "b"
     else:
         right = "a" if adam > 0.5 * sgd else "d"
-    facts = ("Measured on printed digits: the largest gradient in the first layer is "
+    facts = ("Measured on digits drawn from a font: the largest gradient in the first layer is "
         f"{gradient:.0e}; the largest move of a weight is {show(sgd)} by SGD, {show(adam)} by Adam")
     if key == right:
         return (f"{facts}. A weight near 0.1 does not even notice a step of {0.01 * gradient:.0e}: "
@@ -57,6 +57,7 @@ def moves() -> tuple[float, float, float]:
 
 exercise.wrong("A learning rate is a step.", "a",
     asks="By what does SGD multiply the learning rate?")
-exercise.wrong("Silent means dead.", "b", asks="The gradient is tiny, but is it zero?")
+exercise.wrong("A tiny gradient makes a tiny step.", "b",
+    asks="What does Adam make of the size of a gradient?")
 exercise.wrong("Adam's division makes smaller.", "d",
     asks="What does a division by a number far below 1 do?")

@@ -28,7 +28,9 @@ def judge(floor: Function) -> str:
             rounded = got in (round(wanted, digits) for digits in (1, 2, 3))
             raise Wrong(f"For {classes} classes a perfect record has the loss {show(wanted)}; your "
                 f"function gives {show(got)}.",
-                "Is it rounded on the way? Return the number as it is."
+                "Does your function use the number of classes? It gives the same for one more."
+                if floor(classes + 1) == got
+                else "Is it rounded on the way? Return the number as it is."
                 if rounded
                 else "Which score does the target have at each step, and which do the others?")
     room = [math.log(classes) - perfect(classes) for classes in (2, 10, 1000)]
@@ -64,8 +66,9 @@ exercise.wrong("log is log2.", edit("math.log", "math.log2"),
     asks="Is your logarithm the natural one?")
 exercise.wrong("The loss is the log of the sum.", lambda c: math.log(math.e + c - 1),
     asks="Is that all of it? The target has a score, too: e to its power is divided by the sum.")
-exercise.wrong("1.461 is a constant.", edit("num_classes - 1", "10 - 1"),
-    asks="Does your formula use the number of classes?")
+exercise.wrong("The floor is a constant.", edit("num_classes - 1", "10 - 1"),
+    told="the same for one more")
+exercise.wrong("1.461 is a constant.", lambda c: 1.461, told="the same for one more")
 exercise.wrong("Three digits are enough.", lambda c: round(solved_floor(c), 3),
     told="rounded on the way")
 exercise.wrong("The floor is half way.", lambda c: math.log(c) / 2,

@@ -59,7 +59,8 @@ def judge(answer: Function) -> str:
         except Wrong as wrong:
             raise Wrong(f"With {call}: {wrong.fault}", wrong.question) from None
         except Exception as error:  # torch's own words give no sizes
-            error.add_note(f"It was called with {call}.")
+            fixed = " Give shares: the sets may be of any size." * ("lengths" in str(error))
+            error.add_note(f"It was called with {call}.{fixed}")
             raise
     return (f"With {call}, all test images count, once each, and {val} images steer that are "
         "neither trained on nor reported on. The library's `data.loaders` does the same.")
@@ -241,7 +242,7 @@ exercise.wrong("Every loader needs full batches.",
 exercise.wrong("A set is a loader.", edit(TRAINING, "train", VALIDATION, "val", REPORT, "test_set"),
     told="is a Subset; expected a DataLoader")
 exercise.wrong("The sets have the sizes of MNIST.", edit("[0.9, 0.1]", "[54000, 6000]"),
-    told="called with 1,000 training and 300 test images")
+    told="called with 1,000 training and 300 test images and batch_size=128. Give shares")
 exercise.wrong("A batch has 128 images.", edit(TRAINING, "DataLoader(train, 128, shuffle=True)"),
     told="yields batches of 128. Where did `batch_size` go")
 exercise.wrong("Part of the images can be left over.",
