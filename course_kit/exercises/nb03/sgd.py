@@ -42,15 +42,15 @@ def judge(answer: Any) -> str:
 
 
 def question(
-    slope: float, gain: float, losses: list[float], decided: list[float], fed: bool
+    slope: float, gain: float, losses: list[float], decided: list[float], fed: int
 ) -> str:
     from_silence = abs(losses[0] - math.log(10))
     if not fed:
         return ("Layer 2 never fires, so the weights behind it have the gradient 0, whatever the "
             "slope. Which of your two numbers makes it fire?")
     if max(decided) == 0 and from_silence < 1e-4:
-        return (f"The output is silent in all {UPDATES} updates, although layer 2 fires. What "
-            "helps: a larger gain, or a surrogate that passes more?")
+        return (f"The output is silent in all {UPDATES} updates; layer 2 fires in {fed} of them. "
+            "What helps: a larger gain, or a surrogate that passes more?")
     if from_silence < 0.01:
         return ("The output is silent at first, or nearly so. Would it learn sooner if it spoke "
             "from the start?")
@@ -77,21 +77,23 @@ def recipe(answer: Any) -> tuple[float, float]:
 
 
 @cache
-def descend(slope: float, gain: float) -> tuple[list[float], list[float], list[float], bool]:
-    """Trains on printed digits; loss, decision rate, share of right answers, and if layer 2 fires.
+def descend(slope: float, gain: float) -> tuple[list[float], list[float], list[float], int]:
+    """Trains on printed digits; returns loss, decision rate and share of right answers.
+
+    And in how many of the updates layer 2 fires.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
         net = networks.conv_net(beta=0.5, spike_grad=surrogate.fast_sigmoid(slope))
         scale(net, gain)
-        losses, decided, hits, fed = [], [], [], False
+        losses, decided, hits, fed = [], [], [], 0
         for update in range(UPDATES):
             images, targets = printed_digits(2, seed=update)
             spk_rec, _ = simulation.forward_pass(net, STEPS, images)
             loss = SF.ce_rate_loss()(spk_rec, targets)
             net.zero_grad()
             loss.backward()
-            fed |= bool(net[-2].weight.grad.any())  # exactly 0 where no spike comes in
+            fed += int(net[-2].weight.grad.any())  # exactly 0 where no spike comes in
             with torch.no_grad():  # torch.optim.SGD does the same, but takes seconds to be imported
                 for p in net.parameters():
                     p -= RATE * p.grad
@@ -110,7 +112,7 @@ NARROW = "is the surrogate wide enough"
 exercise.wrong("The start is good.", {"slope": 25, "gain": 1}, told=SILENT)
 exercise.wrong("The gradient is all that is missing.", {"slope": 1, "gain": 1}, told=SILENT)
 exercise.wrong("Spikes of layer 2 are enough.", {"slope": 1, "gain": 2},
-    told="although layer 2 fires")
+    told="layer 2 fires in 15 of them")
 exercise.wrong("One spike is as good as many.", {"slope": 25, "gain": 2.5},
     told="if it spoke from the start")
 exercise.wrong("Spikes are all that is missing.", {"slope": 25, "gain": 4}, told=NARROW)
