@@ -243,3 +243,26 @@ def test_tonic_stabilizes_our_streams(images: Tensor) -> None:
 def test_other_images_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"shape \[B, 1, 28, 28\]"):
         events.saccades(torch.rand(shape))
+
+
+def test_a_digit_that_rests_makes_no_burst(streams: list[np.ndarray]) -> None:
+    """The movements lead back to the start; no moment of them has many more events than others."""
+    per_ms = np.mean([np.bincount(x["t"] // 1000, minlength=315) for x in streams], axis=0)
+    assert len(per_ms) == 315 and per_ms.max() < 4 * np.median(per_ms)
+
+
+@given(SEED, THRESHOLDS, st.floats(0.05, 2.0))
+def test_a_baseline_is_what_the_camera_saw_before(
+    seed: int, threshold: float, baseline: float
+) -> None:
+    film = random_film(seed)
+    before = torch.full_like(film[:1], baseline)
+    longer = events.camera(torch.cat([before, film]), range(-1000, 6000, 1000), threshold)
+    streams = events.camera(film, range(0, 6000, 1000), threshold, baseline)
+    for stream, wanted in zip(streams, longer, strict=True):
+        assert np.array_equal(stream, wanted[wanted["t"] >= 0])
+
+
+def test_a_bad_baseline_is_refused() -> None:
+    with pytest.raises(ValueError, match="baseline must be a finite number above 0"):
+        events.camera(torch.ones(2, 1, 2, 2), [0, 1], baseline=0)

@@ -385,3 +385,25 @@ def test_two_networks_with_one_seed_are_equal_and_share_nothing() -> None:
     for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         assert torch.equal(a, b)
         assert a.data_ptr() != b.data_ptr()
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 28), (34, 34), (16, 17), (31, 20)])
+def test_the_network_takes_images_of_other_shapes(height: int, width: int) -> None:
+    net = conv_net(input_shape=(2, height, width), num_classes=3)
+    spk, mem = net(torch.rand(4, 2, height, width))
+    assert spk.shape == mem.shape == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((1, 15, 28), "at least 16 pixels"),
+        ((28, 28), "must be a tuple"),
+        ([1, 28, 28], "must be a tuple"),
+        ((0, 28, 28), "number of channels in input_shape"),
+        ((1, 28.0, 28), "height in input_shape"),
+    ],
+)
+def test_other_shapes_of_images_are_refused(shape: object, words: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=words):
+        conv_net(input_shape=shape)

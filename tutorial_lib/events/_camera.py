@@ -29,7 +29,10 @@ MOST = 10_000  # events of a pixel between two pictures
 
 
 def camera(
-    film: Iterable[Tensor], times: Sequence[int], threshold: float = 0.35
+    film: Iterable[Tensor],
+    times: Sequence[int],
+    threshold: float = 0.35,
+    baseline: float | None = None,
 ) -> list[np.ndarray]:
     r"""Film with event cameras: a pixel reports when its log intensity has moved by a threshold.
 
@@ -39,8 +42,9 @@ def camera(
     .. math:: \left|\ln J(t) - \ell\right| = C
 
     with the polarity 1 if it is brighter now, else 0, and goes on from :math:`\ell \pm C`. The
-    first level is that of the first picture. Between two pictures the log intensity is a straight
-    line. There is no noise, and only ratios of intensities count.
+    first level is that of the first picture; or, with a ``baseline``, the one that was reached when
+    the film appeared in front of a camera that saw this intensity. Between two pictures the log
+    intensity is a straight line. There is no noise, and only ratios of intensities count.
 
     Source: Rebecq, Gehrig and Scaramuzza (2018), ESIM: an open event camera simulator.
 
@@ -49,18 +53,20 @@ def camera(
             tensor ``[T, B, H, W]`` is a film; an iterator may be longer than the memory.
         times: T moments in whole microseconds, at which the pictures are seen.
         threshold: the change C of the natural logarithm.
+        baseline: an intensity. All levels lie whole thresholds away from it.
 
     Returns:
         B streams of dtype :data:`DTYPE`; of one microsecond, in the order of the pixels.
 
     Raises:
         TypeError: if a picture is no floating-point tensor, a moment no integer, or the threshold
-            no number.
+            or the baseline no number.
         ValueError: if pictures differ in shape or hold intensities that are not above 0 and finite;
-            if the moments do not increase or are not one for each picture; if the threshold is not
-            above 0, or so small that a pixel would hardly stop.
+            if the moments do not increase or are not one for each picture; if the threshold or
+            the baseline is not above 0, or the threshold so small that a pixel would hardly stop.
     """
     threshold, times = _checks.positive("threshold", threshold), _increasing(times)
+    dark = None if baseline is None else math.log(_checks.positive("baseline", baseline))
     if not isinstance(film, Iterable):
         raise TypeError(f"film must be a tensor [T, B, H, W], got {type(film).__name__}.")
     found: list[tuple[Tensor, ...]] = []
@@ -68,10 +74,12 @@ def camera(
     for number, picture in enumerate(itertools.islice(film, len(times) + 1)):
         log = _log(picture, first)
         if first is None:
-            first, level, before = log, torch.zeros_like(log), torch.zeros_like(log)
+            first = log if dark is None else torch.full_like(log, dark)
+            before = (log - first) / threshold
+            level = _followed(torch.zeros_like(log), before)
         elif number < len(times):
             now = (log - first) / threshold
-            new = level.clamp((now + SLACK).floor(), (now - SLACK).ceil())
+            new = _followed(level, now)
             found.append(_crossings(level, new, before, now, *times[number - 1 : number + 1]))
             level, before = new, now
     if first is None or number + 1 != len(times):
@@ -81,6 +89,11 @@ def camera(
             "pictures."
         )
     return _sorted(found, len(first))
+
+
+def _followed(level: Tensor, now: Tensor) -> Tensor:
+    """The level after the events that a change to ``now`` makes; both are in thresholds."""
+    return level.clamp((now + SLACK).floor(), (now - SLACK).ceil())
 
 
 def _crossings(
@@ -127,7 +140,8 @@ def saccades(images: Tensor, threshold: float = 0.35) -> list[np.ndarray]:
     The sensor has 34 x 34 pixels. The image starts one pixel to the left of the sensor's edge and
     one below it, as in N-MNIST, and moves along :data:`SACCADES` at constant speed, 105 ms each;
     between pixels it is interpolated bilinearly. Its brightness v becomes the intensity
-    0.2 + 0.8 v, and all around is dark.
+    0.2 + 0.8 v, and all around is dark. The baseline lies half a threshold above the dark: else
+    pixels would reach their first level exactly where the digit rests again, all at once.
 
     Source: Orchard et al. (2015), Frontiers in Neuroscience 9:437, for the movements.
 
@@ -146,10 +160,10 @@ def saccades(images: Tensor, threshold: float = 0.35) -> list[np.ndarray]:
             f"images must have the shape [B, 1, 28, 28], got {list(images.shape)}. Resize them "
             "with torch.nn.functional.interpolate, or give a film of your own to events.camera."
         )
-    _checks.positive("threshold", threshold)
+    baseline = DARK * math.exp(_checks.positive("threshold", threshold) / 2)
     times = range(0, len(SACCADES) * SACCADE_TIME + 1, SACCADE_TIME // PARTS)
     parts = images.detach().float().split(256)
-    return [stream for part in parts for stream in camera(_film(part), times, threshold)]
+    return [stream for part in parts for stream in camera(_film(part), times, threshold, baseline)]
 
 
 def _film(images: Tensor) -> Iterator[Tensor]:
