@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from ._explorer import Control, Explorer
 from .digit import draw_digit
+from .events import event_player
 from .gradient import gradient
 from .losses import losses
 from .neuron import neuron
@@ -30,6 +31,7 @@ __all__ = [
     "Control",
     "Explorer",
     "draw_digit",
+    "event_player",
     "gradient",
     "losses",
     "neuron",

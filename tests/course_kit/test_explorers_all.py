@@ -11,7 +11,7 @@ import torch
 
 from course_kit import explorers, material
 from course_kit.explorers import Explorer
-from tutorial_lib import networks
+from tutorial_lib import events, networks
 
 
 def lively(gain: float = 4.0) -> torch.nn.Module:
@@ -33,13 +33,14 @@ def every() -> dict[str, Explorer]:
         "gradient": explorers.gradient(), "losses": explorers.losses(),
         "schedules": explorers.schedules(),
         "player": explorers.spike_player(net, image, 12), "digit": explorers.draw_digit(net, 12),
+        "events": explorers.event_player(events.saccades(image)[0]),
     }  # fmt: skip
     assert len(made) == len(explorers.__all__) - 2  # all but Control and Explorer
     return made
 
 
 NAMES = (
-    "rates", "neuron", "surrogates", "gradient", "losses", "schedules", "player", "digit",
+    "rates", "neuron", "surrogates", "gradient", "losses", "schedules", "player", "digit", "events",
 )  # fmt: skip
 
 

@@ -1,0 +1,123 @@
+"""From a stream of events to frames."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from tutorial_lib import events
+
+from ..exercise import Exercise, Function, Wrong, edit
+from ..values import describe
+
+exercise = Exercise(__name__,
+    "Count the events of a stream in frames of equal duration.",
+    shows="Turn a stream into frames, and count an index twice that comes twice.",
+    kind="function")
+
+
+@exercise.stub
+def my_frames(stream, window, num_steps): ...
+
+
+@exercise.reference
+def solved_frames(stream, window, num_steps):
+    frames = np.zeros((num_steps, 2, 34, 34), dtype=np.int64)
+    step = stream["t"] // window
+    kept = stream[step < num_steps]
+    place = step[step < num_steps], kept["p"].astype(int), kept["y"], kept["x"]
+    np.add.at(frames, place, 1)
+    return frames
+
+
+@exercise.judge
+def judge(frames: Function) -> str:
+    for window, num_steps in ((1000, 5), (1300, 4), (700, 3)):
+        stream = random_stream()
+        wanted = solved_frames(stream, window, num_steps)
+        counts = as_counts(frames(stream, window, num_steps), wanted.shape)
+        case = f"For {len(stream)} events, windows of {window} and {num_steps} frames"
+        if counts.sum() != wanted.sum():
+            raise Wrong(
+                f"{case}, your frames hold {counts.sum():g} events; expected {wanted.sum()}.",
+                "Which events are missing, or too many?",
+            )
+        per_step = counts.sum(axis=(1, 2, 3))
+        if (per_step != wanted.sum(axis=(1, 2, 3))).any():
+            raise Wrong(
+                f"{case}, your frames hold {per_step.astype(int).tolist()} events; expected "
+                f"{wanted.sum(axis=(1, 2, 3)).tolist()}.",
+                "From when to when does each frame last?",
+            )
+        if (counts != wanted).any():
+            raise Wrong(
+                f"{case}, each frame has the right number of events, but "
+                f"{int((counts != wanted).sum())} of its pixels differ.",
+                "Which axis is which? The order is step, polarity, row, column.",
+            )
+    return "Frames of three lengths hold each event once, in its place."
+
+
+def random_stream() -> np.ndarray:
+    """600 events of 5 ms on a few pixels, so that many of them share one."""
+    chance = np.random.default_rng(0)
+    stream = np.zeros(600, events.DTYPE)
+    stream["t"] = np.sort(chance.integers(0, 5000, 600))
+    stream["x"], stream["y"] = chance.integers(3, 8, 600), chance.integers(20, 26, 600)
+    stream["p"] = chance.random(600) < 0.4
+    return stream
+
+
+def as_counts(answer: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """The frames that a learner returned, as numbers."""
+    if isinstance(answer, torch.Tensor):
+        answer = answer.detach().cpu().numpy()
+    if not isinstance(answer, np.ndarray) or answer.shape != shape:
+        raise Wrong(
+            f"Your function returns {describe(answer)}; expected an array of shape {list(shape)}. "
+            "Which axes does it have: steps, polarities, rows, columns?"
+        )
+    return answer.astype(float)
+
+
+@exercise.right("a loop over events")
+def with_loop(stream, window, num_steps):
+    frames = torch.zeros(num_steps, 2, 34, 34)
+    for x, y, t, p in stream:
+        if t < num_steps * window:
+            frames[int(t // window), int(p), y, x] += 1
+    return frames
+
+
+@exercise.right("the library")
+def with_library(stream, window, num_steps):
+    to_frame = events.ToFrame(
+        events.SENSOR_SIZE, time_window=window, start_time=0, end_time=num_steps * window
+    )
+    return to_frame(stream)
+
+
+ADD = "np.add.at(frames, place, 1)"
+exercise.wrong("An index that comes twice adds twice.", edit(ADD, "frames[place] += 1"),
+    asks="Does `frames[place] += 1` count a place twice that stands in `place` twice?")
+exercise.wrong("A pixel has fired, or not.", edit("return frames", "return np.minimum(frames, 1)"),
+    told="your frames hold")
+exercise.wrong("x comes before y.", edit('kept["y"], kept["x"]', 'kept["x"], kept["y"]'),
+    asks="Which of x and y is the row of an image?")
+exercise.wrong("On comes first.", edit('kept["p"].astype(int)', '1 - kept["p"].astype(int)'),
+    asks="Polarity 0 is off: does it stand at index 0?")
+exercise.wrong("Polarities do not matter.", edit('kept["p"].astype(int)', '0 * kept["x"]'),
+    told="of its pixels differ")
+exercise.wrong("What comes late belongs to the last frame.",
+    edit('step = stream["t"] // window',
+         'step = np.minimum(stream["t"] // window, num_steps - 1)'),
+    asks="Where do the events go that come after the last frame?")
+exercise.wrong("The frames share the stream.",
+    edit('stream["t"] // window', 'np.arange(len(stream)) * num_steps // len(stream)'),
+    asks="Those frames hold equal numbers of events. Are they of equal duration?")
+exercise.wrong("The stream has no last frame.",
+    edit("kept = stream[step < num_steps]", "kept = stream[step < num_steps - 1]",
+         "place = step[step < num_steps]", "place = step[step < num_steps - 1]"),
+    asks="Is the last frame filled?")
+exercise.wrong("Frames are flat.", edit("return frames", "return frames.reshape(num_steps, -1)"),
+    told="Which axes does it have")

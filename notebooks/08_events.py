@@ -1,0 +1,766 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Events: when time is the answer
+#
+# [Open in Colab](https://colab.research.google.com/github/OWNER/snn-course/blob/main/notebooks/08_events.ipynb) (leads nowhere yet: this copy of the course has no address)
+#
+# **You will**
+#
+# - build the pixel of an event camera, and count its events before you run it;
+# - turn streams of events into frames, and say what each way of doing so loses;
+# - find that a digit needs no time, and meet a task that does;
+# - measure how long a neuron remembers, and what to do when that is too short.
+#
+# **You need** [notebook 03](03_training.ipynb): losses, training, and how exact an accuracy is.
+#
+# **Time**: about 80 minutes to read and try; two to four minutes to run.
+
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title In Colab this cell installs the course's library; elsewhere it does nothing
+import importlib.util
+import os
+import subprocess
+import sys
+
+if "COLAB_RELEASE_TAG" in os.environ and importlib.util.find_spec("tutorial_lib") is None:
+    address = "git+https://github.com/OWNER/snn-course"
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", address])
+
+# %%
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+# %%
+from course_kit import exercises, explorers, figures
+from tutorial_lib import Leaky, data, events, networks, surrogate, training
+from tutorial_lib import functional as SF
+from tutorial_lib import plotting as splt
+from tutorial_lib.plotting import style
+from tutorial_lib.simulation import forward_pass
+
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+# %% [markdown]
+# ## The camera
+#
+# An ordinary camera sends all of its pixels, many times a second, whether anything has changed or not. The pixels of an
+# **event camera** work alone. Each one keeps a level $\ell$, and compares it with the logarithm of its light
+# intensity $J$. As soon as the two differ by the threshold $C$,
+#
+# $$\left|\ln J(t) - \ell\right| = C$$ (eq:08-camera)
+#
+# the pixel sends an **event**: its place $x, y$, the time $t$ in microseconds, and the **polarity** $p$, 1 if it
+# became brighter (*on*) and 0 if darker (*off*). Then $\ell$ moves by $C$ in that direction.
+#
+# > **Exercise 1: one pixel.** Write it. `intensities` are the values of one pixel, picture by picture; the first
+# > one sets the level. Return a list of pairs `(step, polarity)`. A large change between two pictures makes more than
+# > one event.
+
+# %% tags=["exercise"]
+def my_pixel(intensities, threshold):
+    # Yours to edit.
+    ...
+
+# %%
+exercises.check("08-pixel", my_pixel)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# For each picture: *while* the logarithm is a threshold or more above the level, note an event and raise the level by
+# one threshold. Likewise below.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def solved_pixel(intensities, threshold):
+#     level, found = math.log(intensities[0]), []
+#     for step, intensity in enumerate(intensities):
+#         change = math.log(intensity) - level
+#         for _ in range(math.floor(abs(change) / threshold)):
+#             found.append((step, 1 if change > 0 else 0))
+#             level += threshold if change > 0 else -threshold
+#     return found
+# ```
+#
+# </details>
+#
+# `events.camera` does this for all pixels at once. Between two pictures it lets $\ln J$ run along a straight line,
+# so that events get a time in between. Show it a film that stands still, and one in which a bright bar passes.
+
+# %%
+def bar_film(ratio, width=3, height=5, pixels=20):
+    """A bar, `ratio` times as bright as the ground, comes in and goes out."""
+    film = torch.ones(pixels + width + 1, 1, height, pixels)
+    for step in range(len(film)):
+        film[step, 0, :, max(0, step - width) : step] = ratio
+    return film
+
+
+film = bar_film(ratio=5.0)
+times = range(0, 1000 * len(film), 1000)  # a picture each millisecond
+still = film[10:11].expand(len(film), -1, -1, -1)
+
+# %% [markdown]
+# > **Predict.** The bar is five times as bright as the ground and passes over 100 pixels. The threshold is
+# > $C = 0.35$, and $\ln 5 = 1.61$. How many events does the bar make? And how many does the film make in which it
+# > stands still?
+
+# %% tags=["hide-output"]
+(passing,) = events.camera(film, times, threshold=0.35)
+(resting,) = events.camera(still, times, threshold=0.35)
+print(f"passing: {len(passing)} events, {passing['p'].sum()} of them on")
+print(f"standing still: {len(resting)} events")
+print(passing[:3], passing.dtype.names)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Each pixel becomes brighter by 1.61 in the logarithm, and that holds four whole thresholds: four *on* events. When the
+# bar leaves, four *off* events. That makes 8 events for each of 100 pixels, 800 in all. What stands still makes none:
+# to an event camera, what does not change does not exist.
+#
+# </details>
+#
+# In general, a bar whose intensity is $r$ times that of the ground and that passes over $n$ pixels makes
+#
+# $$N = 2\,n \left\lfloor \frac{|\ln r|}{C} \right\rfloor$$ (eq:08-bar)
+#
+# events, half of them on.
+
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+assert len(passing) == 800 and passing["p"].sum() == 400 and len(resting) == 0
+for r in (0.2, 1.3, 5.0, 12.0):
+    for c in (0.1, 0.35, 1.0):
+        (found,) = events.camera(bar_film(r), times, c)
+        assert len(found) == 2 * 100 * math.floor(abs(math.log(r)) / c)
+        assert found["p"].sum() == len(found) // 2
+
+# %% [markdown]
+# > **Exercise 2: light and shade.** In the evening there is a tenth of the light: bar and ground are both ten times
+# > darker. What happens to the 800 events?
+
+# %%
+exercises.predict("08-evening")
+
+# %% [markdown]
+# ## Digits that move
+#
+# N-MNIST (Orchard et al. 2015) is MNIST, filmed by an event camera of 34 x 34 pixels. The camera was shaken in three
+# movements, called saccades, like those of our eyes. In pixels, the digit moves on the sensor by $(+3.5, +7)$,
+# $(+3.5, -7)$ and $(-7, 0)$, and is back where it began. Each movement takes 105 ms.
+#
+# `data.recordings` takes N-MNIST if it is there. Otherwise it lets our own digits make these movements in front of
+# our own camera, and says so.
+
+# %%
+recordings = data.recordings(1000)
+test_recordings = data.recordings(300, train=False, verbose=False)
+stream = recordings.streams[0]
+print(f"a {recordings.targets[0]}: {len(stream):,} events")
+print(stream.dtype)
+print(stream[:3])
+
+# %% [markdown]
+# > **Predict.** Draw the $x$ of all events against time, and beside it $y$. Where do the two clouds rise, fall, or stay
+# > level? ($y$ counts downwards in the image, as rows do.)
+
+# %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of the figure
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+kinds = (("on", stream["p"] == 1, style.BLUE, "."), ("off", stream["p"] == 0, style.VERMILION, "x"))
+for ax, place in zip(axes, "xy", strict=True):
+    for name, chosen, color, marker in kinds:
+        part = stream[chosen]
+        ax.plot(part["t"] / 1000, part[place], marker, ms=1.6, color=color, label=name)
+    for turn in (105, 210):
+        ax.axvline(turn, color=style.MUTED, linestyle=":", gid="a turn")
+    style.dress(ax, "Time (ms)", f"{place} (pixels)")
+axes[1].legend(loc="upper right", frameon=True, markerscale=5)
+figures.show("The events of one recording in space and time; dotted lines at the turns.")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# $x$ rises in the first two movements, by 3.5 pixels each, and falls by 7 in the third. $y$ rises by 7, falls by 7, and
+# stays level. So the third movement is purely sideways: edges of the digit that lie along the movement
+# make hardly an event then.
+#
+# </details>
+#
+# Play the stream. Move the time; look at one polarity alone; cut the stream by time, or by the number of events.
+#
+# > **Try it.** With frames of equal *time*, when is the picture nearly empty? Why are frames of equal *count* never
+# > empty, and what do you no longer see in them?
+
+# %%
+explorers.event_player(stream)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Just after each turn. Many pixels are then less than a threshold away from their level, on the way back to where
+# they came from, and nothing is there to report. A frame of equal count waits until its events are there. How fast the
+# digit moved is no longer in the picture; it is in the duration of the frame, which is thrown away.
+#
+# </details>
+#
+# A raster shows single pixels. Here is the middle row of the sensor, its *on* events, in steps of 5 ms.
+
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of the figure
+fine = events.ToFrame(events.SENSOR_SIZE, time_window=5000, start_time=0, end_time=315_000)
+middle_row = torch.from_numpy(fine(stream)[:, 1, 17] > 0).float()
+ax = splt.raster(middle_row, style.own_axes(8, 3.2)[0, 0], s=10).axes
+ax.set(xlabel="Time step of 5 ms", ylabel="x (pixels)")
+figures.show("On events of the middle row of pixels, in steps of 5 ms.")
+
+# %% [markdown]
+# ## From a stream to frames
+#
+# A network that steps through time needs a tensor per step. Count the events of each pixel and polarity in a slice of
+# the stream: a **frame**. Here are two ways to slice:
+#
+# | | by time | by count |
+# |---|---|---|
+# | a frame holds | all events of 35 ms | every ninth part of the events |
+# | number of events | differs | the same |
+# | duration | the same | differs |
+# | lost | the order of events within 35 ms | that too, and how fast things moved |
+
+# %%
+by_time = events.ToFrame(events.SENSOR_SIZE, time_window=35_000, start_time=0, end_time=315_000)
+by_count = events.ToFrame(events.SENSOR_SIZE, n_event_bins=9)
+for name, to_frame in (("by time", by_time), ("by count", by_count)):
+    frames = to_frame(stream)  # int16 [T, 2, 34, 34]
+    print(f"{name:<9}", frames.shape, frames.sum(axis=(1, 2, 3)))
+
+# %% [markdown]
+# > **Exercise 3: count them.** Write the first way: frames of `window` microseconds from time 0 on, an array
+# > `[num_steps, 2, 34, 34]`. Two events of one pixel and polarity in one frame count as two. Events after the last
+# > frame are left out.
+
+# %% tags=["exercise"]
+def my_frames(stream, window, num_steps):
+    # Yours to edit. stream["x"], stream["y"], stream["t"], stream["p"] are arrays.
+    ...
+
+# %%
+exercises.check("08-frames", my_frames)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `frames[i, j] += 1` with arrays `i, j` adds 1 *once*, even where an index occurs twice. `np.add.at` adds each time.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def solved_frames(stream, window, num_steps):
+#     frames = np.zeros((num_steps, 2, 34, 34), dtype=np.int64)
+#     step = stream["t"] // window
+#     kept = stream[step < num_steps]
+#     place = step[step < num_steps], kept["p"].astype(int), kept["y"], kept["x"]
+#     np.add.at(frames, place, 1)
+#     return frames
+# ```
+#
+# </details>
+#
+# All streams, nine frames each:
+
+# %%
+num_steps = 9
+
+
+def to_frames(streams):
+    """Return frames [T, B, 2, 34, 34]."""
+    frames = np.stack([by_time(stream) for stream in streams], axis=1)
+    return torch.from_numpy(frames).float()
+
+
+train_x, test_x = to_frames(recordings.streams), to_frames(test_recordings.streams)
+train_y, test_y = recordings.targets, test_recordings.targets
+print(list(train_x.shape))
+
+# %% [markdown]
+# ## A digit needs no time
+#
+# Train the network of this course. It takes two polarities instead of one gray value, and 34 x 34 pixels. The data has
+# a time axis of its own now: `time_varying=True` gives each step its frame.
+
+# %%
+def batches(x, y, size=64):
+    return list(zip(x.to(device).split(size, dim=1), y.to(device).split(size)))
+
+
+def train(net, x, y, num_iterations, lr):
+    optimizer = torch.optim.Adam(net.parameters(), lr=lr)
+    return training.train(
+        net.to(device), batches(x, y), optimizer, SF.ce_count_loss(), len(x),
+        num_iterations=num_iterations, time_varying=True, progress=False,
+    )  # fmt: skip
+
+# %%
+def test(net, x, y):
+    result = training.evaluate(net, batches(x, y), len(x), time_varying=True)
+    return result.accuracy
+
+
+def course_net():
+    grad = surrogate.fast_sigmoid(slope=10)
+    return networks.conv_net(0.5, grad, input_shape=(2, 34, 34))
+
+# %% [markdown]
+# Then put the nine frames of each recording into another order, at random, and train again, on shuffled frames.
+
+# %%
+def shuffled(x, seed):
+    """Put the frames of each recording into a random order of its own."""
+    chance = torch.rand(x.shape[:2], generator=torch.Generator().manual_seed(seed))
+    return x[chance.argsort(dim=0), torch.arange(x.shape[1])]
+
+# %% [markdown]
+# And a third network sees no time at all: the sum of the nine frames, through the same layers, with ReLU in place of the
+# neurons.
+
+# %%
+def frame_net(inputs=2, outputs=10):
+    return nn.Sequential(
+        nn.Conv2d(inputs, 12, 5), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(12, 64, 5), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(), nn.LazyLinear(outputs),
+    )  # fmt: skip
+
+# %%
+def train_frames(net, x, y, num_iterations, lr):
+    optimizer = torch.optim.Adam(net.parameters(), lr=lr)
+    parts = batches(x.sum(dim=0, keepdim=True), y)
+    for iteration in range(num_iterations):
+        images, targets = parts[iteration % len(parts)]
+        loss = F.cross_entropy(net(images[0]), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def test_frames(net, x, y):
+    with torch.no_grad():
+        answers = net(x.sum(dim=0).to(device)).argmax(dim=1).cpu()
+    return (answers == y).float().mean().item()
+
+# %% [markdown]
+# > **Predict.** Which of the three is worst, and by how much: the spiking network on frames in order, the spiking
+# > network on shuffled frames, or the network that sees only the sum?
+
+# %% tags=["hide-output"]
+training.seed_everything(0)
+ordered_net, shuffled_net, sum_net = course_net(), course_net(), frame_net().to(device)
+train(ordered_net, train_x, train_y, 40, lr=5e-3)
+train(shuffled_net, shuffled(train_x, 0), train_y, 40, lr=5e-3)
+train_frames(sum_net, train_x, train_y, 80, lr=2e-3)
+
+# %% tags=["hide-output"]
+digit_scores = {
+    "spiking, in order": test(ordered_net, test_x, test_y),
+    "spiking, shuffled": test(shuffled_net, shuffled(test_x, 1), test_y),
+    "sum of the frames": test_frames(sum_net, test_x, test_y),
+}
+for name, accuracy in digit_scores.items():
+    print(f"{name}: {accuracy:.1%}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ANSWER1
+#
+# </details>
+#
+# So what was time for? To read a digit from N-MNIST, for nothing: Iyer et al. (2021) found the same. What the digit is
+# stands in *where* the events are. A benchmark made of events need not be a task that needs time.
+
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+assert min(digit_scores.values()) > 0.6
+assert digit_scores["sum of the frames"] > digit_scores["spiking, in order"] - 0.03
+assert torch.equal(shuffled(test_x, 1).sum(0), test_x.sum(0))
+assert not torch.equal(shuffled(test_x, 1), test_x)
+
+# %%
+exercises.predict("08-no-order")
+
+# %% [markdown]
+# ## Order as the label
+#
+# Now a task that cannot be solved without time. Each recording has three movements, three frames each. Cut it at
+# the two turns, and put the three parts together again in one of three orders: 1 2 3, 2 3 1 or 3 1 2. The *order* is
+# the label. Which digit it was does not matter any more.
+#
+# The movements lead around a triangle, so a camera would see nearly the same if the digit started at another
+# corner of it.
+#
+# To save time, add up squares of 2 x 2 pixels: `[9, B, 2, 17, 17]`.
+
+# %%
+ORDERS = torch.tensor([[0, 1, 2], [1, 2, 0], [2, 0, 1]])
+
+
+def order_task(x, seed):
+    """Return recordings in one of three orders, and which."""
+    chance = torch.Generator().manual_seed(seed)
+    labels = torch.randint(3, (x.shape[1],), generator=chance)
+    parts = x.unflatten(0, (3, 3))  # movement, frame, recording, ...
+    parts = parts[ORDERS[labels].T, :, torch.arange(x.shape[1])]
+    return parts.movedim(2, 1).flatten(0, 1), labels
+
+
+def smaller(x):
+    return 4 * F.avg_pool2d(x.flatten(0, 1), 2).unflatten(0, x.shape[:2])
+
+# %%
+small_x, small_test_x = smaller(train_x), smaller(test_x)
+order_x, order_y = order_task(small_x, seed=0)
+order_test_x, order_test_y = order_task(small_test_x, seed=1)
+assert torch.equal(order_x.sum(dim=0), small_x.sum(dim=0))
+assert torch.equal(order_test_x.sum(dim=0), small_test_x.sum(dim=0))
+
+# %% [markdown]
+# The assertions are the point: the sum of the frames is *the same tensor*, whatever the order. No network that sees
+# only the sum can know the label.
+#
+# Three networks again, each with five seeds. A layer of 100 neurons is enough, with $\beta = 0.95$ for now.
+
+# %%
+def order_net(beta=0.95, learn_beta=False, bias=True):
+    grad = surrogate.fast_sigmoid(slope=10)
+    options = {"spike_grad": grad, "init_hidden": True}
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(2 * 17 * 17, 100, bias=bias),
+        Leaky(beta, learn_beta=learn_beta, **options),
+        nn.Linear(100, 3, bias=bias),
+        Leaky(0.5, output=True, **options),
+    )
+
+# %%
+def dense_frame_net():
+    layers = nn.Linear(2 * 17 * 17, 100), nn.ReLU(), nn.Linear(100, 3)
+    return nn.Sequential(nn.Flatten(), *layers).to(device)
+
+
+order_scores = {"spiking, in order": [], "spiking, shuffled": [], "sum of the frames": []}
+
+# %% [markdown]
+# > **Predict.** With three classes, chance is one third. Which of the three networks will be above it?
+
+# %% tags=["hide-output"]
+for seed in range(5):
+    training.seed_everything(seed)
+    net, mixed_net, frames = order_net(), order_net(), dense_frame_net()
+    x, y = order_task(small_test_x, seed=100 + seed)
+    train(net, order_x, order_y, 96, lr=3e-3)
+    order_scores["spiking, in order"].append(test(net, x, y))
+    train(mixed_net, shuffled(order_x, seed), order_y, 96, lr=3e-3)
+    mixed = test(mixed_net, shuffled(x, 100 + seed), y)
+    order_scores["spiking, shuffled"].append(mixed)
+    train_frames(frames, order_x, order_y, 96, lr=3e-3)
+    order_scores["sum of the frames"].append(test_frames(frames, x, y))
+
+# %% [markdown]
+# Before you look: how far from one third may a network that guesses be, on 5 x 300 answers?
+#
+# > **Exercise 4: chance has a width.** Return the limits `(low, high)` between which the share of hits of a guessing
+# > network lies in about 95 % of all cases: 1.96 standard errors to each side of `p`, the chance of one hit, for `n`
+# > answers.
+
+# %% tags=["exercise"]
+def my_interval(p, n):
+    # Yours to edit. Return low, high.
+    ...
+
+# %%
+exercises.check("08-chance", my_interval)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Notebook 03 has the standard error of a share, under "How exact is such a number?".
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def solved_interval(p, n):
+#     width = 1.96 * math.sqrt(p * (1 - p) / n)
+#     return p - width, p + width
+# ```
+#
+# </details>
+
+# %% tags=["hide-output"]
+interval = exercises.accepted("08-chance", my_interval)
+low, high = interval(1 / 3, 5 * len(test_y))
+print(f"guessing: {low:.1%} to {high:.1%}")
+for name, values in order_scores.items():
+    print(f"{name}: {np.mean(values):.1%}")
+
+# %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of the figure
+def percent(scores):
+    return {name: [100 * value for value in values] for name, values in scores.items()}
+
+
+(ax,) = figures.seeds({"Which order?": percent(order_scores)}, "Test accuracy (%)")
+ax.axvline(100 / 3, color=style.INK, linestyle=":", gid="chance")
+ax.set_xlim(0, 105)
+figures.show("The order task: five seeds of each network, and chance as a dotted line.")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ANSWER2
+#
+# </details>
+
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+def within_chance(name):
+    return abs(np.mean(order_scores[name]) - 1 / 3) < 2.6 * math.sqrt(2 / 9 / (5 * len(test_y)))
+
+
+assert within_chance("sum of the frames") and within_chance("spiking, shuffled")
+assert np.mean(order_scores["spiking, in order"]) > 0.9
+assert min(order_scores["spiking, in order"]) > 0.5
+
+# %% [markdown]
+# ## How long does a neuron remember?
+#
+# To tell the orders apart, a neuron must still know of one movement when the next one comes. Without input,
+# its membrane keeps the share $\beta^n$ after $n$ steps.
+#
+# > **Exercise 5: half of it.** Between the last frame of one movement and the first of the next, let seven steps pass.
+# > Which $\beta$ keeps *half* of a membrane over seven steps? Three decimals.
+
+# %% tags=["exercise"]
+# Yours to edit: a number in place of the three dots.
+my_beta = ...
+
+# %%
+exercises.check("08-half", my_beta)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# $\beta^7 = 0.5$.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# solved_beta = 0.5 ** (1 / 7)
+# ```
+#
+# </details>
+#
+# Make that the task: after each movement, also after the last, the digit rests for six frames. What rests makes
+# no events, so these frames are empty. The networks have no biases: in a pause, nothing flows.
+
+# %%
+PAUSE = 6
+
+
+def with_pauses(x):
+    empty = torch.zeros(PAUSE, *x.shape[1:])
+    parts = [torch.cat([part, empty]) for part in x.split(3)]
+    return torch.cat(parts)
+
+
+pause_x, pause_test_x = with_pauses(order_x), with_pauses(order_test_x)
+print(list(pause_x.shape))
+for beta in (0.5, 0.95):
+    print(f"beta {beta}: over 7 steps {beta**7:.1%} of the membrane is left")
+
+# %% [markdown]
+# Five kinds of hidden neurons:
+#
+# - **0.5** and **0.95**: the same $\beta$ for all;
+# - **spread**: each neuron has a $\beta$ drawn from 0.3 to 0.98, fixed;
+# - **spread, learnt**: those are where training starts, and it changes them (Perez-Nieves et al. 2021);
+# - **0.5, learnt**: all start at 0.5, and training may change them.
+
+# %%
+def spread():
+    return 0.3 + 0.68 * torch.rand(100)
+
+
+kinds_of_beta = {
+    "0.5": lambda: order_net(0.5, bias=False),
+    "0.95": lambda: order_net(0.95, bias=False),
+    "spread": lambda: order_net(spread(), bias=False),
+    "spread, learnt": lambda: order_net(spread(), True, bias=False),
+    "0.5, learnt": lambda: order_net(torch.full((100,), 0.5), True, False),
+}
+
+# %% [markdown]
+# > **Predict.** Which of the five solve the task? Think about "0.5, learnt" twice: what would have to reach a $\beta$
+# > so that it grows?
+
+# %% tags=["hide-output"]
+pause_scores = {name: [] for name in kinds_of_beta}
+for name, make in kinds_of_beta.items():
+    for seed in range(3):
+        training.seed_everything(seed)
+        net = make()
+        train(net, pause_x, order_y, 96, lr=3e-3)
+        accuracy = test(net, pause_test_x, order_test_y)
+        pause_scores[name].append(accuracy)
+
+# %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of the figure
+(ax,) = figures.seeds({"Which order, with pauses?": percent(pause_scores)}, "Test accuracy (%)")
+ax.axvline(100 / 3, color=style.INK, linestyle=":", gid="chance")
+ax.set_xlim(0, 105)
+figures.show("The order task with pauses: three seeds of each kind of neuron, and chance.")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ANSWER3
+#
+# </details>
+#
+# > **Try it.** Leave out the last pause: `pause_x[:-PAUSE]`, for the test alike. Why can even $\beta = 0.5$ learn
+# > the task then?
+#
+# <details><summary>Answer</summary>
+#
+# ANSWER4
+#
+# </details>
+
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+assert pause_x.shape[0] == 27 and not pause_x[3:9].any() and not pause_x[-6:].any()
+assert all(np.mean(pause_scores[name]) < 0.5 for name in ("0.5", "0.5, learnt"))
+assert all(np.mean(pause_scores[name]) > 0.9 for name in ("0.95", "spread", "spread, learnt"))
+
+# %% [markdown]
+# ### Another way to wait: delays
+#
+# A membrane that leaks slowly is one memory. In the brain, an axon is another: its spikes arrive *later*. A spike that
+# comes late meets one that started later, and the two arrive together. Then even a neuron that forgets at once
+# sees both. It is a **coincidence detector**.
+#
+# A small task: two inputs fire once each. Input 2 fires 12 or 4 steps before input 1, or 4 or 12 steps
+# after it. Which of the four is it? Every class has one spike of each input.
+
+# %%
+LAGS = torch.tensor([-12, -4, 4, 12])
+
+
+def lag_task(n, seed):
+    """Return spikes [40, n, 2] and the classes [n]."""
+    chance = torch.Generator().manual_seed(seed)
+    labels = torch.randint(4, (n,), generator=chance)
+    lag = LAGS[labels]
+    first = torch.randint(12, (n,), generator=chance) + (-lag).clamp(min=0)
+    times = torch.stack([first, first + lag], dim=1)
+    spikes = torch.zeros(40, n, 2).scatter(0, times[None], 1.0)
+    return spikes, labels
+
+# %% [markdown]
+# `delayed` sends each input through a number of fibers. Each fiber has its delay, drawn once, from 0 to 15 steps, and
+# *fixed*. Training finds out which of them are of use.
+
+# %%
+def delayed(x, delays):
+    """Spikes [T, B, N] through D fibers with delays [D]: [T, B, D * N]."""
+    padded = torch.cat([x, torch.zeros_like(x[:1])])  # the last one is empty
+    step = torch.arange(len(x))[:, None] - delays
+    step = torch.where(step < 0, len(x), step)
+    return padded[step].movedim(1, 2).flatten(2)
+
+
+def lag_net(fibers, beta):
+    grad = surrogate.fast_sigmoid(slope=5)
+    options = {"spike_grad": grad, "init_hidden": True}
+    first = nn.Linear(2 * fibers, 40, bias=False)
+    nn.init.normal_(first.weight)  # one spike or two reach the threshold
+    last = nn.Linear(40, 4), Leaky(beta, output=True, **options)
+    return nn.Sequential(first, Leaky(beta, **options), *last)
+
+# %% [markdown]
+# > **Predict.** Three networks: without delays and with $\beta = 0.5$; without delays and with $\beta = 0.95$; with 16
+# > delayed fibers per input and $\beta = 0.5$. Which of them can tell a lag of 4 from one of 12?
+
+# %% tags=["hide-output"]
+def lag_run(fibers, beta, seed):
+    training.seed_everything(seed)
+    delays = torch.randint(16, (fibers,)) if fibers > 1 else torch.zeros(1, dtype=int)
+    net, (x, y), (test_set, labels) = lag_net(fibers, beta), lag_task(640, 0), lag_task(500, 1)
+    train(net, delayed(x, delays), y, 150, lr=1e-2)
+    return test(net, delayed(test_set, delays), labels)
+
+
+settings = {"no delays, 0.5": (1, 0.5), "no delays, 0.95": (1, 0.95), "delays, 0.5": (16, 0.5)}
+lag_scores = {
+    name: [lag_run(*setting, seed) for seed in range(3)]
+    for name, setting in settings.items()
+}
+
+# %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of the figure
+(ax,) = figures.seeds({"Which lag?": percent(lag_scores)}, "Test accuracy (%)")
+ax.axvline(25, color=style.INK, linestyle=":", gid="chance")
+ax.set_xlim(0, 105)
+figures.show("The task of the lags: three seeds of each network, and chance.")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# ANSWER5
+#
+# </details>
+
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+assert min(lag_scores["delays, 0.5"]) > 0.9
+assert np.mean(lag_scores["no delays, 0.5"]) < 0.8
+
+# %% [markdown]
+# ## Summary
+#
+# - An event camera reports changes of the log intensity, each with its time. What rests makes no event.
+# - Frames by time keep the speed, frames by count do not. Both lose the order within a frame.
+# - Events do not make a task temporal. Shuffle the frames, or add them up: what survives needed no time.
+# - If the order is the label, memory is needed: a slow leak, different leaks, or delays. A gradient
+#   cannot make a memory grow that does not reach far enough to be of use.
+#
+# **Further reading.** [Gallego et al. 2022](https://doi.org/10.1109/TPAMI.2020.3008413), a survey of event cameras;
+# [Orchard et al. 2015](https://doi.org/10.3389/fnins.2015.00437) on N-MNIST;
+# [Iyer et al. 2021](https://doi.org/10.3389/fnins.2021.608567) on what of it needs time;
+# [Perez-Nieves et al. 2021](https://doi.org/10.1038/s41467-021-26022-3) on neurons with different time constants;
+# [Hammouamri et al. 2024](https://arxiv.org/abs/2306.17670) on delays that are learnt.
