@@ -86,21 +86,22 @@ class Floor(Contender):
         return self.__dict__.setdefault("_inputs", {})
 
 
-def snntorch() -> Contender:
-    """snnTorch, as tutorial 6 writes it."""
+def snntorch(frames: bool = False) -> Contender:
+    """snnTorch, as tutorial 6 writes it; with ``frames`` on event frames ``[T, B, 2, 34, 34]``."""
     import snntorch as snn
     from snntorch import surrogate, utils
 
     def lif(**options: Any) -> nn.Module:
         return snn.Leaky(beta=BETA, spike_grad=surrogate.fast_sigmoid(slope=SLOPE), **options)
 
-    net = _network(lambda: lif(init_hidden=True), lambda: lif(init_hidden=True, output=True))
+    hidden, last = lambda: lif(init_hidden=True), lambda: lif(init_hidden=True, output=True)
+    net = _network(hidden, last, *((2, 5) if frames else (1, 4)))
 
     def run(data: Tensor, steps: int) -> Tensor:
         utils.reset(net)
         spk_rec, mem_rec = [], []
-        for _ in range(steps):
-            spk, mem = net(data)
+        for step in range(steps):
+            spk, mem = net(data[step] if frames else data)
             spk_rec.append(spk)
             mem_rec.append(mem)
         torch.stack(mem_rec)
@@ -142,14 +143,20 @@ def spikingjelly() -> Contender:
     return Contender("SpikingJelly", net, run)
 
 
-def ours(schedule: str, autocast: torch.dtype | None = None, name: str | None = None) -> Contender:
-    """tutorial_lib, in one of its schedules."""
+def ours(
+    schedule: str,
+    autocast: torch.dtype | None = None,
+    name: str | None = None,
+    frames: bool = False,
+) -> Contender:
+    """tutorial_lib, in one of its schedules; ``frames`` as for :func:`snntorch`."""
     from tutorial_lib import networks, simulation, surrogate
 
-    net = networks.conv_net(BETA, surrogate.fast_sigmoid(slope=SLOPE))
+    shape = (2, 34, 34) if frames else (1, 28, 28)
+    net = networks.conv_net(BETA, surrogate.fast_sigmoid(slope=SLOPE), input_shape=shape)
 
     def run(data: Tensor, steps: int) -> Tensor:
-        return simulation.forward_pass(net, steps, data, schedule=schedule)[0]
+        return simulation.forward_pass(net, steps, data, schedule=schedule, time_varying=frames)[0]
 
     return Contender(name or f"ours, {schedule}", net, run, autocast)
 
@@ -190,6 +197,10 @@ GPU_MAKERS: dict[str, Callable[[], Contender]] = {
     "ours, CUDA graph": graphed,
     "ours, bf16, CUDA graph": lambda: graphed(torch.bfloat16, "ours, bf16, CUDA graph"),
 }
+FRAME_MAKERS: dict[str, Callable[[], Contender]] = {
+    "snnTorch, event frames": lambda: snntorch(frames=True),
+    "ours, layer, event frames": lambda: ours("layer", frames=True),
+}
 
 
 def names(device: str) -> list[str]:
@@ -202,7 +213,7 @@ def make(name: str, device: str = "cpu") -> Contender:
 
     They are PyTorch's default weights times three, so that every layer fires, as after training.
     """
-    contender = (MAKERS | GPU_MAKERS)[name]()
+    contender = (MAKERS | GPU_MAKERS | FRAME_MAKERS)[name]()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for p in contender.net.parameters():
@@ -224,13 +235,30 @@ def batch(size: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
     return images[index].to(device), targets[index].to(device)
 
 
+def frame_batch(size: int, steps: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
+    """Event frames of moving digits ``[T, B, 2, 34, 34]``, and their targets."""
+    import numpy as np
+
+    from tutorial_lib import events
+
+    images, targets = batch(size)
+    window = len(events.SACCADES) * events.SACCADE_TIME / steps
+    to_frame = events.ToFrame(
+        events.SENSOR_SIZE, time_window=window, start_time=0, end_time=steps * window
+    )
+    frames = np.stack([to_frame(stream) for stream in events.saccades(images)], axis=1)
+    return torch.from_numpy(frames).float().to(device), targets.to(device)
+
+
 def _layout(device: torch.device) -> torch.memory_format:
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 
 
-def _network(lif: Callable[[], nn.Module], last: Callable[[], nn.Module]) -> nn.Sequential:
+def _network(
+    lif: Callable[[], nn.Module], last: Callable[[], nn.Module], channels: int = 1, side: int = 4
+) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(1, 12, 5), nn.MaxPool2d(2), lif(),
+        nn.Conv2d(channels, 12, 5), nn.MaxPool2d(2), lif(),
         nn.Conv2d(12, 64, 5), nn.MaxPool2d(2), lif(),
-        nn.Flatten(), nn.Linear(64 * 4 * 4, 10), last(),
+        nn.Flatten(), nn.Linear(64 * side * side, 10), last(),
     )  # fmt: skip

@@ -22,6 +22,8 @@ def write(found: dict[str, Any], path: Path) -> None:
         parts.insert(1, f"**Note.** {found['note']}")
     if "memory" in found:
         parts.append(_memory(found))
+    if "events" in found:
+        parts.append(_events(found["events"]))
     if "over_steps" in found:
         parts += [
             _growth("Training over the number of steps", found["over_steps"]),
@@ -58,6 +60,15 @@ def _memory(found: dict[str, Any]) -> str:
     ]
     title = "**Peak memory, MiB**"
     return f"{title}\n\n" + _table(["", "training", "evaluation"], rows)
+
+
+def _events(row: dict[str, float]) -> str:
+    making = row["seconds_per_10000_streams"]
+    return (
+        f"**Event frames**: a training step on {row['batch']} recordings in {row['steps']} frames "
+        f"is {row['ratio']:.2f} times as fast as snnTorch's loop. 10,000 streams are made in "
+        f"{making:.0f} s."
+    )
 
 
 def _growth(title: str, rows: list[dict[str, float]]) -> str:

@@ -20,6 +20,7 @@ from . import contenders, measure, report
 
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "speed.json"
 BATCH, STEPS = 128, 50
+FRAMES, STREAMS = 15, 512  # frames of a stream; streams that are made to see how long that takes
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the first table only, few rounds")
     parser.add_argument("--output", type=Path, help=f"JSON file to write (results/{RESULTS.name})")
+    parser.add_argument("--events", action="store_true", help="event frames only; writes no file")
     parser.add_argument("--short", action="store_true", help="speed and memory only")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to run")
     args = parser.parse_args(argv)
@@ -35,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     default = RESULTS if args.device == "cpu" else RESULTS.with_stem("speed_cuda")
     output = args.output or default
     fast.keep_freed_memory()  # for all contenders alike, as tutorial_lib.training does
+    if args.events:
+        on_events(args.device, rounds=3)
+        return
     start = time.perf_counter()
     found: dict[str, object] = {
         "command": "make bench" + _arguments(args),
@@ -47,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found["speed"] = speed(args.device, quick=args.quick)
     if not args.quick:
         found["memory"] = memory(args.device)
+        found["events"] = on_events(args.device, rounds=5)
     if not (args.quick or args.short):
         steps = [(BATCH, steps) for steps in (10, 25, 50, 100, 200, 400)]
         found["over_steps"] = growth("T", steps, args.device)
@@ -96,6 +102,39 @@ def speed(device: str, quick: bool) -> dict[str, dict[str, float]]:
         print(f"{row['train_time_over_floor']:>9.2f}{row['evaluate_seconds']:>11.4f} s", end="")
         print(f"{row['evaluate_over_snntorch']:>12.2f}", flush=True)
     return table
+
+
+def on_events(device: str, rounds: int) -> dict[str, float]:
+    """A training step on event frames, ours and snnTorch's, and the making of streams.
+
+    A batch of 64 recordings in 15 frames; the streams are those of saccades, made on the CPU.
+    """
+    from tutorial_lib import events
+
+    images, _ = contenders.batch(STREAMS)
+    start = time.perf_counter()
+    events.saccades(images)
+    making = time.perf_counter() - start
+    data, targets = contenders.frame_batch(BATCH // 2, FRAMES, device)
+    snn, ours = contenders.FRAME_MAKERS
+    made = {name: contenders.make(name, device) for name in (snn, ours)}
+    seconds = measure.interleaved(
+        {name: lambda c=c: c.train(data, targets, FRAMES) for name, c in made.items()},
+        rounds=rounds,
+        device=device,
+    )
+    found = {
+        "batch": BATCH // 2,
+        "steps": FRAMES,
+        "ours": sorted(seconds[ours])[rounds // 2],
+        "snntorch": sorted(seconds[snn])[rounds // 2],
+        "ratio": measure.ratio(seconds, snn, ours),
+        "seconds_per_10000_streams": making * 10_000 / STREAMS,
+    }
+    print(f"\nEvent frames, B {found['batch']}, T {FRAMES}: ours {found['ours']:.4f} s,", end="")
+    print(f" snnTorch {found['snntorch']:.4f} s, {found['ratio']:.2f} times as fast")
+    print(f"10,000 streams: {found['seconds_per_10000_streams']:.0f} s", flush=True)
+    return found
 
 
 def memory(device: str) -> dict[str, dict[str, float]]:
