@@ -415,6 +415,7 @@ VALID: dict[str, Maker] = {
     "course_kit.explorers.draw_digit": call(
         explorers.draw_digit, shown, net=lambda: _images_net(), num_steps=3
     ),
+    "course_kit.explorers.event_player": call(explorers.event_player, shown, events=stream),
     "course_kit.explorers.spike_player": call(
         explorers.spike_player, shown, net=small_net, image=lambda: 2 * torch.rand(1, 6),
         num_steps=STEPS, target=1,

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import Figure
 
-from tutorial_lib import events as stream_of
+from tutorial_lib import events as library
 from tutorial_lib.plotting import style
 
 from ._explorer import Control, Explorer
@@ -63,7 +63,7 @@ class _Film:
 
 
 def event_player(
-    stream: np.ndarray, sensor_size: tuple[int, int, int] = stream_of.SENSOR_SIZE
+    events: np.ndarray, sensor_size: tuple[int, int, int] = library.SENSOR_SIZE
 ) -> Explorer:
     """Play a stream of events, frame by frame.
 
@@ -71,8 +71,8 @@ def event_player(
     picture stands the rate of events, with the slice of time that the picture shows.
 
     Args:
-        stream: structured array ``[N]`` with the fields x, y, t (microseconds) and p, as
-            :func:`tutorial_lib.events.checked` takes it, of at least 21 events.
+        events: a stream of at least 21 events, as :func:`tutorial_lib.events.checked` takes it:
+            a structured array ``[N]`` with the fields x, y, t (microseconds) and p.
         sensor_size: width, height and the number of polarities, which is 2.
 
     Returns:
@@ -82,7 +82,7 @@ def event_player(
         TypeError, ValueError: for another stream or sensor; ValueError for one of fewer events or
             all of one moment.
     """
-    film = _cut(stream, sensor_size)
+    film = _cut(events, sensor_size)
     return Explorer(
         name="event player",
         title="Event player",
@@ -101,12 +101,12 @@ def event_player(
 
 
 def _cut(stream: np.ndarray, sensor_size: tuple[int, int, int]) -> _Film:
-    times = stream_of.checked(stream, sensor_size)["t"]
+    times = library.checked(stream, sensor_size)["t"]
     if sensor_size[2] != 2:
         raise ValueError(f"sensor_size must have 2 polarities, off and on, got {sensor_size}.")
     if len(stream) < FRAMES or times[0] == times[-1]:
         raise ValueError(
-            f"stream must have at least {FRAMES} events, not all of one moment, got {len(stream)}."
+            f"events must be at least {FRAMES}, and not all of one moment, got {len(stream)}."
         )
     first, last = int(times[0]), int(times[-1])
     even = np.linspace(first, last + 1, FRAMES + 1)

@@ -70,7 +70,7 @@ def test_the_artists_hold_what_was_computed() -> None:
 @pytest.mark.parametrize(
     ("stream", "size", "words"),
     [
-        (random_stream(0)[: FRAMES - 1], events.SENSOR_SIZE, "at least 21 events"),
+        (random_stream(0)[: FRAMES - 1], events.SENSOR_SIZE, "at least 21"),
         (np.zeros(30, events.DTYPE), events.SENSOR_SIZE, "not all of one moment"),
         (random_stream(0)[::-1], events.SENSOR_SIZE, "must not run backwards"),
         (random_stream(0), (20, 20, 2), "must lie between"),

@@ -25,6 +25,7 @@ SLACK = 1e-4  # thresholds; so near to the next one, rounding does not decide
 PARTS = 30  # of a movement: the film has a picture every quarter of a pixel
 START = (-1.0, 1.0)  # where the image's corner is at first; from tonic's NMNIST(stabilize=True)
 DARK, WHITE = 0.2, 1.0  # intensities of the background and of a white stroke
+FAR = 100.0  # a threshold that no change of intensity reaches
 MOST = 10_000  # events of a pixel between two pictures
 
 
@@ -67,7 +68,7 @@ def camera(
     """
     threshold, times = _checks.positive("threshold", threshold), _increasing(times)
     dark = None if baseline is None else math.log(_checks.positive("baseline", baseline))
-    if not isinstance(film, Iterable):
+    if not isinstance(film, Iterable) or (isinstance(film, Tensor) and film.ndim == 0):
         raise TypeError(f"film must be a tensor [T, B, H, W], got {type(film).__name__}.")
     found: list[tuple[Tensor, ...]] = []
     number, first = -1, None
@@ -160,7 +161,7 @@ def saccades(images: Tensor, threshold: float = 0.35) -> list[np.ndarray]:
             f"images must have the shape [B, 1, 28, 28], got {list(images.shape)}. Resize them "
             "with torch.nn.functional.interpolate, or give a film of your own to events.camera."
         )
-    baseline = DARK * math.exp(_checks.positive("threshold", threshold) / 2)
+    baseline = DARK * math.exp(min(_checks.positive("threshold", threshold), FAR) / 2)
     times = range(0, len(SACCADES) * SACCADE_TIME + 1, SACCADE_TIME // PARTS)
     parts = images.detach().float().split(256)
     return [stream for part in parts for stream in camera(_film(part), times, threshold, baseline)]
