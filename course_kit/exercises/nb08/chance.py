@@ -15,10 +15,6 @@ exercise = Exercise(__name__,
     shows="Tell chance from knowledge by the width of chance.", kind="function")
 
 
-@exercise.stub
-def my_interval(p, n): ...
-
-
 @exercise.reference
 def solved_interval(p, n):
     width = 1.96 * math.sqrt(p * (1 - p) / n)

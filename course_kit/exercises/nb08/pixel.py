@@ -12,10 +12,6 @@ exercise = Exercise(__name__,
     kind="function")
 
 
-@exercise.stub
-def my_pixel(intensities, threshold): ...
-
-
 @exercise.reference
 def solved_pixel(intensities, threshold):
     level, found = math.log(intensities[0]), []
