@@ -191,7 +191,7 @@ class Exercise:
         """Is a misconception's answer as far off as the learner's, in which this was found?"""
         value = known.make()
         if self.kind == "number":
-            rounded = (round(value, digits) for digits in (1, 2))
+            rounded = (round(value, digits) for digits in range(1, 6))
             return math.isclose(answer, value, rel_tol=1e-4) or 0 != answer in rounded
         if self.kind == "choice":
             return answer == value

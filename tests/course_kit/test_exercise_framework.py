@@ -109,6 +109,7 @@ def flipped(x: torch.Tensor, slope: float) -> torch.Tensor:
         (NUMBER, 2 / 7, "Why seven?"),
         (NUMBER, 0.285714, "Why seven?"),
         (NUMBER, 0.29, "Why seven?"),
+        (NUMBER, 0.286, "Why seven?"),
         (NUMBER, 0.3, "Why seven?"),
         (NUMBER, 0.28, None),
         (NUMBER, 0, None),

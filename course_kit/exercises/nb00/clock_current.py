@@ -27,8 +27,8 @@ def judge(current: float) -> str:
         raise Wrong(f"With I = {current:.7g} there is no spike in 400 steps: U comes to "
             f"{show(mems[-1])}, and a spike needs more than 1. Is I above the rheobase?")
     if period != 5:
-        raise Wrong(f"With I = {current:.7g} the membrane first exceeds 1 at step {period}, and "
-            f"the neuron has this period; expected 5. {question(current, period, mems[4], low)}")
+        raise Wrong(f"With I = {current:.7g} the neuron needs {period} step{'s' * (period > 1)} to "
+            f"exceed 1; expected 5. {question(current, period, mems[4], low)}")
     from_, to = math.ceil(low * 1e4) / 1e4, math.floor(high * 1e4) / 1e4
     return (f"U is {show(mems[3])} after 4 steps and {show(mems[4])} after 5: a spike every 5 "
         f"steps. Any current from {from_:.4f} to {to:.4f} does. You can set a neuron's clock.")

@@ -29,7 +29,7 @@ def judge(key: str) -> str:
         f"{show(start_zero)} after reset to zero and {show(start_subtract)} after `subtract`")
     if key == ("a" if zero > subtract else "b" if subtract > zero else "c"):
         return (f"{facts}: for a weak current `subtract` is the harsher reset. For a strong one it "
-            "is the milder, as the pulse has shown.")
+            "is the milder: try 0.5.")
     raise Wrong(f"{facts}.")
 
 

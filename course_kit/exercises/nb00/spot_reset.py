@@ -73,6 +73,6 @@ exercise.wrong("The reset acts before the leak.",
 exercise.wrong("The reset acts at once.",
     edit("+ cur - reset", "+ cur",
          "return spk, mem", "return spk, mem - float(mem > threshold) * threshold"),
-    asks="do you reset in the step of the spike? That is another neuron: see the pulse.")
+    asks="do you reset in the step of the spike? Here it acts one step later.")
 exercise.wrong("The order of two results is free.", edit("return spk, mem", "return mem, spk"),
     told="Are they swapped")

@@ -17,8 +17,9 @@ solved_tau = exercise.reference(-2 / math.log(0.5))
 @exercise.judge
 def judge(tau: float) -> str:
     if is_near(tau, solved_tau, 0.005):
-        return (f"After one step `exp(-2 / {show(tau)})` = 0.5 is left. Now you can translate any "
-            "`beta` into milliseconds, and compare it with a paper or a real cell.")
+        return (f"After one step `exp(-2 / {show(tau)})` = {math.exp(-2 / tau):.4f} is left. Now "
+            "you can translate any `beta` into milliseconds, and compare it with a paper or a real "
+            "cell.")
     question = "Which `tau` solves `exp(-2 / tau) = 0.5`?"
     if tau <= 0:
         raise Wrong(f"A time constant of {show(tau)} ms is not above 0.", question)
@@ -38,6 +39,8 @@ exercise.wrong("After one tau, half is left.", 2.0,
 exercise.wrong("tau is counted in steps.", solved_tau / 2,
     asks="Is that `tau` counted in steps? How long is a step?")
 exercise.wrong("tau is a rate.", 1 / solved_tau, asks="Is that `1 / tau`?")
+exercise.wrong("The logarithm is a factor.", -2 * math.log(0.5),
+    asks="Did you multiply by the logarithm, where you should divide?")
 exercise.wrong("tau is dt / tau.", -math.log(0.5), asks="Is that `dt / tau`?")
 exercise.wrong("A time is in seconds.", solved_tau / 1000,
     asks="Is that in seconds? Give milliseconds.")
