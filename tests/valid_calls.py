@@ -43,9 +43,9 @@ from tutorial_lib.training import recipes
 STEPS, BATCH, CLASSES = 5, 4, 3
 SF = "tutorial_lib.functional"
 # The package has functions of these names.
-gradient, losses, neuron, rates, schedules, surrogates = (
+gradient, losses, neuron, rates, schedules, start, surrogates = (
     import_module(f"course_kit.explorers.{name}")
-    for name in ("gradient", "losses", "neuron", "rates", "schedules", "surrogates")
+    for name in ("gradient", "losses", "neuron", "rates", "schedules", "start", "surrogates")
 )
 
 
@@ -434,6 +434,7 @@ VALID: dict[str, Maker] = {
         rates.compute, shown, gain=1.0, threshold=1.0, beta=0.5
     ),
     "course_kit.explorers.schedules.compute": call(schedules.compute, shown, call=8),
+    "course_kit.explorers.start.compute": call(start.compute, shown, gain=1.0, beta=0.5),
     "course_kit.explorers.surrogates.compute": call(
         surrogates.compute, shown, shape="atan", slope=5, threshold=1.0
     ),
@@ -483,6 +484,7 @@ FEW = {
     "tutorial_lib.networks.conv_net": 60,
     "course_kit.explorers.draw_digit": 30,
     "course_kit.explorers.rates.compute": 40,
+    "course_kit.explorers.start.compute": 40,
     "course_kit.exercises.check": 400,
     "tutorial_lib.training.train": 300,
     "tutorial_lib.simulation.forward_pass": 300,

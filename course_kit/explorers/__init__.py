@@ -25,6 +25,7 @@ from .neuron import neuron
 from .player import spike_player
 from .rates import rates
 from .schedules import schedules
+from .start import start
 from .surrogates import surrogates
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "rates",
     "schedules",
     "spike_player",
+    "start",
     "surrogates",
 ]

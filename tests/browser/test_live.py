@@ -28,6 +28,7 @@ CELLS = {
     "surrogates": "explorers.surrogates()",
     "neuron": "explorers.neuron()",
     "rates": "explorers.rates()",
+    "start": "explorers.start()",
     "gradient": "explorers.gradient()",
     "losses": "explorers.losses()",
     "schedules": "explorers.schedules()",

@@ -29,7 +29,7 @@ def every() -> dict[str, Explorer]:
     net, image = lively(), material.printed_digits()[0][3:4]
     made = {
         "neuron": explorers.neuron(), "surrogates": explorers.surrogates(),
-        "rates": explorers.rates(),
+        "rates": explorers.rates(), "start": explorers.start(),
         "gradient": explorers.gradient(), "losses": explorers.losses(),
         "schedules": explorers.schedules(),
         "player": explorers.spike_player(net, image, 12), "digit": explorers.draw_digit(net, 12),
@@ -40,7 +40,8 @@ def every() -> dict[str, Explorer]:
 
 
 NAMES = (
-    "rates", "neuron", "surrogates", "gradient", "losses", "schedules", "player", "digit", "events",
+    "rates", "start", "neuron", "surrogates", "gradient", "losses", "schedules", "player", "digit",
+    "events",
 )  # fmt: skip
 
 

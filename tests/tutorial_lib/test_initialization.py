@@ -99,6 +99,7 @@ def by_hand(net: nn.Sequential, num_steps: int, data: Tensor) -> list[tuple[floa
 def test_the_ledger_is_what_hooks_and_autograd_find(
     seed: int, beta: float, threshold: float, gain: float
 ) -> None:
+    """eq:06-xi: and share above threshold, spikes, silent neurons, norms of gradients."""
     torch.manual_seed(seed)
     net = small_net(beta=beta, threshold=threshold)
     with torch.no_grad():

@@ -1,0 +1,146 @@
+"""A start at a wanted distance from threshold, layer by layer, from one batch."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tutorial_lib import functional as SF
+from tutorial_lib import simulation
+from tutorial_lib.initialization import silence_ledger
+from tutorial_lib.neurons import Leaky
+
+from ...material import fresh, printed_digits
+from ..exercise import Exercise, Function, Wrong, edit
+from ..values import show
+
+exercise = Exercise(__name__,
+    "Scale the weights of each layer so that its xi has a given value on a batch.",
+    shows="Write an initialiser that sets the distance to threshold layer by layer.",
+    kind="function")
+
+
+@exercise.reference
+def solved_start(net, num_steps, images, xi):
+    inputs = images.expand(num_steps, *images.shape)
+    for first, last in ((0, 2), (3, 5), (6, 8)):
+        weights, beta = net[first:last], net[last].beta
+        with torch.no_grad():
+            cur = torch.stack([weights(x) for x in inputs])
+            mean = cur.mean(0) / (1 - beta)
+            variance = cur.var(0, correction=0) / (1 - beta**2)
+            spread = (variance.mean() + mean.var(correction=0)).sqrt()
+            for p in weights.parameters():
+                p.mul_(1 / (mean.mean() + xi * spread))
+        inputs = simulation.record_spikes(net, num_steps, images)[str(last)]
+
+
+STEPS, LAYERS = 20, ("layer 1", "layer 2", "the output layer")
+
+
+@exercise.judge
+def judge(start: Function) -> str:
+    for seed, xi in ((0, 0.5), (1, 1.0)):
+        net, (images, targets) = fresh(seed), printed_digits(2, seed)
+        before = [p.detach().clone() for p in net.parameters()]
+        given = start(net, STEPS, images, xi)
+        net = given if isinstance(given, nn.Module) else net
+        expect_same_network(net, before)
+        ledger = silence_ledger(net, STEPS, images, targets, SF.ce_rate_loss())
+        found = [row.xi for row in ledger.rows]
+        if not all(abs(value - xi) < 0.02 for value in found):
+            shown = ", ".join(
+                f"{name} {show(value)}" for name, value in zip(LAYERS, found, strict=True)
+            )
+            raise Wrong(
+                f"With seed {seed}, 20 printed digits and {STEPS} steps, xi is: {shown}; expected "
+                f"{show(xi)} in each.",
+                question(net, before, found, xi),
+            )
+        factors(net, before)
+    rates = ", ".join(f"{row.measured:.0%}" for row in ledger.rows)
+    return (
+        f"Two networks, each layer at the distance asked for. At xi = 1 the three layers fire at "
+        f"{rates} before any training. The library's `scale_to_threshold` does the same."
+    )
+
+
+def expect_same_network(net: Any, before: list[Tensor]) -> None:
+    neurons = [module for module in net.modules() if isinstance(module, Leaky)]
+    if [p.shape for p in net.parameters()] != [p.shape for p in before] or any(
+        bool((layer.threshold != 1).any() or (layer.beta != 0.5).any()) for layer in neurons
+    ):
+        raise Wrong(
+            "The network has other layers, thresholds or betas than before; expected other values "
+            "of weights and biases alone.",
+            "Which values reach the threshold sooner when they are multiplied?",
+        )
+    if not all(bool(p.isfinite().all()) for p in net.parameters()):
+        raise Wrong("A weight or bias is NaN or infinite now; expected finite numbers.",
+                    "Is the layer before silent, so that you divide by a spread of 0?")
+
+
+def factors(net: nn.Module, before: list[Tensor]) -> None:
+    ratios = [p.detach() / old for p, old in zip(net.parameters(), before, strict=True)]
+    for number, name in enumerate(LAYERS):
+        layer = torch.cat([ratio.flatten() for ratio in ratios[2 * number : 2 * number + 2]])
+        if layer.max() - layer.min() > 1e-3 * layer.abs().max():
+            raise Wrong(
+                f"The factors on the weights and biases of {name} go from "
+                f"{show(layer.min().item())} to {show(layer.max().item())}; expected one factor "
+                "for all of them.",
+                "What multiplies both mean and spread of the current?",
+            )
+
+
+def question(net: nn.Module, before: list[Tensor], found: list[float], xi: float) -> str:
+    same = [torch.equal(p, old) for p, old in zip(net.parameters(), before, strict=True)]
+    if all(same):
+        return "No weight has changed. Did you multiply in place, with `p.mul_(...)`?"
+    if abs(found[0] - xi) < 0.02:
+        return (
+            "The first layer is right. Are the spikes that reach the next one those of the network "
+            "with the layers before it scaled already?"
+        )
+    return "Solve xi = (1 - g mu) / (g sigma) for the factor g. What belongs to sigma?"
+
+
+exercise.right("returned", edit("        inputs = simulation", "        net.train(net.training)\n"
+    "        inputs = simulation"))
+
+
+@exercise.right("by the library")
+def by_the_library(net, num_steps, images, xi):
+    from tutorial_lib.initialization import scale_to_threshold
+
+    scale_to_threshold(net, num_steps, images, xi)
+    return net
+
+
+exercise.right("divided", edit("p.mul_(1 / (mean.mean() + xi * spread))",
+    "p.div_(mean.mean() + xi * spread)"))
+
+exercise.wrong("p = p * g changes p.", edit("p.mul_(1 / (mean.mean() + xi * spread))",
+    "p = p / (mean.mean() + xi * spread)"), told="Did you multiply in place")
+exercise.wrong("The mean decides.", edit("mean.mean() + xi * spread", "mean.mean()"),
+    told="What belongs to sigma")
+exercise.wrong("The spread decides.", edit("mean.mean() + xi * spread", "xi * spread"),
+    told="Solve xi")
+exercise.wrong("Neurons do not differ.", edit(" + mean.var(correction=0)", ""),
+    asks="The current into layer 1 does not change in time: whose spread is left?")
+exercise.wrong("Only neurons differ.", edit("variance.mean() + ", ""),
+    told="The first layer is right")
+exercise.wrong("A layer's input stays as it was.", edit(
+    "        inputs = simulation.record_spikes(net, num_steps, images)[str(last)]",
+    "        inputs = simulation.record_spikes(net, num_steps, images)[str(last)] * 0.3"),
+    told="those of the network with the layers before it scaled already")
+exercise.wrong("The leak adds nothing up.", edit("cur.mean(0) / (1 - beta)", "cur.mean(0)"),
+    told="Solve xi")
+exercise.wrong("Weights alone make the current.", edit("weights.parameters()",
+    "[weights.get_parameter(n) for n, _ in weights.named_parameters() if 'weight' in n]"),
+    told="Solve xi")
+exercise.wrong("A lower threshold is a larger weight.", edit("p.mul_(1 / (mean.mean() + xi * "
+    "spread))", "net[last].threshold.fill_(mean.mean() + xi * spread)"),
+    told="other layers, thresholds or betas")
+exercise.wrong("The first layer wakes the others.", edit("((0, 2), (3, 5), (6, 8))", "((0, 2),)"),
+    told="The first layer is right")
