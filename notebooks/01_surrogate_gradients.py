@@ -29,14 +29,15 @@
 # **You need** the leaky integrate-and-fire neuron of [notebook 00](00_spiking_neuron.ipynb), and PyTorch's autograd as a
 # user: `loss.backward()`, `requires_grad`.
 #
-# **Time**: about 70 minutes to read and try, 10 more for the part marked *If you have time*; one to two minutes to run.
+# **Time**: about 95 minutes to read and try, 15 more for the part marked *If you have time*; one to two minutes to run.
 #
 # > **Note.** An exercise is a task, a cell to edit (it says `# Yours to edit`), and a cell that checks it and tells you
 # > what is wrong. Nothing you write is overwritten. Skip what you like: where the notebook needs your function and it
 # > does not pass, a reference takes its place, and a line says so.
 # >
-# > Folded cells hold the code of long figures, and checks of the numbers in the text. After you change a value above, such
-# > a check may stop with an `AssertionError`. That is no fault of yours: go on below it.
+# > Folded cells hold the code of figures, and checks of the numbers in the text. After you change a value, or with
+# > another processor or other versions, which round differently, a check may stop with an `AssertionError`. That is no
+# > fault of yours: go on below it.
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title In Colab this cell installs the course's library; elsewhere it does nothing
@@ -201,8 +202,9 @@ print("largest gradient:", largest)
 #
 # ### A look at the loss
 #
-# Look at the loss itself. Take one neuron with one weight $w$, driven by the constant current $I = w$ for 20 steps. It
-# should fire 5 times, so with $N$ spikes the loss is $(N - 5)^2$.
+# Take one neuron with one weight $w$, driven by the constant current $I = w$ for 20 steps. It should fire 5 times, so with
+# $N$ spikes the loss is $(N - 5)^2$. `snn.lif_step(current, mem, beta)` is one step of the neuron of notebook 00; it
+# returns the spike and the new membrane.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -451,15 +453,13 @@ assert (leans[counts == 5] == 0).all() and len(range(20, 701, 47)) == 15
 # %%
 hill = torch.cat([leans[:1] * 0, torch.cumulative_trapezoid(leans, weights)])
 hill = hill - hill.min()
-figures.loss_curve(weights, one_loss, leans, valley=hill)
-figures.show("The staircase, and dotted the curve whose slopes the lines show.")
+figures.loss_curve(weights, one_loss, leans, hillside=hill)
+figures.show("The staircase, and dotted the surrogate's hillside.")
 
 # %% [markdown]
-# A valley without steps: it bends where a spike is gained or moves in time, and its flat bottom is exactly the lowest
-# tread. It is steeper than the staircase as a whole: the surrogate gives a direction, not the right size. With several
-# weights there need not even be such a surface: for two neurons in a chain, add up the surrogate gradient once around a
-# rectangle of weights, and you do not come back to the height where you started. In general, a surrogate gradient is the
-# gradient of no loss.
+# A hillside without steps; its flat bottom is exactly the lowest tread. It is steeper than the staircase: the surrogate
+# gives a direction, not the right size. With several weights there is in general no such surface (the folded check walks
+# around a rectangle of two weights, and comes back at another height): a surrogate gradient is the gradient of no loss.
 #
 # ### Move it
 #
@@ -467,13 +467,12 @@ figures.show("The staircase, and dotted the curve whose slopes the lines show.")
 # should fire 8 times in 20 steps. The upper panel shows the true loss, and the surrogate gradient at twelve weights. The
 # lower panel shows the size of the surrogate gradient, its median over all $w$, against the length of the chain.
 #
-# > **Predict.** You make $k$ larger. Does the staircase change? Do the lines on it?
+# > **Predict.** You make $k$ larger. Does the staircase change? Do the lines on it? And what does a longer chain do to the
+# > size of the gradient, at $k = 25$ and at $k = 1$?
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert (hill[counts == 5] < 1e-9).all() and (hill[counts != 5] > 0).all()
-bends, gained = leans.diff().abs(), counts.diff() != 0
-assert bends[gained].min() > 50 and 5 * bends[~gained].median() < 50
 assert hill[0] > 1.5 * one_loss[0] and hill[-1] > 1.5 * one_loss[-1]
 
 
@@ -525,8 +524,9 @@ assert all(chain(1, d).own_sizes[d - 1] > chain(100, d).own_sizes[d - 1] for d i
 #
 # Two troubles are often given one name.
 #
-# - A neuron is **silent** if it does not fire for the given input. That is about its *spikes*.
-# - A neuron is **dead** if its derivative is zero, so that no error can change its weight. That is about its *gradient*.
+# - A neuron is **silent** for a given input if it never fires. That is about its *spikes*.
+# - A neuron is **dead** for a given input if the derivative that the backward pass takes is zero at every step, so that no
+#   error can change its weight. That is about its *gradient*.
 #
 # Four neurons, all of which should fire 5 times in 20 steps, learn by plain gradient descent, with 40 updates at a
 # learning rate of 0.001:
@@ -551,7 +551,7 @@ def train_neuron(start, spike_grad, num_updates=40, lr=1e-3):
         (gradient,) = torch.autograd.grad((count - 5) ** 2, w)
         w = (w - lr * gradient).detach().requires_grad_()
         history.append(int(count))
-        gradients.append(gradient.item() + 0.0)
+        gradients.append(gradient.item() + 0.0)  # turns -0.0 into 0.0
     return history, gradients[0]
 
 # %% tags=["hide-output"]
@@ -571,8 +571,8 @@ figures.show("Spikes of the four neurons while they learn, and the target.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The two with the fast sigmoid reach 5 spikes, firing or silent. The silent one is 0.56 below threshold at best; the
-# surrogate derivative there is small, but not zero. The neuron with the true derivative fires and is dead all the same.
+# The silent one with the fast sigmoid is 0.56 below threshold at best; the surrogate derivative there is small, but not
+# zero. The neuron with the true derivative fires and is dead all the same.
 # The fourth one is silent *and* dead: its boxcar ends 0.5 below the threshold. So either can come without the other.
 #
 # > **Take-away.** Silence is no death sentence. When something does not learn, count its spikes, then look at its
@@ -697,16 +697,19 @@ exercises.check("01-delta-factor", my_factor)
 # </details>
 #
 # A Dirac delta is defined by an integral: for every smooth test function $\varphi$,
-# $\int \delta(x)\,\varphi(x)\,\mathrm dx = \varphi(0)$. Take $\varphi(x) = e^{-x^2}$, with $\varphi(0) = 1$, the tutorial's
-# form, and `fast_sigmoid_normalized`, which is that form times the factor of Exercise 2.
+# $\int \delta(x)\,\varphi(x)\,\mathrm dx = \varphi(0)$. Take $\varphi(x) = e^{-x^2}$, with $\varphi(0) = 1$, and the tutorial's
+# form, alone and times your factor. (The library has the second one as `fast_sigmoid_normalized`.)
 
 # %%
+factor = exercises.accepted("01-delta-factor", my_factor)
 line = torch.linspace(-6, 6, 240_001, dtype=torch.float64)
 ks = [1, 3, 10, 30, 100, 300, 1000]
-integrals = {}
-for form in (surrogate.fast_sigmoid, surrogate.fast_sigmoid_normalized):
-    under = [form(k).derivative(line) * torch.exp(-(line**2)) for k in ks]
-    integrals[form.__name__] = [torch.trapezoid(u, line).item() for u in under]
+alone, scaled = [], []
+for k in ks:
+    product = surrogate.fast_sigmoid(k).derivative(line) * torch.exp(-(line**2))
+    alone.append(torch.trapezoid(product, line).item())
+    scaled.append(alone[-1] * float(factor(k)))
+integrals = {"the tutorial's form": alone, "times the factor": scaled}
 ax = figures.lines(integrals, "Slope k", "Integral with φ", x=ks)
 ax.set_xscale("log")
 figures.show("The integral with the test function, for growing slopes.")
@@ -722,18 +725,15 @@ figures.show("The integral with the test function, for growing slopes.")
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-factor = exercises.accepted("01-delta-factor", my_factor)
-
-
 def of_area_1(k):
     pair = (surrogate.fast_sigmoid(k), surrogate.fast_sigmoid_normalized(k))
-    plain, scaled = (g.derivative(line) for g in pair)
-    return torch.allclose((factor(k) * plain).double(), scaled, rtol=0.03, atol=0)
+    plain, normal = (g.derivative(line) for g in pair)
+    return torch.allclose((factor(k) * plain).double(), normal, rtol=0.03, atol=0)
 
 
 assert of_area_1(10) and of_area_1(100)
-assert abs(integrals["fast_sigmoid_normalized"][-1] - 1) < 0.01
-assert integrals["fast_sigmoid"][-1] < 0.003 and surrogate.fast_sigmoid(1000).peak == 1
+assert abs(scaled[-1] - 1) < 0.03
+assert alone[-1] < 0.003 and surrogate.fast_sigmoid(1000).peak == 1
 
 # %%
 explorers.surrogates()
@@ -741,7 +741,8 @@ explorers.surrogates()
 # %% [markdown]
 # <details><summary>What to see</summary>
 #
-# At rest, the surrogate derivative falls towards 0, where it was not 0 already; only straight-through has no slope to choose.
+# For a large $k$ the surrogate derivative at rest falls towards 0, or is 0 already; only straight-through has no slope to
+# choose.
 # A Dirac delta reaches no neuron but the one exactly at its threshold: right as a limit, useless as a surrogate.
 #
 # </details>
@@ -864,8 +865,6 @@ for detach in (True, False):
 #
 # $$ \tilde S'(-1) = \frac{1}{(1 + k)^2} $$
 #
-# For $k = 25$, three layers of neurons at rest shrink an error by a factor of $676^3$, about 300 million.
-#
 # > **Exercise 4: a slope for three layers.** For which slope $k$ do three layers at rest shrink an error by a factor of
 # > 1,000? Give two decimals.
 
@@ -908,7 +907,8 @@ exercises.check("01-rest-slope", my_k)
 #
 # <details><summary>Solution</summary>
 #
-# $(1 + k)^6 = 1000$, so $k = \sqrt{10} - 1$, about 2.16. The tutorial's slope is 25.
+# $(1 + k)^6 = 1000$, so $k = \sqrt{10} - 1$, about 2.16. The tutorial's slope is 25, and shrinks the error by $26^6$, about
+# 300 million.
 #
 # ```python
 # solved_k = 10**0.5 - 1
@@ -965,7 +965,8 @@ ax.set_xticks(depths)
 figures.show("Gradient norm of the first layer, by depth and slope.")
 
 # %% [markdown]
-# With $k = 25$ each further layer divides the gradient by several hundred, not far from 676; with $k = 1$, by about 2 to 4.
+# With $k = 25$ each further layer divides the gradient by about 300 to 650 (with all neurons at rest, and without the
+# weights, it would be 676); with $k = 1$, by about 2.5 to 4.
 #
 # The second effect, in a stack of four:
 
@@ -975,7 +976,7 @@ def costs(k):
     return [a / b for a, b in zip(norms[f"k = {k}"], norms[f"k = {k}"][1:])]
 
 
-assert all(200 < cost < 800 for cost in costs(25)) and all(2 < cost < 4.5 for cost in costs(1))
+assert all(270 < cost < 670 for cost in costs(25)) and all(2.4 < cost < 4.3 for cost in costs(1))
 assert all(
     simulation.forward_pass(stack(d, fast), num_steps, stack_inputs)[0].sum() == 0 for d in depths
 )
@@ -1023,7 +1024,7 @@ print("layers that fire:", usual, "biases frozen:", no_biases)
 # No: frozen or not, there is hardly a difference. The network wakes from the front, through weights: as soon as a
 # layer fires, the weights after it
 # get a gradient, and a few updates later the next layer fires. With the weights of layers 2 to 4 frozen instead, the
-# biases wake it too, but the fourth layer only after about 24 updates, not 6.
+# biases wake it too, but the fourth layer only after about 24 updates, not about 6.
 #
 # </details>
 
@@ -1041,7 +1042,7 @@ def with_biases_alone():
     return layers_that_fire(stack_of_4, [stack_of_4[i].weight for i in (2, 4, 6)], 28)
 
 
-assert usual.index(4) == 6 and abs(with_biases_alone().index(4) - 24) <= 1
+assert abs(usual.index(4) - 6) <= 1 and abs(with_biases_alone().index(4) - 24) <= 2
 
 # %% [markdown]
 # ## The choice, tried
@@ -1104,13 +1105,13 @@ figures.show("Rows are surrogates, dots are seeds, strokes their means.")
 # <details><summary>Answer</summary>
 #
 # From the quiet start `fast_sigmoid(100)` and `triangular(1)` fail: they alone do not reach a neuron at rest. From the
-# awake start none fails; but with `fast_sigmoid(100)` the seed decides: the worst stays near 30 %, the best comes above
-# 90 %. (Below 50 % means that many points had no winner.)
+# awake start `triangular(1)` learns; with `fast_sigmoid(100)` the seed decides: the worst stays near 30 %, the best comes
+# above 90 %. (Below 50 % means that many points had no winner.)
 #
 # </details>
 #
-# The two triangles have one shape and one area, and differ in reach. The narrow one ends at $U = 0$, just where a neuron
-# rests. Watch the output neuron for class 1 (seed 2, quiet start): its mean membrane on the points of class 1, where
+# The two triangles have one shape and one area; the wide one reaches three times as far, with a third of the peak. The
+# narrow one ends at $U = 0$, just where a neuron rests. Watch the output neuron for class 1 (seed 2, quiet start): its mean membrane on the points of class 1, where
 # it should
 # fire, and the largest gradient of its weights, over all points.
 
@@ -1124,7 +1125,7 @@ broad = ["fast_sigmoid(5)", "atan(2)", "triangular(3)"]
 assert all(min(scores[start][name]) > 90 for start in starts for name in broad)
 failed = {start: [name for name in candidates if mean(start, name) < 70] for start in starts}
 assert failed["quiet start"] == ["fast_sigmoid(100)", "triangular(1)"]
-assert failed["awake start"] == []
+assert set(failed["awake start"]) <= {"fast_sigmoid(100)"}
 worst, best = (f(scores["awake start"]["fast_sigmoid(100)"]) for f in (min, max))
 assert 20 < worst < 40 and best > 90
 assert all(max(scores["quiet start"][name]) > 90 for name in failed["quiet start"])
@@ -1139,7 +1140,8 @@ quiet_net = start_net(fast, seed=0, extra_bias=starts["quiet start"])
 assert 0 < simulation.record_spikes(quiet_net, num_steps, points)["3"].mean() < 0.02
 assert [name for name in candidates if reach(candidates[name]) < 1] == failed["quiet start"]
 
-# %%
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of watch_class_1: fit once more, with a look at that neuron
 def watch_class_1(spike_grad, seed=2, num_updates=60):
     """Mean membrane and largest gradient of output neuron 1, per update."""
     net, record = disc_net(spike_grad, seed), []
@@ -1214,8 +1216,8 @@ def weight_gradients(spike_grad):
 
 
 pair = surrogate.fast_sigmoid_normalized(100), candidates["fast_sigmoid(100)"]
-scaled, plain = map(weight_gradients, pair)
-assert torch.allclose(scaled / plain, torch.tensor([2500.0, 50.0]), rtol=1e-3)
+large, small = map(weight_gradients, pair)
+assert torch.allclose(large / small, torch.tensor([2500.0, 50.0]), rtol=1e-3)
 
 # %% tags=["exercise"]
 def my_derivative(x):
@@ -1277,8 +1279,8 @@ for start, extra_bias in starts.items():
 #
 # - The true derivative of a spike is 0: the loss is a staircase in every weight. A surrogate gradient follows the hillside,
 #   with true spikes forward and a smooth derivative of the overdrive backward.
-# - *Silent* means no spikes, *dead* means a derivative of zero; either can come without the other. A silent neuron that is
-# not dead can still be too weak to wake.
+# - *Silent* means no spikes, *dead* means a derivative of zero at every step, both for a given input; either can come
+#   without the other. A silent neuron that is not dead can still be too weak to wake.
 # - Peak, area and reach describe a surrogate. $1/(1 + k|x|)^2$ loses its area as $k$ grows; only its normalized form tends
 #   to a Dirac delta.
 # - Through time, the gradient is multiplied by $\beta$ at each step if the reset is detached, and by $\beta - \theta\,g$ if

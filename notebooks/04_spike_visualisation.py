@@ -25,8 +25,12 @@
 # **You need** [notebook 02](02_convolutional_snn.ipynb) for the network and `record_spikes`, and
 # [notebook 03](03_training.ipynb) for the loss and the training.
 #
-# **Time**: about an hour to read and try, without the part "If you have time"; one minute (the embedded digits, taken
+# **Time**: about 75 minutes to read and try, without the part "If you have time"; two minutes (the embedded digits, taken
 # when MNIST cannot be loaded) to three (MNIST) to run, most of it for training.
+#
+# > **Note.** Folded cells hold the code of figures, and checks of the numbers in the text. After you change a value, or with
+# > another processor or other versions, which round differently, a check may stop with an `AssertionError`. That is no
+# > fault of yours: go on below it.
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title In Colab this cell installs the course's library; elsewhere it does nothing
@@ -75,9 +79,8 @@ training.seed_everything(0)
 net = fresh_net()
 optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
 history = training.train(
-    net, loaders.train, optimizer, loss_fn, num_steps,
-    num_iterations=iterations,
-)  # fmt: skip
+    net, loaders.train, optimizer, loss_fn, num_steps, num_iterations=iterations
+)
 
 # %% [markdown]
 # Run it over at most 1,000 test images and keep all that the output layer does. Both records are `[T, N, 10]`: step,
@@ -154,8 +157,7 @@ figures.show("A digit, and beside it the raster of the ten output neurons.")
 # <details><summary>Answer</summary>
 #
 # At least the margin, 25, and at most 50. Expect nearly 50, since the loss asks for it; then the margin leaves about 25
-# for the second. So it is: 50 and 25 marks in our runs. On MNIST no other class fires, on the embedded digits three do,
-# more rarely.
+# for the second. So it is, nearly. Some other classes may fire too, more rarely.
 #
 # </details>
 #
@@ -167,7 +169,7 @@ figures.show("A digit, and beside it the raster of the ten output neurons.")
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert totals[idx].argmax() == targets[idx] and 10 <= margin[idx] <= 40
-assert first[idx] >= 45 and 2 <= (totals[idx] > 0).sum() <= 6
+assert first[idx] >= 40 and (totals[idx] > 0).sum() <= 7
 
 # %%
 layers = record_spikes(net, num_steps, image).values()
@@ -224,15 +226,12 @@ print(f"uneven: {uneven1:.0%} in layer 1, {uneven2:.0%} in layer 2")
 #
 # </details>
 #
-# In the raster of layer 1, the busy rows begin at once, the quiet ones late. Is that so for every neuron? Sort them by
-# the step of their first spike.
+# Sort the neurons of layer 1 by the step of their first spike.
+#
+# > **Predict.** In the raster of layer 1, the busy rows begin at once, the quiet ones late. Is that so for *every* neuron?
+# > Why, or why not?
 
-# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
-#@title Checked here
-assert layer1.shape == (50, 1728) and layer2.shape == (50, 1024)
-assert uneven(layer1) == 0 and uneven(layer2) > 0.1
-
-# %%
+# %% tags=["hide-output"]
 active = layer1[:, layer1.sum(0) > 0]
 start, count = active.argmax(0), active.sum(0)
 for step in start.unique():
@@ -241,8 +240,12 @@ for step in start.unique():
     print(f"first spike at step {step:>2}: {len(group):>3} neurons, {span}")
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
 # It is. A strong current reaches the threshold sooner, and again sooner. So layer 1 carries its strength twice, in the
 # count and in the time of the first spike: a rate code and a latency code in the same spikes.
+#
+# </details>
 #
 # The count has an upper end: a neuron that fires at every step cannot fire more often. It is **saturated**.
 #
@@ -252,6 +255,10 @@ for step in start.unique():
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
+assert layer1.shape == (50, 1728) and layer2.shape == (50, 1024)
+assert uneven(layer1) == 0 and uneven(layer2) > 0.1
+
+
 def no_late_starter_fires_more_often():
     previous = num_steps
     for step in start.unique():
@@ -305,8 +312,8 @@ style.dress(ax, "Current I (threshold: 1)", "Spikes in 50 steps")
 figures.show("The count of each neuron of layer 1 against its current; a dashed line at the limit.")
 
 # %% [markdown]
-# Right of the dashed line, the count cannot tell one current from another. Up to 0.5, the rheobase of notebook 00, it
-# is zero: the membrane tends to $2I$ and never exceeds the threshold.
+# Right of the dashed line, the count cannot tell one current from another. Up to 0.5 it is zero: the membrane tends to $2I$
+# and never exceeds the threshold. (Notebook 00 calls this smallest current that counts the rheobase.)
 #
 # ### The membranes behind the spikes
 #
@@ -325,7 +332,7 @@ of_image = silent[idx].nonzero().flatten().tolist()
 splt.traces(
     mem_rec[:, idx, of_image], titles=[f"class {i}" for i in of_image],
     threshold=threshold, fig=plt.figure(figsize=(9, 4.4), layout="constrained"),
-)  # fmt: skip
+)
 figures.show("Membranes of the output neurons that do not fire for this image.")
 
 # %% [markdown]
@@ -367,8 +374,8 @@ splt.feature_maps(record[0])
 figures.show("The 12 maps of layer 1: spikes at each position.")
 
 # %% [markdown]
-# Each map shows where its filter found what it looks for: an edge from one side, a stroke, a bright area. Some are dark.
-# For this image, or for every image? Ask 100 of them.
+# Those that are not dark show where their filter found what it looks for: an edge from one side, a stroke, a bright area.
+# Are the others dark for this image, or for every image? Ask 100 of them.
 
 # %%
 many = record_spikes(net, num_steps, images[:100].to(device)).values()
@@ -414,7 +421,7 @@ figures.show("The 64 maps of layer 2: spikes at each position.")
 cut = [SF.predict_rate(spk_rec[:n]) for n in range(1, num_steps + 1)]
 cut_right = torch.stack([(p == targets).float().mean() for p in cut])
 cut_decided = torch.stack([(p >= 0).float().mean() for p in cut])
-for n in (1, 2, 5, 10, 20, 50):
+for n in (1, 2, 3, 4, 5, 10, 20, 50):
     part = cut_right[n - 1] / cut_right[-1]
     print(f"after {n:>2} steps: {cut_right[n - 1]:.1%}, {part:.0%} of the end")
 curves = {"decided": 100 * cut_decided, "decided and right": 100 * cut_right}
@@ -466,7 +473,8 @@ figures.show("How many steps the decisions need, for right and wrong answers.")
 # %%
 counts = spk_rec.cumsum(dim=0)  # [T, N, 10]
 slow = (right & (needed > 10)).nonzero().squeeze(1)
-before = counts[needed[slow] - 2, slow]  # [images, 10], one step before
+# After n steps stands at index n - 1, so one step earlier at n - 2.
+before = counts[needed[slow] - 2, slow]  # [images, 10]
 print(f"{len(slow)} right answers need more than 10 steps")
 
 # %% [markdown]
@@ -498,7 +506,8 @@ image_late, target = images[late : late + 1], targets[late]
 player = explorers.spike_player(net, image_late, num_steps, target=target)
 player
 
-# %%
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title The green line in numbers
 at = int(needed[late]) - 1  # the step: steps are counted from 0
 rival = (counts[at - 1, late] == at) & (torch.arange(10) != targets[late])
 print(f"step {at}: rival's membrane {mem_rec[at, late][rival].max():.2f}")
@@ -510,8 +519,7 @@ for layer in run.layers:
 
 # %% [markdown]
 # At this step the rival's membrane stays below the threshold. The number of spikes in the hidden layers stays about the
-# same. What keeps the rival down is *which* neurons of layer 2 fire, at this step and before it. The maps do not show
-# what each of them says to the rival.
+# same. What keeps the rival down is *which* neurons of layer 2 fire; the maps do not show what each says to it.
 #
 # > **Take-away.** Level counts may mean two loud classes. The decision is made by counting; here, no burst or pause
 # > in the hidden layers marked it.
@@ -636,9 +644,8 @@ for lead in (1, 2, 3, 5):
 print(f"all {num_steps} steps: {right.float().mean():.1%} right")
 
 # %% [markdown]
-# A lead of two or three gives about as many right answers in a fraction of the steps. Most images stop soon. Those that
-# run to the end are mostly the undecided, and they make up a good part of the mean. Choose the lead on the validation
-# set.
+# A lead of two or three gives about as many right answers in a fraction of the steps. Most images stop soon. The few that
+# run to the end, the undecided among them, make up a good part of the mean. Choose the lead on the validation set.
 #
 # ## What a wrong answer looks like
 #
@@ -650,8 +657,9 @@ print(f"all {num_steps} steps: {right.float().mean():.1%} right")
 def a_lead_saves_steps(lead_of):
     decided_by, run_steps = stop_early(spk_rec, lead_of)
     assert run_steps.float().mean() < num_steps / 2 and run_steps.float().median() < 10
-    assert undecided[run_steps == num_steps].float().mean() > 0.5
-    assert run_steps[~undecided].float().mean() < 0.85 * run_steps.float().mean()
+    to_end = run_steps == num_steps
+    assert to_end[undecided].float().mean() > 0.3 and to_end.float().mean() < 0.2
+    assert to_end.sum() * num_steps > 0.15 * run_steps.sum()
     assert (decided_by == targets).float().mean() > right.float().mean() - 0.03
 
 
@@ -667,8 +675,7 @@ print(f"right: {found[easy]:.0%} of the {easy}s, {found[hard]:.0%} of {hard}s")
 
 # %% [markdown]
 # Blue on the diagonal is right. Orange is wrong or undecided, and not spread evenly: some classes are harder for this
-# network. One number for all ten cannot show that. (An empty column of a class would be an alarm: the network never
-# gives that answer.)
+# network. One number for all ten cannot show that.
 #
 # Now two images: the wrong answer with the *largest* margin, and one of those with margin 0.
 
@@ -767,17 +774,19 @@ print(f"all images: membrane alone {alone:.1%} right, "
       f"spikes first {(chosen == targets).float().mean():.1%}")
 
 # %% [markdown]
-# So the membranes know more than a guess does. Even alone, for every image, they are about as good as with the spikes.
+# On MNIST the membranes know more than a guess does. (The embedded digits leave too few undecided images to tell.) Even
+# alone, for every image, they are about as good as with the spikes.
 #
 # ### What is a margin worth?
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert torch.equal(chosen[~undecided].long(), predictions[~undecided])
-rescued = (chosen == targets)[undecided].sum()
-assert rescued > (totals.argmax(-1) == targets)[undecided].sum()
-assert rescued > chance[undecided].sum()
-assert abs(alone - (chosen == targets).float().mean()) < 0.02
+if digits.source == "mnist":
+    rescued = (chosen == targets)[undecided].sum()
+    assert rescued > (totals.argmax(-1) == targets)[undecided].sum()
+    assert rescued > chance[undecided].sum()
+assert abs(alone - (chosen == targets).float().mean()) < 0.04
 
 # %%
 margins = {"right answers": margin[right], "wrong answers": margin[wrong]}
@@ -920,15 +929,7 @@ def draw_outputs(pair):
             ax.set(title=f"Network {name}, a {labels_small[i]}", yticks=range(10), ylabel="Class")
 
 
-def telling_pair():
-    """Two images for which A's target has gaps and C's target has a rival at every step."""
-    counts_of = {name: outputs.sum(0) for name, outputs in records.items()}
-    own = counts_of["A"].gather(1, labels_small.unsqueeze(1)).squeeze(1)
-    rivals = (counts_of["C"] == len(records["C"])).sum(1) >= 2
-    return ((own < len(records["A"])) & rivals).nonzero().flatten()[:2].tolist()
-
-
-draw_outputs(telling_pair())
+draw_outputs((7, 4))
 figures.show("Networks A, B and C side by side: their outputs for two images.")
 
 # %% [markdown]
@@ -951,7 +952,7 @@ exercises.check("04-which-loss", my_diagnosis)
 #
 # <details><summary>Solution</summary>
 #
-# In A the target's row has gaps for most images, and many others have marks: the rates are pulled in between, if not yet
+# In A the target's row nearly always has gaps, and many others have marks: the rates are pulled in between, if not yet
 # as high as ordered. In B and C the target's row is nearly always full. In B all other rows are empty for most images,
 # as each wrong spike costs. In C wrong neurons fire for every image, and for most a rival at every step, as here: the
 # target's highest membrane must exceed theirs, and nobody has asked them to be silent.
@@ -968,8 +969,7 @@ exercises.check("04-which-loss", my_diagnosis)
 # runs, as in the online book, choose from some drawings.) Your drawing is scaled and centered as the images were that
 # the network knows: compare it with what the network sees.
 #
-# > **Predict.** What will the network answer to a cross: one class, two that are level, or nothing? It has one output
-# > neuron for each digit, and has seen nothing but digits.
+# > **Predict.** What will the network answer to a cross: one class, two that are level, or nothing?
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -982,7 +982,9 @@ def handwriting():
         full_rows[letter] = (of_class[target_of] == len(outputs)).float().mean()
         gaps[letter], quiet[letter] = 1 - full_rows[letter], (others.sum(1) == 0).float().mean()
         loud[letter] = (others.amax(1) == len(outputs)).float().mean()
-    assert gaps["A"] > 0.6 and quiet["A"] == 0 and (records["A"].sum(0) > 0).sum(1).min() >= 5
+    assert gaps["A"] > 0.8 and quiet["A"] == 0 and (records["A"].sum(0) > 0).sum(1).min() >= 4
+    assert (records["A"].sum(0)[[7, 4], [7, 4]] < 20).all()
+    assert ((records["C"].sum(0)[[7, 4]] == 20).sum(1) >= 2).all()  # the target and a rival
     assert full_rows["B"] > 0.9 and full_rows["C"] == 1
     assert 0.5 < quiet["B"] < 1 and quiet["C"] == 0 and loud["C"] > 0.5
 
@@ -1004,7 +1006,8 @@ for name in ("a cross, no digit", "between 4 and 9", "nothing"):
 # The cross makes output neurons fire as a digit does, and one class may well win: in our run on MNIST 8, with 50 spikes
 # to 35. There is no neuron for "this is no digit".
 #
-# On MNIST the drawing between 4 and 9 makes both fire at every step: saturation once more.
+# On MNIST the drawing between 4 and 9 makes both fire at every step: saturation once more. On the embedded digits the 9
+# won in our runs.
 #
 # An empty canvas gives no current but that of the biases. If these are too small to drive the output, there is silence,
 # the only honest answer; but no loss has asked for it.

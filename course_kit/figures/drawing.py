@@ -57,13 +57,13 @@ def lines(
     return ax
 
 
-def loss_curve(weights: Any, losses: Any, slopes: Any = None, valley: Any = None) -> Axes:
+def loss_curve(weights: Any, losses: Any, slopes: Any = None, hillside: Any = None) -> Axes:
     """Draws a loss against one weight and, if given, slopes as short lines on it.
 
     Args:
         weights, losses: shape ``[N]``.
         slopes: a gradient at each weight, ``[N]``: every 47th is drawn.
-        valley: a curve with these slopes, ``[N]``.
+        hillside: a curve with these slopes, ``[N]``.
 
     Returns:
         The axes of a new figure.
@@ -72,7 +72,7 @@ def loss_curve(weights: Any, losses: Any, slopes: Any = None, valley: Any = None
     ax = style.own_axes(6.5, 3.4)[0, 0]
     look = {"color": style.INK} if slopes is None else {"color": style.MUTED, "linewidth": 1.2}
     ax.plot(w, heights, label="true loss", **look)
-    top = heights.max() if valley is None else np.asarray(valley, dtype=float).max()
+    top = heights.max() if hillside is None else np.asarray(hillside, dtype=float).max()
     if slopes is not None:
         leans, scale = np.asarray(slopes, dtype=float), 1.4 * top / (w[-1] - w[0])
         for i in range(20, len(w), 47):
@@ -82,8 +82,8 @@ def loss_curve(weights: Any, losses: Any, slopes: Any = None, valley: Any = None
                 w[i] + ends, heights[i] + leans[i] * ends, color=style.VERMILION, linewidth=2.5,
                 label="surrogate gradient" if i == 20 else "_",
             )  # fmt: skip
-    if valley is not None:
-        ax.plot(w, np.asarray(valley, dtype=float), ":", color=style.BLUE, label="valley")
+    if hillside is not None:
+        ax.plot(w, np.asarray(hillside, dtype=float), ":", color=style.BLUE, label="hillside")
     style.dress(ax, "Weight w (threshold units)", "Loss (N − 5)²")
     if slopes is not None:
         ax.figure.legend(loc="outside upper center", ncols=3, frameon=False)

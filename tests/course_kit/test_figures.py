@@ -35,7 +35,7 @@ def test_lines_that_nobody_can_tell_apart_are_refused(count: int) -> None:
 def test_short_lines_stand_on_the_loss_and_lean() -> None:
     w = np.linspace(0, 0.7, 701)
     losses, leans = np.floor(10 * w), 100 * (w - 0.3)
-    ax = figures.loss_curve(w, losses, leans, valley=50 * (w - 0.3) ** 2)
+    ax = figures.loss_curve(w, losses, leans, hillside=50 * (w - 0.3) ** 2)
     short = [line.get_xydata() for line in ax.lines if len(line.get_xydata()) == 2]
     assert len(short) == 15
     for (x0, y0), (x1, y1) in short:

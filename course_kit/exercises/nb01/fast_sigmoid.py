@@ -31,7 +31,7 @@ class SolvedFastSigmoid(torch.autograd.Function):
         return grad_output * derivative, None
 
 
-PROBES = ((0.02, 25.0, 1.0), (-0.02, 25.0, 1.0), (0.2, 5.0, 1.0), (0.04, 25.0, 3.0))
+PROBES = ((0.2, 25.0, 1.0), (-0.02, 25.0, 1.0), (0.2, 5.0, 1.0), (0.04, 25.0, 3.0))
 
 
 @exercise.judge
@@ -89,6 +89,9 @@ def gradient_of(answer: type, x: Tensor, slope: float, error: float) -> Tensor:
                     "`forward`: the overdrive's, then None for the slope. Yours returns "
                     f"{describe(returned[-1])}.",
                     "What is the second argument of `forward`, and what is its gradient?")
+            if returned[-1][1] is not None and returned[-1][0] is not None:
+                raise Wrong("The gradient for `slope` must be None: it is a plain number. Yours is "
+                    f"{describe(returned[-1][1])}.")
             return returned[-1]
 
     leaf = x.clone().requires_grad_()
@@ -170,6 +173,10 @@ exercise.wrong("The output is what backward needs.",
     asks="what do you save in `forward`: the spike, or the overdrive?")
 exercise.wrong("U goes into the formula.", edit("overdrive.abs()", "(overdrive + 1).abs()"),
     asks="is the overdrive a threshold too high, as if it were U?")
+exercise.wrong("x is U - theta.", edit("overdrive.abs()", "(overdrive - 1).abs()"),
+    asks="do you subtract the threshold? The overdrive has it taken off already.")
+exercise.wrong("The slope's gradient is 0.", edit(RESULT, "grad_output * derivative, 0"),
+    told="must be None")
 exercise.wrong("k is 25.", edit("ctx.slope *", "25 *"),
     asks="does your formula use `slope`, or the number 25?")
 exercise.wrong("backward returns a derivative.", edit(RESULT, "derivative, None"),

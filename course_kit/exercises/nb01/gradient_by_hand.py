@@ -68,9 +68,13 @@ def expect(
         as_number(function(w, x, e, derivative_at, detach_reset, beta, theta), "Your gradient")
         for function in (by_autograd, answer))
     if not is_near(found, expected, 1e-5):
+        asked = "Which term of the recursion differs?"
+        if (beta, theta) != (0.9, 1.0):
+            asked = ("With beta = 0.9 and theta = 1 your gradient is right: does every term use "
+                "the arguments `beta` and `theta`?")
         raise Wrong(f"{given}, w = {w}, beta = {beta}, theta = {theta}, "
             f"detach_reset={detach_reset}: your gradient is {show(found)}; expected "
-            f"{show(expected)}.", "Which term of the recursion differs?")
+            f"{show(expected)}.", asked)
 
 
 @exercise.right("autograd")
@@ -114,15 +118,19 @@ exercise.wrong("g[t] belongs to U[t-1].",
     edit("mem = beta * mem", "old, mem = mem, beta * mem",
          TERM, "error_t * derivative_at(old - theta)"),
     asks="Is your g that of the old membrane? g[t] is taken at the new membrane.")
-exercise.wrong("The reset acts at once.",
+exercise.wrong("The reset leaks, too.",
     edit("beta * mem + w * x_t - theta * (mem > theta)",
          "beta * (mem - theta * (mem > theta)) + w * x_t"),
-    asks="The reset acts one step later: is it in the step of the spike in your code?")
+    asks="Is the reset taken off after the leak, as in the formula, or multiplied by beta, too?")
+exercise.wrong("The reset acts at once.",
+    edit(" - theta * (mem > theta)", "\n        mem = mem - theta * (mem > theta)"),
+    asks="The reset acts one step later: do you take it off in the step of the spike?")
 exercise.wrong("U goes into g.", edit(TERM, "error_t * derivative_at(mem)"),
     asks="Does U go into g, or the overdrive U - theta?")
 exercise.wrong("The loss is the count.", edit(TERM, "derivative_at(mem - theta)"),
     asks="Where is error[t], the derivative of the loss by the spike?")
-exercise.wrong("Spikes have no derivative.", edit(TERM, "0"), asks="Is that the true derivative?")
+exercise.wrong("Spikes have no derivative.", edit(TERM, "0"),
+    asks="Is g the true derivative, or dU/dw that of the step before? In step 0 it is X[0].")
 exercise.wrong("No spike, no gradient.", edit(TERM, f"(mem > theta) * {TERM}"),
     asks="Does your term ask for a spike? The surrogate derivative needs none.")
 exercise.wrong("Each step stands alone.", edit("factor * dmem_dw + x_t", "x_t"),
@@ -145,6 +153,8 @@ exercise.wrong("R[t] depends on U[t].",
     asks="R[t] is a spike of the step before: at which membrane is its derivative taken?")
 exercise.wrong("beta and theta are constants.",
     edit("    mem = dmem_dw", "    beta, theta = 0.9, 1.0\n    mem = dmem_dw"),
-    asks="Do you use the arguments `beta` and `theta`, or fixed numbers?")
+    told="does every term use the arguments")
+exercise.wrong("The factor has no theta.", edit("beta - theta * deriv", "beta - deriv"),
+    told="With beta = 0.9 and theta = 1 your gradient is right")
 exercise.wrong("The state is returned, too.", edit("return gradient", "return gradient, mem"),
     told="is a tuple of 2")

@@ -25,7 +25,7 @@ FAR = 1000.0
 
 @exercise.judge
 def judge(answer: Function) -> str:
-    x = torch.linspace(-3, 3, 601, dtype=torch.float64)
+    x = torch.arange(-300, 301, dtype=torch.float64) / 100
     y = values(answer, x)
     expect_bump(x, y)
     area = area_of(answer)
@@ -52,11 +52,15 @@ def judge(answer: Function) -> str:
 def expect_bump(x: Tensor, y: Tensor) -> None:
     low, top = int(y.argmin()), int(y.argmax())
     if y[low] < 0 or not bool(y[x < 0].any()) or y[300] < y[top] * (1 - 1e-6):
+        asked = "Is it the derivative of a rising function, or that function itself?"
+        if y[low] < 0 and y[300] == y[top]:
+            asked = "Where is it below 0? Cut it off there, say by `clamp(min=0)`."
+        elif y[0] < y[top] > y[-1]:
+            asked = "Is it shifted along x?"
         raise Wrong(f"Between -3 and 3 your function is {show(y[low].item())} at least, and "
             f"{show(y[top].item())} at most, at x = {show(x[top].item())}; at x = -0.1 it is "
             f"{show(y[290].item())}, at 0 it is {show(y[300].item())}. Expected nothing below 0, "
-            "more than 0 below threshold, and the greatest value at 0.",
-            "Is it the derivative of a rising function, or that function itself?")
+            "more than 0 below threshold, and the greatest value at 0.", asked)
 
 
 def values(answer: Function, x: Tensor) -> Tensor:
@@ -101,6 +105,9 @@ exercise.wrong("Only spikes get a gradient.", edit(WHOLE, "(x > 0) * torch.exp(-
     asks="How should a neuron below threshold learn?")
 exercise.wrong("x is the membrane.", edit(WHOLE, "(1 - (x - 1).abs()).clamp_min(0)"),
     asks="x is the overdrive: is the threshold subtracted a second time?")
+exercise.wrong("A triangle is 1 - |x|.", edit(WHOLE, "1 - x.abs()"), told="Cut it off there")
+exercise.wrong("It is greatest a bit below threshold.", edit("x.abs()", "(x + 0.5).abs()"),
+    told="shifted along x")
 exercise.wrong("Area does not matter.", edit(WHOLE, "1 / (1 + 25 * x.abs()) ** 2"),
     asks="Is that the tutorial's form, which is not normalized?")
 exercise.wrong("Everything learns.", edit(WHOLE, "torch.ones_like(x)"),

@@ -32,7 +32,7 @@ exercise.right("the sixth root", 1000 ** (1 / 6) - 1)
 exercise.wrong("The error passes one layer.", 1000**0.5 - 1,
     asks="How many layers does that count?")
 exercise.wrong("The derivative is 1 / (1 + k).", 9.0,
-    asks="Is the derivative of each layer squared?")
+    asks="Is the denominator squared in each layer?")
 exercise.wrong("The error passes one layer, and the derivative is 1 / (1 + k).", 999.0,
     asks="Is that one layer, unsquared?")
 exercise.wrong("The derivative is 1 / k^2.", 10**0.5,

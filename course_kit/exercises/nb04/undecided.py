@@ -25,17 +25,21 @@ SILENCE, TIE = spikes("000", "000", "000", "000"), spikes("110", "000", "000", "
 LEVEL = torch.tensor([0.1, 0.2, 0.6]).expand(4, 1, 3)
 BURST = torch.tensor([[0.0, 0.5, 0.4]] * 3 + [[0.9, 0.0, 0.4]]).unsqueeze(1)
 DEEP = torch.tensor([-3.0, 0.2, -0.5]).expand(4, 1, 3)
+BEHIND = torch.tensor([-5.0, 0.0, -6.0]).expand(4, 1, 3)
+BELOW = torch.tensor([-0.5, -0.2, -3.0]).expand(4, 1, 3)
 PAID = torch.tensor([[0.3, 0.9, 0.1]] * 2 + [[0.5, 0.1, 0.1]] * 2).unsqueeze(1)
 RANDOM = random_spikes(0.1)
 CASES = (
     (spikes("100", "100", "010", "000"), LEVEL, "Do the spikes decide where they can?"),
-    (TIE, LEVEL, "Two are level: whom does the membrane favor?"),
+    (spikes("110", "110", "100", "000"), BEHIND, "Do the spikes decide where they can?"),
+    (TIE, LEVEL, "Two are level: whom does the membrane favor? Step is axis 0, class the last."),
     (SILENCE, LEVEL, "Is silence undecided for your rule, too?"),
     (SILENCE, BURST, "Is it the mean over the steps, axis 0, and over all of them?"),
     (SILENCE, DEEP, "Which is higher, a membrane below zero or one above?"),
     (spikes("110", "010", "100", "000"), PAID,
         "Is something taken off the membrane where there was a spike? Its mean, as recorded, is "
         "asked for."),
+    (TIE, BELOW, "Both membranes are below 0: what do the other classes count in your rule?"),
     (RANDOM, torch.randn(RANDOM.shape, generator=torch.Generator().manual_seed(1)),
         "Is each image decided for itself, by the count or else by the mean membrane?"),
 )
@@ -91,6 +95,8 @@ def only_the_level_ones(spk_rec, mem_rec):
 MEAN = "mem_rec.mean(dim=0).argmax(-1)"
 exercise.wrong("The membrane knows better.",
     edit(f"torch.where(answers >= 0, answers, {MEAN})", MEAN), told="decide where they can")
+exercise.wrong("The two are added up.", edit(f"torch.where(answers >= 0, answers, {MEAN})",
+    "(spk_rec.sum(0) + mem_rec.mean(0)).argmax(-1)"), told="mean membranes are -5")
 exercise.wrong("argmax settles a tie.",
     edit(f"torch.where(answers >= 0, answers, {MEAN})", "spk_rec.sum(0).argmax(-1)"),
     told="whom does the membrane favor")

@@ -23,17 +23,13 @@ solved_diagnosis = exercise.reference(
 @exercise.judge
 def judge(answer: Any) -> str:
     names = named(answer)
-    seen = []
     for letter, (name, spk_rec, targets) in mystery_networks().items():
         if names[letter] != name:
             target, others, often, never = rates(spk_rec, targets)
-            seen.append(
-                f"You take {letter} for {names[letter]}. In {letter}, the target fires at "
-                f"{target:.0%} of the steps and the others at {others:.0%}; {never:.0%} of the "
-                f"others never fire, and {often:.0%} fire at least every other step.")
-    if seen:
-        asked = "What does each loss ask of the target, and what of the others?"
-        raise Wrong(" ".join(seen), asked)
+            raise Wrong(f"You take {letter} for {names[letter]}. In {letter}, the target fires at "
+                f"{target:.0%} of the steps and the others at {others:.0%}. Of the others, "
+                f"{never:.0%} never fire, and {often:.0%} fire at half of the steps or more.",
+                "What does each loss ask of the target, and what of the others?")
     return ("All three are right. A loss leaves its handwriting: full and empty rows, rates in "
         "between, or spikes that nobody has asked for. It tells you how a network was trained.")
 
@@ -80,5 +76,3 @@ exercise.wrong("Two networks may share a loss.", {"A": COUNT, "B": RATE, "C": RA
     told="each of the three losses once")
 exercise.wrong("Any loss will do.", {"A": "ce_count_loss", "B": RATE, "C": MEMBRANE},
     told="expected one of")
-exercise.wrong("A full row is what the mean square wants.", {"A": RATE, "B": MEMBRANE, "C": COUNT},
-    told="In C, the target fires", asks=TOO_LITTLE)
