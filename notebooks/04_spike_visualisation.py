@@ -990,7 +990,6 @@ def handwriting():
 
 
 handwriting()
-assert labels_small[3] == 3 and records["B"][:, 3, 5].sum() > 0
 
 # %%
 drawing = explorers.draw_digit(net, num_steps, source=digits.source)
