@@ -29,8 +29,9 @@
 #
 # **Time**: about 75 minutes to read and try, two to three minutes to run on one or two cores.
 #
-# > **Note.** Folded cells hold the code of figures, and checks of the numbers in the text. After you change a value, a
-# > check may stop with an `AssertionError`. That is no fault of yours: go on below it.
+# > **Note.** Folded cells hold the code of figures, and checks of the numbers in the text. After you change a value, or with
+# > another processor or other versions, which round differently, a check may stop with an `AssertionError`. That is no
+# > fault of yours: go on below it.
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title In Colab this cell installs the course's library; elsewhere it does nothing
@@ -44,8 +45,8 @@ if "COLAB_RELEASE_TAG" in os.environ and importlib.util.find_spec("tutorial_lib"
     subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", address])
 
 # %%
-import itertools
 import time
+import warnings
 
 import matplotlib.pyplot as plt
 import torch
@@ -95,7 +96,7 @@ def naive_loop(images):
 
 # %% [markdown]
 # Each rung answers three questions. Are the spikes the same? Are the gradients? What does a training step cost, in time
-# and in memory that autograd keeps for the backward pass? A hook sees every tensor that it saves.
+# and in memory that autograd keeps for the backward pass?
 
 
 # %%
@@ -106,7 +107,8 @@ def training_step(run):
     return spk_rec.detach(), [p.grad.clone() for p in net.parameters()]
 
 
-# %%
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Code that measures memory and speed
 def saved_megabytes(run):
     sizes = {}
 
@@ -120,11 +122,6 @@ def saved_megabytes(run):
     return sum(sizes.values()) / 1e6 if record.requires_grad else 0.0
 
 
-# %% [markdown]
-# Times scatter. So each rung and the naive loop run in turn, and the median of their ratios counts.
-
-
-# %%
 def times_as_fast(run, rounds=4):
     seconds = []
     for _ in range(rounds + 1):
@@ -137,7 +134,8 @@ def times_as_fast(run, rounds=4):
 
 
 # %% [markdown]
-# `climb` compares before it measures. A faster program with other results is another program.
+# `climb` compares before it measures. A faster program with other results is another program. Times scatter, so the
+# new run and the naive loop take turns, and the median of their ratios counts.
 
 # %%
 reference = training_step(naive_loop)
@@ -165,7 +163,8 @@ print(f"naive: {spikes} output spikes, {ladder['naive'][1]:.0f} MB kept")
 # > **Predict.** The image is the same at every step. Which of the nine modules give the same output at all fifty steps?
 
 
-# %%
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Code that keeps what each module gives at each step
 @torch.no_grad()
 def outputs_of_a_step():
     x, outputs = images, []
@@ -249,8 +248,8 @@ exercises.check("05-hoist-share", my_share)
 # A *training* step saves less. Each layer works three times: forward, for the gradient of its weights, and for that of
 # its input. The first convolution works twice, since nobody asks for the gradient of an image. By counting, a
 # training step of all 50 time steps saves
-# 8.3% and could become 1.09 times as fast. `climb` may have found more: the pooling, which multiplies nothing, is saved
-# too.
+# 8.3% and could become 1.09 times as fast. `climb` has probably found more. Multiplications are not time: the pooling, which
+# multiplies nothing, is saved too, and with a single input channel a convolution spends longer on each multiplication.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -343,7 +342,8 @@ climb("time in the batch", time_in_batch)
 
 # %% [markdown]
 # This is the **layer-by-layer** schedule. One large convolution takes the place of fifty small ones. On a GPU that is
-# much of the win; on a CPU it can be little, as small convolutions keep the cores busy already and stay in the cache.
+# much of the win. On a CPU it can be little, or even a loss: a small convolution stays in the cache, and a large one does not.
+# Rung 4 comes back to this.
 #
 # Play both schedules, for one image and five steps: which box is computed when, and what memory it adds.
 
@@ -365,6 +365,7 @@ explorers.schedules()
 
 # %%
 def run_forward(currents, beta, threshold):
+    # In place, in the order of the library's own update: equal to the bit.
     mem_rec = torch.empty_like(currents)
     spk_rec = torch.empty_like(currents)
     mem = spk = torch.zeros_like(currents[0])
@@ -373,6 +374,19 @@ def run_forward(currents, beta, threshold):
         mem.add_(cur).sub_(spk, alpha=threshold)
         spk = torch.gt(mem, threshold, out=spk_rec[t])
     return spk_rec, mem_rec
+
+
+# %%
+def run_backward(mem_rec, grad_spk, beta, threshold):
+    grad = spike_grad.derivative(mem_rec - threshold) * grad_spk
+    for t in reversed(range(len(grad) - 1)):
+        grad[t].add_(grad[t + 1], alpha=beta)  # G[t] += beta G[t+1]
+    return grad, None, None  # beta and threshold are not learned
+
+
+# %% [markdown]
+# `grad` starts as the first term; the loop adds the second. The gradient of the current is $G$ itself, since
+# $\partial U[t] / \partial I[t] = 1$.
 
 
 # %%
@@ -390,18 +404,7 @@ class LeakyRun(torch.autograd.Function):
         return run_backward(mem_rec, grad_spk, ctx.beta, ctx.threshold)
 
 
-# %%
-def run_backward(mem_rec, grad_spk, beta, threshold):
-    grad = spike_grad.derivative(mem_rec - threshold) * grad_spk
-    for t in reversed(range(len(grad) - 1)):
-        grad[t].add_(grad[t + 1], alpha=beta)  # G[t] += beta G[t+1]
-    return grad, None, None  # beta and threshold are not learned
-
-
 # %% [markdown]
-# `grad` starts as the first term; the loop adds the second. The gradient of the current is $G$ itself, since
-# $\partial U[t] / \partial I[t] = 1$.
-#
 # > **Predict.** What changes more from rung 2 to rung 3: the time of a training step, or the memory kept for the
 # > backward pass? Think of what each neuron's surrogate has to remember in rung 2.
 
@@ -423,8 +426,8 @@ climb("one function", one_function)
 # <details><summary>Answer</summary>
 #
 # If anything, time: the bookkeeping of many small operations falls away. How much that is depends on your machine. Memory
-# stays as it was: one tensor per step and layer of neurons, the membrane instead of the surrogate's overdrive
-# $U[t] - \theta$.
+# stays as it was: one tensor per step and layer of neurons, the membrane instead of its distance from the
+# threshold.
 #
 # </details>
 
@@ -554,8 +557,8 @@ check_pooling()
 exercises.predict("05-layerwise")
 
 # %% [markdown]
-# With `schedule="layer"` the library takes a class of yours as well: it calls `forward()` once, with a stand-in for the
-# data, and notes what it does. What it cannot be sure of, it refuses.
+# With `schedule="layer"` the library takes a class of yours as well: it calls `forward()` once, with a placeholder that only
+# records the calls. What it cannot be sure of, it refuses.
 #
 # Step by step, only the first run of the class below is right. It keeps a membrane where neither `utils.reset` nor the
 # library finds it: a second run begins where the first one ended.
@@ -651,10 +654,10 @@ exercises.check("05-layer-ready", MyReady)
 # </details>
 
 # %% [markdown]
-# ## Lower precision, and a GPU
+# ## Lower precision
 #
 # Convolutions and fully connected layers can be done in bfloat16, with 8 significant bits instead of 24. This is faster
-# where the processor has units for it.
+# where the processor has units for it. Where it has none, it is slower, and the library says so.
 # The membrane stays in float32: it adds each step to what earlier ones left, and rounding there would carry over from step
 # to step.
 #
@@ -686,14 +689,12 @@ print(f"another class for {moved.sum()} of {len(moved)} images")
 #
 # So this is no rung of the ladder: the accuracy has to tell whether it does harm, in
 # `training.train(..., autocast=torch.bfloat16)`.
-#
-# A large GPU waits for Python, which starts each small operation. `tutorial_lib.fast.CudaGraph` records the network's run
-# over time, forward and backward, and starts it with one call: see the book's page of results.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 def check_bfloat16():
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it has been said above
         membrane = simulation.forward_pass(net, num_steps, images)[1]
     assert membrane.dtype == torch.float32
     assert 0.3 < kept / full.sum() < 0.7 and 0.85 < half.sum() / full.sum() < 1.15
@@ -728,7 +729,7 @@ for number in range(4):
 
 # %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
-times = {case: torch.tensor(each[1:]).median() for case, each in seconds.items()}
+times = {case: torch.tensor(each[1:]).min() for case, each in seconds.items()}
 memory = {case: saved_megabytes(run_of(*case)) for case in seconds}
 relative = {case: each / times["step", 5] for case, each in times.items()}
 for costs, label in (relative, "Time (step at T = 5: 1)"), (memory, "Memory kept (MB)"):
@@ -740,9 +741,9 @@ for costs, label in (relative, "Time (step at T = 5: 1)"), (memory, "Memory kept
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Both about double, in both schedules. (At few steps, time grows by a little less: what runs once is paid once.)
-# Backpropagation through time, as written here, remembers every step, so memory grows in proportion to T.
-# (`torch.utils.checkpoint` remembers less and computes again: it pays with time.)
+# Both about double, in both schedules. (At few steps, time grows by a little less: what runs once is paid once. On a busy
+# machine the points for time jump; those for memory do not.) Backpropagation through time, as written here, remembers
+# every step, so memory grows in proportion to T.
 #
 # </details>
 
@@ -820,8 +821,7 @@ check_parts()
 #
 # Are 50 steps needed at all? Train networks at 2, 10 and 50 steps, three seeds each, for 40 iterations with 32 images.
 # *Equal iterations* are unfair: with 10 steps, 40 of them are about a fifth of the work. At *equal work*, 40
-# iterations at 50
-# steps stand against 200 at 10. (200 at 2 are a fifth of that work.)
+# iterations at 50 steps stand against 200 at 10. Two more settings, with 2 steps, wait for a surprise.
 #
 # > **Predict.** Rank these by test accuracy: 50 steps and 40 iterations, 10 steps and 40, 10 steps and 200.
 
@@ -830,26 +830,23 @@ fewer = data.subset(digits.test, min(1000, len(digits.test)), seed=0)
 test = torch.utils.data.DataLoader(fewer, batch_size=250)
 
 
-def train_and_test(steps, seed, plan):
+def train_and_test(steps, iterations, seed):
     training.seed_everything(seed)
     some = networks.conv_net(beta=beta, spike_grad=spike_grad)
     optimizer = torch.optim.Adam(some.parameters(), lr=1e-2)
-    options = {"loss_fn": SF.ce_rate_loss(), "num_steps": steps}
-    for more in plan:
-        train = data.loaders(digits, batch_size=32).train
-        options |= {"num_iterations": more, "progress": False}
-        training.train(some, train, optimizer, **options)
-        yield some, training.evaluate(some, test, steps)
+    train = data.loaders(digits, batch_size=32).train
+    options = {"num_iterations": iterations, "progress": False}
+    training.train(some, train, optimizer, SF.ce_rate_loss(), steps, **options)
+    return some, training.evaluate(some, test, steps)
 
 
 # %% tags=["hide-output"]
-plan = {2: (40, 160), 10: (40, 160), 50: (40,)}  # T: iterations, and more
 results, trained = {}, {}
-for steps, seed in itertools.product(plan, range(3)):
-    parts = train_and_test(steps, seed, plan[steps])
-    for done, (trained[steps], result) in zip((40, 200), parts, strict=False):
-        results.setdefault((steps, done), []).append(result)
-    print(f"T = {steps}, seed {seed}: done")
+for steps, iterations in (2, 40), (2, 200), (10, 40), (10, 200), (50, 40):
+    runs = [train_and_test(steps, iterations, seed) for seed in range(3)]
+    results[steps, iterations] = [result for _, result in runs]
+    trained[steps], _ = runs[-1]
+    print(f"T = {steps}, {iterations} iterations: three seeds done")
 
 # %% [markdown]
 # A dot for each seed, a line for their mean. On the left is `accuracy_rate`, which gives a tie to the lowest of the tied
@@ -870,11 +867,11 @@ figures.show("Test results of each run: five settings, three seeds.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At equal iterations 50 steps are well ahead of 10. At equal work they are not: with MNIST, 10 steps and 200 iterations
-# come first; with the embedded digits the two are about even.
+# At equal iterations 50 steps are well ahead of 10. At equal work they are not: 10 steps and 200 iterations do at least as
+# well, within what the seeds scatter.
 #
-# Lucky ties are part of every row. At 2 steps and 200 iterations they are a third to a half of all that is right. The
-# ranking is the same without them.
+# The surprise is on the right. Lucky ties are part of every row, but at 2 steps and 200 iterations they are a third to
+# two thirds of all that is right.
 #
 # </details>
 #
@@ -889,19 +886,22 @@ def check_steps():
     for table in accuracy, decided:
         assert mean(table, 50, 40) > mean(table, 10, 40) + 5
         assert mean(table, 10, 200) > max(mean(table, 10, 40), mean(table, 2, 200)) + 10
-        lead = mean(table, 10, 200) - mean(table, 50, 40)
-        assert lead > 5 if digits.source == "mnist" else abs(lead) < 6
+        assert mean(table, 10, 200) > mean(table, 50, 40) - 6
     lucky = {case: mean(accuracy, *case) - mean(decided, *case) for case in results}
     assert min(lucky.values()) > 1 and max(lucky, key=lucky.get) == (2, 200)
-    assert 0.25 < lucky[2, 200] / mean(accuracy, 2, 200) < 0.55
+    assert 0.25 < lucky[2, 200] / mean(accuracy, 2, 200) < 0.7
 
 
 check_steps()
 
 # %% [markdown]
 # > **Try it.** `trained[10]` has been trained at 10 steps, `trained[50]` at 50. Test each of them at the other's number of
-# > steps, and at 3 and 1: `training.evaluate(trained[10], test, 50)`. What is kept, what is lost?
-#
+# > steps, and at 3 and 1. What is kept, what is lost?
+
+# %%
+print(training.evaluate(trained[10], test, 50))
+
+# %% [markdown]
 # <details><summary>Answer</summary>
 #
 # At the other's number of steps nearly everything is kept, at 3 steps most: the image is always the same, and a membrane
@@ -929,8 +929,9 @@ check_other_steps()
 # - Assert that a faster program gives the same before you look at a clock.
 # - Time and memory grow in proportion to T. Compare numbers of steps at equal work.
 #
-# **What comes next.** `python -m tutorial_lib.training --help` trains the same network for as many epochs as you like.
-# The book's page of results compares the library with its peers.
+# **What comes next.** `python -m tutorial_lib.training` trains the same network for as many epochs as you like (`--help` lists
+# its options). The book's page of results compares the library with its peers, and says what recording the run as a CUDA
+# graph gains on a GPU.
 #
 # **Further reading.** [Eshraghian et al. 2023](https://doi.org/10.1109/JPROC.2023.3308088) on backpropagation through
 # time in spiking networks; [Neftci et al. 2019](https://doi.org/10.1109/MSP.2019.2931595) on surrogate gradients.
