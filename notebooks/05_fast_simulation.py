@@ -867,11 +867,11 @@ figures.show("Test results of each run: five settings, three seeds.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At equal iterations 50 steps are well ahead of 10. At equal work they are not: 10 steps and 200 iterations do at least as
+# At equal iterations 50 steps are ahead of 10. At equal work they are not: 10 steps and 200 iterations do at least as
 # well, within what the seeds scatter.
 #
-# The surprise is on the right. Lucky ties are part of every row, but at 2 steps and 200 iterations they are a third to
-# two thirds of all that is right.
+# The surprise is on the right. Lucky ties are part of every row, but with 2 steps they are a much larger share of all that
+# is right: of two spikes per neuron there are few different counts.
 #
 # </details>
 #
@@ -884,12 +884,13 @@ def check_steps():
         return sum(table[f"T = {steps}, {done} iterations"]) / 3
 
     for table in accuracy, decided:
-        assert mean(table, 50, 40) > mean(table, 10, 40) + 5
-        assert mean(table, 10, 200) > max(mean(table, 10, 40), mean(table, 2, 200)) + 10
+        assert mean(table, 50, 40) > mean(table, 10, 40)
+        assert mean(table, 10, 200) > max(mean(table, 10, 40), mean(table, 2, 200)) + 5
         assert mean(table, 10, 200) > mean(table, 50, 40) - 6
     lucky = {case: mean(accuracy, *case) - mean(decided, *case) for case in results}
-    assert min(lucky.values()) > 1 and max(lucky, key=lucky.get) == (2, 200)
-    assert 0.25 < lucky[2, 200] / mean(accuracy, 2, 200) < 0.7
+    assert min(lucky.values()) > 0
+    share = {case: each / mean(accuracy, *case) for case, each in lucky.items()}
+    assert min(share[2, 40], share[2, 200]) > max(share[10, 40], share[10, 200], share[50, 40])
 
 
 check_steps()
