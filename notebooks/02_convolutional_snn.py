@@ -381,9 +381,9 @@ for (name, p), q in zip(net.named_parameters(), seq.parameters()):
 # ## What happens without `reset`
 #
 # > **Predict.** Run the same images through `seq` twice, 50 steps each, without a reset in between. The second run starts
-# > from other membranes. Between two spikes, a membrane keeps $\beta$, one half, of a difference per step. First take `never`,
-# > a copy whose threshold is too high for any neuron to fire: what share of the first difference is left after 10 steps, and
-# > after 50? Then `seq`, whose neurons fire: as much, less, or more?
+# > from other membranes. (1) In `never`, a copy with a threshold too high for any spike, each membrane keeps $\beta$, one
+# > half, of a difference per step: what share of the first difference is left after 10 steps, and after 50? (2) In `seq`,
+# > whose neurons fire: as much, less, or more?
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -548,7 +548,7 @@ print(f"zeros among the labels {(targets == 0).float().mean():.1%}")
 #
 # What reaches the weights? `SF.ce_rate_loss` compares the spikes with the labels; the next notebook takes it apart.
 #
-# > **Predict.** The output and layer 2 are silent, layer 1 fires a little. `fast_sigmoid`'s surrogate derivative is
+# > **Predict.** With seed 0, the output and layer 2 are silent, and layer 1 fires a little. `fast_sigmoid`'s surrogate derivative is
 # > $1/(1 + 25\,|U - \theta|)^2$. Which of the six weights and biases get no gradient at all, and which the largest? (In the
 # > output, 0, 3 and 7 are the two convolutions and the fully connected layer.)
 
@@ -577,7 +577,7 @@ for n, name in ((2, "layer 1"), (5, "layer 2"), (8, "output")):
 #
 # - `7.bias` gets the most. Its neurons are silent, but the surrogate derivative is nowhere zero: a whole threshold
 #   below firing it is $1/26^2 = 1/676$.
-# - `7.weight` gets exactly nothing. The gradient of a weight is the error times the *input spike*, and layer 2 sent none.
+# - `7.weight` gets exactly nothing. The gradient of a weight is the error times the *input spike*, and layer 2 sent none with this seed.
 # - `3.bias` gets several hundred times less than `7.bias`: the error has passed layer 2, where most neurons are
 #   nearly a whole threshold away.
 # - `0.weight` and `0.bias` get still less: their error has passed one more layer.
@@ -752,7 +752,7 @@ print([f"{spk.mean().item():.1%}" for spk in record.values()])
 #
 # - 12C5-MP2-64C5-MP2-1024FC10 has 29,826 parameters, most of them in the second convolution.
 # - Written as a class or as `nn.Sequential`, it is the same network, to the last bit of its spikes and membranes.
-# - A state is started once per run: not at every step, and not never. What old membranes change does not fade while
+# - A state is started once per run: not at every step, and not never. What old membranes change need not fade while
 #   neurons fire.
 # - Before training, the output was silent with each of five seeds; the accuracy is then the share of zeros.
 # - Silence is not death: the surrogate leaves a tiny gradient.

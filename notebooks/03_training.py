@@ -267,8 +267,7 @@ def train_by_hand(net, optimizer, loss_fn, iterations):
 #
 # $$\text{SGD:}\quad -\eta\, g \qquad\qquad \text{Adam:}\quad -\eta\, \frac{g}{|g| + 10^{-8}}$$
 #
-# Adam divides each gradient by its size (later, a running mean of the gradients by a running estimate of their size).
-# Epsilon, the $10^{-8}$, is there to keep it from dividing by 0.
+# Adam divides each gradient by its size. Epsilon, the $10^{-8}$, is there to keep it from dividing by 0.
 #
 # In the first layer of our silent network, the largest gradient is near $10^{-8}$.
 
@@ -308,8 +307,8 @@ def wake(optimizer_class, rate, loss_fn):
 
 # %% [markdown]
 # > **Predict.** The weights of layer 2 lie within $\pm 0.058$, and Adam moves a weight by up to about 0.01 per iteration.
-# > With Adam, is the output still silent after five iterations? Does SGD, at ten times Adam's rate, wake it in ten? And in
-# > which order do the layers wake?
+# > Does the output fire within ten iterations of Adam? Does it with SGD, at ten times Adam's rate? And in which order do the
+# > layers wake?
 
 # %% tags=["hide-output"]
 seen, losses = {}, {}
@@ -324,7 +323,7 @@ figures.show("Spikes of three layers for one image, in the run with Adam.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Adam needs five to ten: in about six, a weight of layer 2 can move as far as the largest was at the start. SGD stays
+# With Adam it does: in about six iterations, a weight of layer 2 can move as far as the largest was at the start. SGD stays
 # silent. Its updates are proportional to the gradient, and ten times nearly nothing is nearly nothing. The weights of
 # the output layer get exactly nothing.
 #
@@ -404,8 +403,8 @@ exercises.check("03-sgd", my_recipe)
 #
 # Every 50 iterations of the training, the tutorial prints an accuracy on `test_loader`, and the last one is its result.
 #
-# > **Exercise 4: spot the faults.** Correct them. From a training and a test set of any size, make three loaders; return
-# > training, validation, test, in this order.
+# > **Exercise 4: spot the faults.** Correct them. From a training set of 100 images or more and a test set of any size, make three
+# > loaders; return training, validation, test, in this order.
 # >
 # > - Each image has one role. Training and validation share the training set, all of it: at least half for training, at
 # >   least a fiftieth for validation. A second call makes the same split.

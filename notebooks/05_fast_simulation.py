@@ -232,8 +232,9 @@ exercises.check("05-hoist-share", my_share)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# [Notebook 02](02_convolutional_snn.ipynb) counts the multiplications of one step: 172,800 + 1,228,800 + 10,240. Once
-# is not never.
+# With the shapes of [notebook 02](02_convolutional_snn.ipynb), the first convolution multiplies $12 \cdot 24^2 \cdot 25 = 172{,}800$
+# times in a step, the second $64 \cdot 8^2 \cdot 300 = 1{,}228{,}800$ times, and the last layer
+# $1024 \cdot 10 = 10{,}240$ times. Once is not never.
 #
 # </details>
 #
@@ -553,6 +554,9 @@ def check_pooling():
 
 check_pooling()
 
+# %% [markdown]
+# What must hold of a network, so that its layers can run one after the other?
+
 # %%
 exercises.predict("05-layerwise")
 
@@ -655,6 +659,8 @@ exercises.check("05-layer-ready", MyReady)
 
 # %% [markdown]
 # ## Lower precision
+#
+# Nothing later needs this section.
 #
 # Convolutions and fully connected layers can be done in bfloat16, with 8 significant bits instead of 24. This is faster
 # where the processor has units for it. Where it has none, it is slower, and the library says so.
@@ -819,9 +825,9 @@ check_parts()
 # %% [markdown]
 # ## The fastest step is the one you leave out
 #
-# Are 50 steps needed at all? Train networks at 2, 10 and 50 steps, three seeds each, for 40 iterations with 32 images.
-# *Equal iterations* are unfair: with 10 steps, 40 of them are about a fifth of the work. At *equal work*, 40
-# iterations at 50 steps stand against 200 at 10. Two more settings, with 2 steps, wait for a surprise.
+# Are 50 steps needed at all? Compare 10 steps with 50 in two ways, with three seeds each and 32 images per iteration: at
+# *equal iterations*, 40 each, where 10 steps do about a fifth of the work; and at *equal work*, where 40 iterations at 50
+# steps stand against 200 at 10. Two settings with 2 steps run along, for a surprise.
 #
 # > **Predict.** Rank these by test accuracy: 50 steps and 40 iterations, 10 steps and 40, 10 steps and 200.
 
@@ -871,7 +877,7 @@ figures.show("Test results of each run: five settings, three seeds.")
 # well, within what the seeds scatter.
 #
 # The surprise is on the right. Lucky ties are part of every row, but with 2 steps they are a much larger share of all that
-# is right: of two spikes per neuron there are few different counts.
+# is right: in 2 steps an output sends 0, 1 or 2 spikes, so the highest count is often shared.
 #
 # </details>
 #
@@ -906,7 +912,7 @@ print(training.evaluate(trained[10], test, 50))
 # <details><summary>Answer</summary>
 #
 # At the other's number of steps nearly everything is kept, at 3 steps most: the image is always the same, and a membrane
-# with `beta = 0.5` soon forgets what came before. At 1 step much is lost: each output can only fire or not, and ties are common.
+# with `beta = 0.5` soon forgets what came before. At 1 step more is lost: each output can only fire or not, and ties are common.
 #
 # </details>
 
