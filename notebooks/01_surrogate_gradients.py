@@ -323,14 +323,15 @@ exercises.check("01-fast-sigmoid", MyFastSigmoid)
 #
 # </details>
 #
-# From here on `FastSigmoid` is yours if it passes, and the one from the solution otherwise. We compare it with the library's
-# `surrogate.fast_sigmoid(25)`, and with a finite difference of [the primitive](#eq:01-primitive).
+# From here on `FastSigmoid` is yours if it passes, and the one from the solution otherwise. A folded cell compares it once
+# more with the library's `surrogate.fast_sigmoid(25)`, and with a finite difference of [the primitive](#eq:01-primitive).
 
 # %%
 FastSigmoid = exercises.accepted("01-fast-sigmoid", MyFastSigmoid)
 fast = surrogate.fast_sigmoid(slope=25)
 
-
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of the comparison
 def gradient_at(spike_grad, overdrive):
     leaf = overdrive.clone().requires_grad_()
     return torch.autograd.grad(spike_grad(leaf).sum(), leaf)[0]
@@ -458,17 +459,17 @@ figures.show("The staircase, and dotted the surrogate's hillside.")
 
 # %% [markdown]
 # A hillside without steps; its flat bottom is exactly the lowest tread. It is steeper than the staircase: the surrogate
-# gives a direction, not the right size. With several weights there is in general no such surface (the folded check walks
-# around a rectangle of two weights, and comes back at another height): a surrogate gradient is the gradient of no loss.
+# gives a direction, not the right size. With several weights there is in general no such surface: a surrogate gradient is
+# the gradient of no loss.
 #
 # ### Move it
 #
-# Here a current $w$ drives the first neuron of a chain, each of its spikes drives the second, and so on. The last neuron
-# should fire 8 times in 20 steps. The upper panel shows the true loss, and the surrogate gradient at twelve weights. The
+# Here a current $w$ drives the first neuron of a chain, each of its spikes drives the second through a fixed weight of 1.05,
+# and so on. The last neuron should fire 8 times in 20 steps: with $N$ spikes, the loss is $(N - 8)^2 / 20$. The upper panel shows the true loss, and the surrogate gradient at twelve weights. The
 # lower panel shows the size of the surrogate gradient, its median over all $w$, against the length of the chain.
 #
 # > **Predict.** You make $k$ larger. Does the staircase change? Do the lines on it? And what does a longer chain do to the
-# > size of the gradient, at $k = 25$ and at $k = 1$?
+# > size of the gradient at $k = 25$? Then set $k = 1$: the result may surprise you.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -501,8 +502,8 @@ explorers.gradient()
 # The staircase stays: forward, a spike is a step, whatever $k$. The lines on it become flatter.
 #
 # A longer chain is another network, with another staircase. At $k = 25$ each further neuron flattens the lines, at $k = 1$
-# it steepens them: each one multiplies the gradient by its surrogate derivatives and a weight, summed over the steps. With
-# two neurons some lines point uphill (a cross): the true loss is bumpy, and the surrogate gradient is not its gradient.
+# it steepens them: each one multiplies the gradient by its surrogate derivatives and a weight, summed over the steps. (In
+# silent layers the gradient shrinks at $k = 1$, too: see below.) With two neurons some lines point uphill (a cross): the true loss is bumpy, and the surrogate gradient is not its gradient.
 #
 # </details>
 
@@ -572,8 +573,9 @@ figures.show("Spikes of the four neurons while they learn, and the target.")
 # <details><summary>Answer</summary>
 #
 # The silent one with the fast sigmoid is 0.56 below threshold at best; the surrogate derivative there is small, but not
-# zero. The neuron with the true derivative fires and is dead all the same.
-# The fourth one is silent *and* dead: its boxcar ends 0.5 below the threshold. So either can come without the other.
+# zero: silent, not dead. The neuron with the true derivative fires and is dead all the same. So either can come without
+# the other. They can also come together: the fourth one is silent *and* dead, because its boxcar ends 0.5 below the
+# threshold.
 #
 # > **Take-away.** Silence is no death sentence. When something does not learn, count its spikes, then look at its
 # > gradient. (The "dead neuron problem", as tutorials 5 and 6 use the name, covers both.)
@@ -826,7 +828,8 @@ exercises.check("01-gradient-by-hand", my_gradient)
 #
 # And the same by autograd, through the library's `lif_step`:
 
-# %%
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of the gradient by autograd
 smooth = surrogate.fast_sigmoid(slope=5)
 
 
@@ -842,7 +845,8 @@ def gradient_by_autograd(w, inputs, error, detach_reset):
 # %%
 gradient_by_hand = exercises.accepted("01-gradient-by-hand", my_gradient)
 
-
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of the comparison by hand
 def derivative_at(x):
     return smooth.derivative(torch.as_tensor(x, dtype=torch.float64))
 
@@ -866,7 +870,7 @@ for detach in (True, False):
 # $$ \tilde S'(-1) = \frac{1}{(1 + k)^2} $$
 #
 # > **Exercise 4: a slope for three layers.** For which slope $k$ do three layers at rest shrink an error by a factor of
-# > 1,000? Give two decimals.
+# > 1,000? Count the surrogate derivatives alone, without weights and without a sum over steps. Give two decimals.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -928,7 +932,8 @@ exercises.check("01-rest-slope", my_k)
 # default weights, and measure the gradient of the first layer. All of them are silent at the output. `SF.ce_rate_loss()` is
 # a cross entropy taken at each step; notebook 03 takes it apart.
 
-# %%
+# %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Code of the stack
 def stack(depth, spike_grad, width=64):
     torch.manual_seed(0)
     layers = []

@@ -765,7 +765,7 @@ figures.show("The task of the lags: three seeds of each network, and chance.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without delays, 0.5 gets half to three quarters of them. Over 4 steps, 6 % of a membrane is left, which is little to
+# Without delays, 0.5 gets about three quarters of them at best, and with some seeds far fewer. Over 4 steps, 6 % of a membrane is left, which is little to
 # work with; over 12, nothing. A slow leak is enough, and so are delays: a spike that is held back by the lag
 # meets the other one, and a neuron with a short memory sees both at once.
 #
@@ -777,7 +777,7 @@ figures.show("The task of the lags: three seeds of each network, and chance.")
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert min(lag_scores["delays, 0.5"]) > 0.9 and min(lag_scores["no delays, 0.95"]) > 0.9
-assert 0.35 < min(lag_scores["no delays, 0.5"]) and max(lag_scores["no delays, 0.5"]) < 0.9
+assert 0.2 < min(lag_scores["no delays, 0.5"]) and max(lag_scores["no delays, 0.5"]) < 0.9
 assert torch.equal(lag_task(500, 1)[0].sum(0), torch.ones(500, 2))
 
 # %% [markdown]
