@@ -17,14 +17,7 @@ import torch
 
 import tutorial_lib
 
-__all__ = [
-    "does_nothing",
-    "is_gap",
-    "place",
-    "raised_by_stub",
-    "sentence",
-    "stack_of",
-]
+__all__ = ["does_nothing", "is_gap", "place", "raised_by_stub", "sentence", "stack_of"]
 
 _LIBRARIES = tuple(
     str(Path(folder).resolve())

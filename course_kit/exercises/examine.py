@@ -163,9 +163,6 @@ def _wrong_kind(exercise: Exercise, answer: Any) -> str | None:
     if exercise.kind == "choice" and _key(answer) not in exercise.options:
         return f"Choose one of {', '.join(exercise.options)}; you gave {got}."
     if exercise.kind == "class" and not inspect.isclass(answer):
-        kind = type(answer)
-        if kind.__module__ != "builtins":
-            got = f"an instance of the class {kind.__name__}"
         return f"This exercise asks for a class; you gave {got}. Give the class itself, {by_name}"
     if exercise.kind == "function" and (inspect.isclass(answer) or not callable(answer)):
         said = f"This exercise asks for a function; you gave {got}."
@@ -210,8 +207,7 @@ class _Calls:
 
     Attributes:
         last: the last call that came to its end: arguments, keyword arguments, result.
-        changed: the name of a parameter whose tensor or array was written into; "" if there is
-            none.
+        changed: the name of a parameter whose tensor or array was written into, or "".
         running: whether a call has begun that did not end.
     """
 

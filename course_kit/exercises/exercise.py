@@ -1,6 +1,4 @@
 """What an exercise is: a task, its reference, its judge, and the answers that prove the judge.
-
-An exercise is one module, ``nb00/leaky_step.py``, whose path gives the id "00-leaky-step".
 """
 
 from __future__ import annotations
@@ -129,8 +127,6 @@ class Exercise:
         It uses only names that the notebook has, too. A value is assigned::
 
             solved_tau = exercise.reference(-2 / math.log(0.5))
-
-        A choice has none: the judge finds out which option is right.
         """
         self._reference = answer
         return answer

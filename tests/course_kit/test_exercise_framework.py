@@ -200,7 +200,7 @@ def test_a_class_with_an_empty_method_is_untouched() -> None:
     assert examined(exercise, Half).status == "untouched"
     assert examined(exercise, Whole).status == "passed"  # an empty method does no harm
     said = examined(exercise, torch.nn.Identity()).message
-    assert "an instance of the class Identity. Give the class itself" in said
+    assert "you gave an Identity. Give the class itself" in said
     assert "asks for a class" in examined(exercise, 3).message
 
 

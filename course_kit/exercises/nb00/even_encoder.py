@@ -107,9 +107,6 @@ def at_one_half(image, num_steps):
 
 exercise.wrong("Any neuron will do.", edit("beta=1.0", "beta=0.9"),
     told="What is left over of a pixel after each step")
-exercise.wrong("What is above the threshold is lost.",
-    edit("beta=1.0", 'beta=1.0, reset_mechanism="zero"'),
-    told="What is left over of a pixel after each step")
 exercise.wrong("Time comes last.", edit("torch.stack(spk_rec)", "torch.stack(spk_rec, dim=-1)"),
     told="Is time the first axis")
 exercise.wrong("A list of steps is a record.", edit("torch.stack(spk_rec)", "spk_rec"),

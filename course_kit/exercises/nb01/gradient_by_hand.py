@@ -154,7 +154,5 @@ exercise.wrong("R[t] depends on U[t].",
 exercise.wrong("beta and theta are constants.",
     edit("    mem = dmem_dw", "    beta, theta = 0.9, 1.0\n    mem = dmem_dw"),
     told="does every term use the arguments")
-exercise.wrong("The factor has no theta.", edit("beta - theta * deriv", "beta - deriv"),
-    told="With beta = 0.9 and theta = 1 your gradient is right")
 exercise.wrong("The state is returned, too.", edit("return gradient", "return gradient, mem"),
     told="is a tuple of 2")

@@ -83,7 +83,6 @@ def area_of(answer: Function) -> float:
 
 exercise.right("atan", surrogate.atan().derivative)
 exercise.right("a wide triangle", surrogate.triangular(2.0).derivative)
-exercise.right("a Gaussian", surrogate.gaussian(0.6).derivative)
 exercise.right("normalized", surrogate.fast_sigmoid_normalized(5).derivative)
 
 WHOLE = "torch.exp(-x.abs() / 0.5)"

@@ -33,12 +33,9 @@ exercise.wrong("The error passes one layer.", 1000**0.5 - 1,
     asks="How many layers does that count?")
 exercise.wrong("The derivative is 1 / (1 + k).", 9.0,
     asks="Is the denominator squared in each layer?")
-exercise.wrong("The error passes one layer, and the derivative is 1 / (1 + k).", 999.0,
-    asks="Is that one layer, unsquared?")
 exercise.wrong("The derivative is 1 / k^2.", 10**0.5,
     asks="At rest the overdrive is -1: what is 1 + k |x|?")
 exercise.wrong("25 is a mild slope.", 25.0,
     told="shrink an error by 308,915,776; expected 1,000. By what does one layer at rest multiply")
 exercise.wrong("2.2 is near enough.", 2.2, asks="Is that rounded to one decimal? Give two.")
-exercise.wrong("2.1 is near enough.", 2.1, asks="Is that cut off after one decimal? Give two.")
 exercise.wrong("A square has one root.", -(10**0.5) - 1, told="Which root do you")

@@ -43,9 +43,7 @@ exercise.right("a tensor", torch.tensor([4.0]))
 
 exercise.wrong("Weights follow the threshold.", 0.25,
     asks="A membrane of 0.25 has to reach 1 now: up or down?")
-exercise.wrong("Factors multiply along three layers.", 64,
-    asks="Does the factor of layer 1 act on layer 2 as well? Its spikes are 0 or 1.")
-exercise.wrong("Factors multiply along two layers.", 16,
+exercise.wrong("Factors multiply along the layers.", 64,
     asks="Does the factor of layer 1 act on layer 2 as well? Its spikes are 0 or 1.")
 exercise.wrong("Threshold and weights share the work.", 2,
     asks="Is a root in it? Current and threshold stand in the update with the same power.")

@@ -44,12 +44,8 @@ def count(kernel: int = 3, padding: int = 0, ceil: bool = False, pool: int = 2) 
 
 
 def question(answer: float) -> str:
-    """Are biases forgotten, in the right count or together with another misconception?"""
-    slips = [(wrong.make(), wrong.asks) for wrong in exercise.wrong_answers if wrong.asks]
-    for slip, doubt in [(count(), ""), *slips]:
-        if left_out := without(slip - answer):
-            biases = f"Where are the biases of {left_out}? There is one per filter or output."
-            return f"{doubt} Are all biases counted?" if doubt else biases
+    if left_out := without(count() - answer):
+        return f"Where are the biases of {left_out}? There is one per filter or output."
     return "What size are the maps after each layer, and what does one filter look at?"
 
 
@@ -71,8 +67,6 @@ exercise.wrong("A layer has a bias.", 55 + 865 + 4_001,
     asks="Does a layer have one bias, or one for each filter and each output?")
 exercise.wrong("The last layer has 1,024 inputs.", 60 + 880 + 10_250,
     asks="1,024 is the other network's: how many inputs has the last layer here?")
-exercise.wrong("The last layer has 1,024 inputs, and a layer is its weights.", 54 + 864 + 10_240,
-    told="how many inputs has the last layer here? Are all biases counted?")
 exercise.wrong("This is the network above.", 29_826,
     asks="That is the network above: what is other in 6C3-MP2-16C3-MP2-?FC10?")
 exercise.wrong("A filter keeps the size.", count(padding=1),

@@ -23,12 +23,7 @@ exercise = Exercise(__name__,
 @exercise.judge
 def judge(key: str) -> str:
     gradient, sgd, adam = moves()
-    if gradient == 0:
-        right = "b"
-    elif sgd < 1e-9:
-        right = "c" if adam > 1e-3 else "b"
-    else:
-        right = "a" if adam > 0.5 * sgd else "d"
+    right = {(1, 1): "a", (0, 0): "b", (0, 1): "c", (1, 0): "d"}[sgd > 1e-9, adam > 1e-9]
     facts = ("Measured on digits drawn from a font: the largest gradient in the first layer is "
         f"{gradient:.0e}; the largest move of a weight is {show(sgd)} by SGD, {show(adam)} by Adam")
     if key == right:

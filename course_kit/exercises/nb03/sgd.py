@@ -107,15 +107,15 @@ exercise.right("half a slope", {"slope": 0.5, "gain": 4})
 exercise.right("weights drawn evenly around 0, turned round", {"slope": 1, "gain": -4})
 exercise.right("a tensor, and more gain", {"gain": torch.tensor(5.0), "slope": 1})
 
-SILENT = "Layer 2 never fires"
-NARROW = "is the surrogate wide enough"
-exercise.wrong("The start is good.", {"slope": 25, "gain": 1}, told=SILENT)
-exercise.wrong("The gradient is all that is missing.", {"slope": 1, "gain": 1}, told=SILENT)
+exercise.wrong("The start is good.", {"slope": 25, "gain": 1}, told="Layer 2 never fires")
+exercise.wrong("The gradient is all that is missing.", {"slope": 1, "gain": 1},
+    told="the weights behind it have the gradient 0")
 exercise.wrong("Spikes of layer 2 are enough.", {"slope": 1, "gain": 2},
     told="layer 2 fires in 15 of them")
 exercise.wrong("One spike is as good as many.", {"slope": 25, "gain": 2.5},
     told="if it spoke from the start")
-exercise.wrong("Spikes are all that is missing.", {"slope": 25, "gain": 4}, told=NARROW)
+exercise.wrong("Spikes are all that is missing.", {"slope": 25, "gain": 4},
+    told="is the surrogate wide enough")
 exercise.wrong("Twice the gain is twice as good.", {"slope": 1, "gain": 8},
     told="undecided is not right")
 exercise.wrong("A slope may fall.", {"slope": -1, "gain": 4}, told="divide by 0")

@@ -41,14 +41,6 @@ def mismatch(spk_rec: Tensor, got: Sequence, wanted: Sequence) -> tuple[int, str
     return None
 
 
-def _question(value: Any, images: int) -> str:
-    if not isinstance(value, Tensor):
-        return ""
-    if value.numel() == images:
-        return "Is there an axis too many?" if value.ndim > 1 else "Where did its axis go?"
-    return "Over which axes do you sum, or take a mean?"
-
-
 def integers(value: Any, images: int, what: str) -> list[int]:
     """Reads one integer for each image.
 
@@ -60,8 +52,11 @@ def integers(value: Any, images: int, what: str) -> list[int]:
     if not isinstance(value, Tensor) and hasattr(value, "__len__") and len(value) == images:
         raise Wrong(f"{given}; expected a tensor. Can `torch.as_tensor` make one of it?")
     if not isinstance(value, Tensor) or list(value.shape) != [images]:
+        question = "Over which axes do you sum, or take a mean?"
+        if isinstance(value, Tensor) and value.numel() == images:
+            question = "Is there an axis too many?" if value.ndim > 1 else "Where did its axis go?"
         raise Wrong(f"{given}; expected a tensor of shape [{images}], one number for each image.",
-            _question(value, images))
+            question if isinstance(value, Tensor) else "")
     if value.is_complex() or not bool((value.double() % 1 == 0).all()):
         raise Wrong(f"Your {what} are no whole numbers: the first is {value[0].item()!r}.")
     return [int(number) for number in value]

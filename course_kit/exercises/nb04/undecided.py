@@ -52,7 +52,8 @@ def judge(choose: Function) -> str:
             integers(function(spk_rec.clone(), mem_rec.clone()), spk_rec.shape[1], "answers")
             for function in (choose, solved_choice, only_the_level_ones))
         pairs = zip(got, *both, strict=True)
-        wanted = [one if one in pair else either(pair) for one, *pair in pairs]
+        wanted = [  # of all classes or of the level ones: the task allows both
+            one if one in pair else " or ".join(map(str, sorted({*pair}))) for one, *pair in pairs]
         if found := mismatch(spk_rec, got, wanted):
             image, where = found
             means = ", ".join(show(value) for value in mem_rec.mean(0)[image].tolist())
@@ -60,11 +61,6 @@ def judge(choose: Function) -> str:
                 f"expected {wanted[image]}.", question)
     return ("Where spikes decide they do, and elsewhere the membrane does. The next cell counts "
         "how many of the undecided images that saves.")
-
-
-def either(answers: list[int]) -> str:
-    """The answers that the task allows: of all classes, or of the level ones."""
-    return " or ".join(map(str, dict.fromkeys(answers)))
 
 
 @exercise.right("with an index")
@@ -93,12 +89,11 @@ def only_the_level_ones(spk_rec, mem_rec):
 
 
 MEAN = "mem_rec.mean(dim=0).argmax(-1)"
-exercise.wrong("The membrane knows better.",
-    edit(f"torch.where(answers >= 0, answers, {MEAN})", MEAN), told="decide where they can")
-exercise.wrong("The two are added up.", edit(f"torch.where(answers >= 0, answers, {MEAN})",
-    "(spk_rec.sum(0) + mem_rec.mean(0)).argmax(-1)"), told="mean membranes are -5")
-exercise.wrong("argmax settles a tie.",
-    edit(f"torch.where(answers >= 0, answers, {MEAN})", "spk_rec.sum(0).argmax(-1)"),
+WHOLE = f"torch.where(answers >= 0, answers, {MEAN})"
+exercise.wrong("The membrane knows better.", edit(WHOLE, MEAN), told="decide where they can")
+exercise.wrong("The two are added up.",
+    edit(WHOLE, "(spk_rec.sum(0) + mem_rec.mean(0)).argmax(-1)"), told="mean membranes are -5")
+exercise.wrong("argmax settles a tie.", edit(WHOLE, "spk_rec.sum(0).argmax(-1)"),
     told="whom does the membrane favor")
 exercise.wrong("Silence is no tie.",
     edit("answers >= 0,", "(answers >= 0) | (spk_rec.sum((0, 2)) == 0),"),

@@ -19,12 +19,12 @@ ALL = FIRST + SECOND + LAST
 
 @exercise.judge
 def judge(share: float) -> str:
-    wanted = 100 * 49 * FIRST / (50 * ALL)
-    if is_near(share, wanted, 0.051 / wanted):
+    if is_near(share, solved_share, 0.051 / solved_share):
         return (f"Per step {FIRST:,} + {SECOND:,} + {LAST:,}, and 49 times the first is saved: "
-            f"{wanted:.1f}%. If only multiplications took time, a forward pass could become "
-            f"{100 / (100 - wanted):.2f} times as fast, no more. The second convolution is next.")
-    more = "less" if share < wanted else "more"
+            f"{solved_share:.1f}%. If only multiplications took time, a forward pass could become "
+            f"{100 / (100 - solved_share):.2f} times as fast, no more. The second convolution is "
+            "next.")
+    more = "less" if share < solved_share else "more"
     raise Wrong(f"You say {show(share)}%, which is {more} than the share that counting gives.",
         "Which layer multiplies how often for one image?")
 

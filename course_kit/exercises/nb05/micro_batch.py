@@ -155,9 +155,6 @@ exercise.wrong("A batch is a batch.",
 exercise.wrong("A chunk is a part.",
     edit("images.split(size), targets.split(size)", "images.chunk(size), targets.chunk(size)"),
     asks="`chunk(n)` makes n parts. Which method makes parts of n?")
-exercise.wrong("A part has 2 images.",
-    edit("images.split(size), targets.split(size)", "images.split(2), targets.split(2)"),
-    told="expected at most 1")
 exercise.wrong("Parts are equal.",
     edit("        loss = ", "        if len(part) < size:\n            continue\n        loss = "),
     told="Is the last part there")
@@ -165,8 +162,6 @@ exercise.wrong("Gradients just add up.", edit(" * len(part) / len(images)", ""),
     asks="Each part has its own mean: is the sum of means the mean of all?")
 exercise.wrong("A mean of means is the mean.",
     edit("* len(part) / len(images)", "/ len(images.split(size))"),
-    asks="The last part is smaller: should it weigh as much as the others?")
-exercise.wrong("A part has `size` images.", edit("len(part) /", "size /"),
     asks="The last part is smaller: should it weigh as much as the others?")
 exercise.wrong("A part is a batch.",
     edit("    optimizer.step()", "        optimizer.step()\n        optimizer.zero_grad()"),

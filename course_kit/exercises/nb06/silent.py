@@ -121,9 +121,5 @@ exercise.wrong("Every threshold is 1.", edit("neurons.threshold", "1"),
 exercise.wrong("The mean decides.", edit("torch.special.ndtr((mean - neurons.threshold) / std)",
     "(mean > neurons.threshold).float()"),
     asks="No mean is above threshold in its first layer, but how far do the membranes swing?")
-exercise.wrong("Above and below are alike.", edit("mean - neurons.threshold",
-    "neurons.threshold - mean"), told="what is its xi")
 exercise.wrong("A network speaks or not.", edit("return speaks", "return speaks[-1]"),
-    told="Is there one entry for each layer")
-exercise.wrong("The last layer is the network.", edit("return speaks", "return speaks[-1:]"),
     told="Is there one entry for each layer")

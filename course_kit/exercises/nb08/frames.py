@@ -96,8 +96,6 @@ def with_library(stream, window, num_steps):
 ADD = "np.add.at(frames, place, 1)"
 exercise.wrong("An index that comes twice adds twice.", edit(ADD, "frames[place] += 1"),
     asks="Does `frames[place] += 1` count a place twice that stands in `place` twice?")
-exercise.wrong("A pixel has fired, or not.", edit("return frames", "return np.minimum(frames, 1)"),
-    told="your frames hold")
 exercise.wrong("x comes before y.", edit('kept["y"], kept["x"]', 'kept["x"], kept["y"]'),
     asks="Which of x and y is the row of an image?")
 exercise.wrong("On comes first.", edit('kept["p"].astype(int)', '1 - kept["p"].astype(int)'),
