@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib import functional as SF
+from tutorial_lib.neurons import Leaky
 
 from ...material import fresh, printed_digits
 from ..exercise import Exercise, Wrong, edit
-from ..values import describe
-from ._networks import LAYERS, expect_same_neurons, layers_of
+from ..values import describe, show
+from ._networks import LAYERS, layers_of
 
 exercise = Exercise(__name__,
     "Make the silent network speak at iteration 0, with its neurons as they are.",
@@ -45,6 +46,23 @@ def judge(wake: Callable[[nn.Sequential], Any]) -> str:
     rates = ", ".join(f"{spikes.mean().item():.0%}" for spikes in record)
     return (f"All layers speak before the first update, at rates of {rates}, and what they say "
         "depends on the image. The next notebook asks if such a start learns without Adam.")
+
+
+def expect_same_neurons(net: nn.Module) -> None:
+    layers = [module for module in net.modules() if isinstance(module, Leaky)]
+    total = sum(p.numel() for p in net.parameters())
+    if len(layers) != 3 or total != 29_826:
+        raise Wrong(f"Your network has {len(layers)} layers of neurons and {total:,} parameters; "
+            "expected the 3 and 29,826 that it came with. Can you change values only?")
+    for name, wanted in (("threshold", 1.0), ("beta", 0.5)):
+        for found in [getattr(layer, name) for layer in layers]:
+            if not (found == wanted).all():
+                raise Wrong(f"A layer has {name} = {show(found.max().item())} now; expected "
+                    f"{wanted}. The neurons should stay as they are: what else decides whether a "
+                    "current suffices?")
+    if not all(p.isfinite().all() for p in net.parameters()):
+        raise Wrong("A weight or bias is NaN or infinite now; expected finite numbers. What did "
+            "you divide by, or multiply with?")
 
 
 def expect_speech(record: list[Tensor], changed: list[bool], seed: int) -> None:

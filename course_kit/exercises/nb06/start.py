@@ -9,7 +9,7 @@ from tutorial_lib.initialization import silence_ledger
 
 from ...material import fresh, printed_digits
 from ..exercise import Exercise, Function, Wrong, edit
-from ..nb02._networks import LAYERS, expect_same_neurons
+from ..nb02.wake import LAYERS, expect_same_neurons
 from ..values import show
 
 exercise = Exercise(__name__,
