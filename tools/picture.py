@@ -18,13 +18,13 @@ OUTPUT = Path(__file__).resolve().parent.parent / "book" / "_static" / "readme.p
 
 
 def main() -> None:
-    """Train for an epoch on MNIST; draw the first test image, whatever it is."""
+    """Train for 150 iterations on MNIST; draw the first test image, whatever it is."""
     digits = data.load("mnist")
     loaders = data.loaders(digits, batch_size=128)
     training.seed_everything(0)
     net = networks.conv_net(spike_grad=surrogate.fast_sigmoid(slope=25))
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
-    training.train(net, loaders.train, optimizer, SF.ce_rate_loss(), 50)
+    training.train(net, loaders.train, optimizer, SF.ce_rate_loss(), 50, num_iterations=150)
     image = digits.test[0][0]
     records = list(simulation.record_spikes(net, 50, image.unsqueeze(0)).values())
 
