@@ -28,9 +28,10 @@ def judge(key: str) -> str:
     changed = {name: share(*layer) for name, layer in LAYERS.items()}
     if key in changed and changed[key] == 0:
         return (
-            "In 1,000 random orders no count has changed. Without leak and reset a neuron knows "
-            "nothing of the step before: each frame is alone. Anything that a network does with "
-            "order, it does with the membranes that it keeps, or with its resets."
+            "In 1,000 random orders no count has changed. With beta = 0 nothing is left of the "
+            "membrane, and without a reset a spike leaves no trace: each frame is alone. Anything "
+            "that a network does with order, it does with the membranes that it keeps, or with its "
+            "resets."
         )
     facts = "; ".join(f"{name}: {value:.0%}" for name, value in changed.items())
     raise Wrong(f"In 1,000 random orders, this share of the counts has changed: {facts}.")
@@ -55,7 +56,7 @@ def share(beta: float, reset: str) -> float:
 
 exercise.wrong("A fast leak forgets.", "a",
     asks="Half of the last membrane is left when the next frame comes. Is that nothing?")
-exercise.wrong("Without a leak to carry it over, nothing remains.", "b",
+exercise.wrong("With beta = 0, nothing remains.", "b",
     asks="A spike takes a threshold away at the next step. Is that a memory?")
 exercise.wrong("Only the reset depends on what came before.", "d",
     asks="What does the membrane carry from one frame to the next?")
