@@ -562,8 +562,9 @@ figures.show("The order task: five seeds of each network, and chance as a dotted
 # <details><summary>Answer</summary>
 #
 # No network that sees only the sum can know the label. Only the spiking network on frames in order does: it knows the
-# order of nearly every recording. The other two lie within the width of chance. The sum holds nothing of the label, and shuffled frames do not either: in our runs, the spiking
-# network gives up on them and falls silent. (One honest guesser in twenty lies outside of its interval all the same.)
+# order of nearly every recording. The other two lie within the width of chance. The sum holds nothing of the label,
+# and shuffled frames do not either: in our runs, the spiking network gives up on them and falls silent. (One honest
+# guesser in twenty lies outside of its interval all the same.)
 #
 # </details>
 
