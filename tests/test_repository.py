@@ -388,3 +388,12 @@ def test_the_ci_script_parses_and_can_be_executed() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_the_books_bibliography_can_be_read_and_holds_what_is_cited() -> None:
+    bibtex = pytest.importorskip("pybtex.database.input.bibtex")
+    known = set(bibtex.Parser(encoding="utf-8").parse_file(ROOT / "book/references.bib").entries)
+    pages = [*(ROOT / "book").glob("*.md"), *(ROOT / "book" / "api").glob("*.md")]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    cited = {key for keys in re.findall(r"\{cite[a-z:]*\}`(.+?)`", text) for key in keys.split(",")}
+    assert known and cited and {key.strip() for key in cited} <= known
