@@ -34,7 +34,8 @@ def rate_encode(images: Tensor, num_steps: int, generator: torch.Generator | Non
         ValueError: for images that are empty or leave [0, 1], a ``num_steps`` below 1, or a
             generator on another device.
     """
-    _check_random("images", images, generator)
+    _checks.images("images", images)
+    _check_generator("images", images, generator)
     num_steps = _checks.at_least_one("num_steps", num_steps)
     return torch.bernoulli(images.detach().expand(num_steps, *images.shape), generator=generator)
 
@@ -53,7 +54,8 @@ def rate_conv(data: Tensor, generator: torch.Generator | None = None) -> Tensor:
     Raises:
         TypeError, ValueError: as :func:`rate_encode`.
     """
-    _check_random("data", data, generator)
+    _checks.images("data", data)
+    _check_generator("data", data, generator)
     return torch.bernoulli(data.detach(), generator=generator)
 
 
@@ -93,8 +95,7 @@ def latency_encode(images: Tensor, num_steps: int, threshold: float = 0.01) -> T
     return spikes.scatter_(0, step.unsqueeze(0), fires.unsqueeze(0))
 
 
-def _check_random(name: str, values: Tensor, generator: torch.Generator | None) -> None:
-    _checks.images(name, values)
+def _check_generator(name: str, values: Tensor, generator: torch.Generator | None) -> None:
     if generator is not None and not isinstance(generator, torch.Generator):
         raise TypeError(
             f"generator must be a torch.Generator or None, got {generator!r}. "

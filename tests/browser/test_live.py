@@ -20,10 +20,11 @@ NOTEBOOK = "00_spiking_neuron.ipynb"
 EACH = "each_explorer.ipynb"
 SETUP = """import torch
 from course_kit import explorers
-from tutorial_lib import data, networks
+from tutorial_lib import data, events, networks
 torch.manual_seed(0)
 net = networks.conv_net(threshold=0.2)  # untrained, but it spikes
-image, label = data.load().test[0]"""
+image, label = data.load().test[0]
+(stream,) = events.saccades(image[None])"""
 CELLS = {
     "surrogates": "explorers.surrogates()",
     "neuron": "explorers.neuron()",
@@ -32,6 +33,7 @@ CELLS = {
     "gradient": "explorers.gradient()",
     "losses": "explorers.losses()",
     "schedules": "explorers.schedules()",
+    "event_player": "explorers.event_player(stream)",
     "spike_player": "explorers.spike_player(net, image[None], 10, target=label)",
     "draw_digit": "explorers.draw_digit(net, 10, source='digits')",
 }
