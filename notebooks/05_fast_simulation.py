@@ -663,7 +663,7 @@ exercises.check("05-layer-ready", MyReady)
 # Nothing later needs this section.
 #
 # Convolutions and fully connected layers can be done in bfloat16, with 8 significant bits instead of 24. This is faster
-# where the processor has units for it. Where it has none, it is slower, and the library says so.
+# where the processor has units for it. Where it has none, it is slower, and the library warns of it.
 # The membrane stays in float32: it adds each step to what earlier ones left, and rounding there would carry over from step
 # to step.
 #
@@ -674,7 +674,8 @@ exercises.check("05-layer-ready", MyReady)
 
 # %% tags=["hide-output"]
 def bfloat16(images):
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it may be slow here
         return simulation.forward_pass(net, num_steps, images)[0].float()
 
 
