@@ -737,8 +737,8 @@ assert ndtr(torch.tensor(-10.0, dtype=torch.float64)) < 1e-22
 # > **Exercise 5: a network that you have not seen.** Write a forecast. `net` is an `nn.Sequential` of `nn.Linear` and `snn.Leaky`
 # > in turn; `rates`, of shape `[1, N]`, are the firing probabilities of its inputs. Return a list with one entry per layer of neurons:
 # > True if it speaks (at least one spike per thousand neurons and steps), False if it is silent. Do not run the network.
-# > `initialization.membrane_statistics(layer, rates, beta)` returns mean and standard deviation of the membranes. The check has seven networks,
-# > all of them clear cases.
+# > `membrane_statistics(layer, rates, beta)` of the module `initialization` returns mean and standard deviation of the membranes.
+# > The check has seven networks, all of them clear cases.
 
 # %% tags=["exercise"]
 def my_forecast(net, rates):
