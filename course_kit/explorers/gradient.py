@@ -8,7 +8,8 @@ first; each spike of a neuron sends the current ``LINK`` into the next. The last
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -178,12 +179,24 @@ def draw(fig: Figure, result: GradientResult) -> None:
             "height_ratios": (1.45, 1),
         },
     ).ravel()  # fmt: skip
-    _draw_hill(hill, result)
+    _draw_hill(hill, result, _TANGENTS)
     _draw_sizes(sizes, result)
+    _write_numbers(fig, result, (0.975, 0.94))
+
+
+def draw_one(fig: Figure, result: GradientResult) -> None:
+    """Draw the staircase of a single neuron, on which no tangent points uphill."""
+    (hill,) = style.panels(
+        fig, 1, 1, gridspec_kw={"left": 0.17, "right": 0.97, "bottom": 0.135, "top": 0.78}
+    ).ravel()
+    _draw_hill(hill, result, tuple(t for t in _TANGENTS if t[0] != -1))
+    _write_numbers(fig, result, (0.96, 0.9))
+
+
+def _write_numbers(fig: Figure, result: GradientResult, heights: tuple[float, float]) -> None:
     look = {"fontsize": style.NOTE_SIZE + 1, "color": style.INK, "va": "center"}
-    numbers, slopes = _numbers(result)
-    fig.text(0.03, 0.975, numbers, gid="numbers", **look)
-    fig.text(0.03, 0.94, slopes, gid="slopes", **look)
+    for gid, text, y in zip(("numbers", "slopes"), _numbers(result), heights, strict=True):
+        fig.text(0.03, y, text, gid=gid, **look)
 
 
 def _numbers(result: GradientResult) -> tuple[str, str]:
@@ -194,14 +207,16 @@ def _numbers(result: GradientResult) -> tuple[str, str]:
     )
 
 
-_TANGENTS = (
+_TANGENTS: tuple[tuple[int, str, dict[str, Any]], ...] = (
     (1, "points downhill", {"color": style.BLUE, "linestyle": "-", "marker": "o"}),
     (-1, "points uphill", {"color": style.VERMILION, "linestyle": (0, (2, 0.8)), "marker": "X"}),
     (0, "no direction", {"color": style.MUTED, "linestyle": (0, (1, 1)), "marker": "s"}),
 )  # fmt: skip
 
 
-def _draw_hill(ax: Axes, result: GradientResult) -> None:
+def _draw_hill(
+    ax: Axes, result: GradientResult, tangents: tuple[tuple[int, str, dict[str, Any]], ...]
+) -> None:
     low, high = WEIGHTS[0], WEIGHTS[-1]
     changes = np.flatnonzero(np.diff(result.losses))
     corners = np.unique([0, *changes, *(changes + 1), len(WEIGHTS) - 1])
@@ -212,7 +227,7 @@ def _draw_hill(ax: Axes, result: GradientResult) -> None:
     width, bottom = high - low, -0.25
     steepness = result.place_gradients * width / (_LOSS_TOP - bottom) / _PANEL
     run = _LENGTH * width / np.sqrt(1 + steepness**2)
-    for kind, label, look in _TANGENTS:
+    for kind, label, look in tangents:
         x, y = [], []
         for i in np.flatnonzero(result.place_downhill == kind):
             rise = result.place_gradients[i] * run[i]
@@ -262,35 +277,55 @@ def _draw_sizes(ax: Axes, result: GradientResult) -> None:
 
 def describe(result: GradientResult) -> str:
     """Say the chosen state in words and numbers."""
-    numbers, slopes = _numbers(result)
-    counts = [int((result.place_downhill == kind).sum()) for kind, _, _ in _TANGENTS]
     size = result.own_sizes[result.depth - 1]
     return (
-        f"Staircase of the loss against the weight w, for a chain of {result.depth} "
-        f"neuron{'s' if result.depth > 1 else ''} and slope k = {result.slope:g}: "
-        f"{int((np.diff(result.losses) != 0).sum())} jumps between w = {WEIGHTS[0]:g} and "
-        f"{WEIGHTS[-1]:g}, lowest loss {result.losses.min():.2f}. {numbers} {slopes} "
-        f"Of {len(PLACES)} tangents, {counts[0]} point downhill, {counts[1]} uphill, "
-        f"{counts[2]} in no direction. Below, the median size of the surrogate gradient at this "
+        f"{describe_hill(result)} Below, the median size of the surrogate gradient at this "
         f"depth: {short(size)}; from depth 1 to depth 4 it goes from {short(result.own_sizes[0])} "
         f"to {short(result.own_sizes[-1])}."
     )
 
 
-def gradient() -> Explorer:
+def describe_hill(result: GradientResult) -> str:
+    """Say what the staircase and its tangents show."""
+    numbers, slopes = _numbers(result)
+    counts = [int((result.place_downhill == kind).sum()) for kind, _, _ in _TANGENTS]
+    of = f"a chain of {result.depth} neurons" if result.depth > 1 else "one neuron"
+    return (
+        f"Staircase of the loss against the weight w, for {of} and slope k = {result.slope:g}: "
+        f"{int((np.diff(result.losses) != 0).sum())} jumps between w = {WEIGHTS[0]:g} and "
+        f"{WEIGHTS[-1]:g}, lowest loss {result.losses.min():.2f}. {numbers} {slopes} "
+        f"Of {len(PLACES)} tangents, {counts[0]} point downhill, {counts[1]} uphill, "
+        f"{counts[2]} in no direction."
+    )
+
+
+def gradient(*, chain: bool = True) -> Explorer:
     """Explorer 3: the loss is a staircase, surrogate gradients are slopes on it.
 
+    Args:
+        chain: offer chains of up to four neurons, and show how the gradient depends on their
+            number. False shows a single neuron alone.
+
     Returns:
-        The explorer, with controls for the slope k, the depth and the weight.
+        The explorer, with controls for the slope k, the depth if there is a chain, and the weight.
     """
+    slope = Control("slope", "Slope k", SLOPES, 5, page=(1, 5, 25, 100))
+    weight = Control("weight", "Weight w (threshold units)", PLACES, PLACES[3])
+    if not chain:
+        return Explorer(
+            name="gradient of one neuron",
+            title="Gradient explorer",
+            controls=(slope, weight),
+            compute=partial(compute, depth=1),
+            draw=draw_one,
+            describe=describe_hill,
+            size=(4.5, 3.4),
+            play="weight",
+        )
     return Explorer(
         name="gradient",
         title="Gradient explorer",
-        controls=(
-            Control("slope", "Slope k", SLOPES, 5, page=(1, 5, 25, 100)),
-            Control("depth", "Depth (neurons)", DEPTHS, 2),
-            Control("weight", "Weight w (threshold units)", PLACES, PLACES[3]),
-        ),
+        controls=(slope, Control("depth", "Depth (neurons)", DEPTHS, 2), weight),
         compute=compute,
         draw=draw,
         describe=describe,

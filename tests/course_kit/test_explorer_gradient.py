@@ -148,7 +148,7 @@ def test_the_alt_text_says_the_numbers(position: dict) -> None:
     result = compute(**position)
     text = describe(result)
     for part in (
-        f"chain of {result.depth} neuron",
+        f"chain of {result.depth} neurons" if result.depth > 1 else "for one neuron and",
         f"k = {result.slope:g}:",
         f"{int((np.diff(result.losses) != 0).sum())} jumps",
         f"At w = {result.weight:.2f}: {result.spikes} spike",
@@ -160,6 +160,26 @@ def test_the_alt_text_says_the_numbers(position: dict) -> None:
         f"at this depth: {short(result.own_sizes[result.depth - 1])};",
     ):
         assert part in text, (part, text)
+
+
+def test_a_single_neuron_is_the_chain_of_one_without_the_lower_panel() -> None:
+    one = explorers.gradient(chain=False)
+    assert [control.name for control in one.controls] == ["slope", "weight"]
+    for position in list(one.grid())[::5]:
+        whole = explorer.figure(depth=1, **position)
+        figure = one.figure(**position)
+        (hill,) = figure.axes
+        assert hill.get_xlim() == whole.axes[0].get_xlim()
+        assert hill.get_ylim() == whole.axes[0].get_ylim()
+        found, known = artists(figure), artists(whole)
+        assert set(known) - set(found) == {"tangents points uphill", "own sizes", "own size"}
+        assert known["tangents points uphill"].get_xdata().size == 0
+        for gid in ("staircase", "tangents points downhill", "tangents no direction", "chosen"):
+            np.testing.assert_array_equal(found[gid].get_xydata(), known[gid].get_xydata())
+        for gid in ("numbers", "slopes"):
+            assert found[gid].get_text() == known[gid].get_text()
+        said = one.describe(one.compute(**position))
+        assert explorer.describe(explorer.compute(depth=1, **position)).startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -36,12 +36,12 @@ def every() -> dict[str, Explorer]:
         "events": explorers.event_player(events.saccades(image)[0]),
     }  # fmt: skip
     assert len(made) == len(explorers.__all__) - 2  # all but Control and Explorer
-    return made
+    return {**made, "gradient of one neuron": explorers.gradient(chain=False)}
 
 
 NAMES = (
     "rates", "start", "neuron", "surrogates", "gradient", "losses", "schedules", "player", "digit",
-    "events",
+    "events", "gradient of one neuron",
 )  # fmt: skip
 
 

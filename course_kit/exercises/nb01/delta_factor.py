@@ -58,11 +58,11 @@ exercise.right("a tensor", edit("k / 2", "torch.tensor(0.5) * k"))
 exercise.wrong("Narrower is a delta.", edit("k / 2", "1.0"),
     asks="Peak 1, and ever narrower: what is left of the area for k to infinity?")
 exercise.wrong("The area is 1 / k.", edit("k / 2", "k"),
-    asks="The area of 1 / (1 + k |x|)^2 is 2 / k, for it has two sides. Have you counted both?")
+    asks="Over which x have you integrated: both sides, or one?")
 exercise.wrong("Scale by the area.", edit("k / 2", "2 / k"),
     asks="Is that the area itself? What must it be multiplied by to give 1?")
 exercise.wrong("The area falls as 1 / k^2.", edit("k / 2", "k**2 / 2"),
-    asks="Does the area of 1 / (1 + k |x|)^2 fall as 1 / k or as 1 / k^2?")
+    asks="With which power of k does the area of 1 / (1 + k |x|)^2 fall?")
 exercise.wrong("One factor fits all k.", edit("k / 2", "12.5"), told="over all x")
 exercise.wrong("Any factor that grows as k / 2 will do.", edit("k / 2", "(k + 1) / 2"),
     told="For a large k your factor is right: at k = 10,000,000 the area is 1. But it is 1.1 at "

@@ -31,7 +31,7 @@ class SolvedFastSigmoid(torch.autograd.Function):
         return grad_output * derivative, None
 
 
-PROBES = ((0.2, 25.0, 1.0), (-0.02, 25.0, 1.0), (0.2, 5.0, 1.0), (0.04, 25.0, 3.0))
+PROBES = ((0.3, 25.0, 1.0), (-0.02, 25.0, 1.0), (0.2, 5.0, 1.0), (0.04, 25.0, 3.0))
 
 
 @exercise.judge
@@ -46,9 +46,14 @@ def judge(answer: type) -> str:
         expected = error * surrogate.fast_sigmoid(slope).derivative(x).item()
         if not is_near(given, expected, 1e-5):
             upstream = "" if error == 1 else f" and an incoming gradient of {show(error)}"
-            raise Wrong(f"At an overdrive of {show(overdrive)} with slope = "
-                f"{show(slope)}{upstream}, `backward` gives {show(given)}; expected "
-                f"{show(expected)}:", "does the formula read 1 / (1 + k |x|)^2?")
+            fault = (f"At an overdrive of {show(overdrive)} with slope = {show(slope)}{upstream}, "
+                f"`backward` gives {show(given)}; expected {show(expected)}")
+            if given == 0 and (mirrored := gradient_of(answer, -x, slope, error).item()):
+                asked = "how should a silent neuron learn?"
+                if overdrive > 0:
+                    asked = "should a neuron that fires not learn?"
+                raise Wrong(f"{fault}. At {show(-overdrive)} it gives {show(mirrored)}:", asked)
+            raise Wrong(f"{fault}:", "does the formula read 1 / (1 + k |x|)^2?")
     for dtype in (torch.float32, torch.float64):
         points = torch.rand(4, 25, dtype=dtype, generator=torch.Generator().manual_seed(0)) - 0.5
         expected = surrogate.fast_sigmoid(10).derivative(points)
@@ -159,6 +164,12 @@ exercise.wrong("The last line of `backward` is returned.",
 exercise.wrong("The last line of `forward` is returned.", edit("return " + STEP, STEP),
     asks="Is there a `return`?")
 exercise.wrong("x and |x| are the same.", edit(".abs()", ""), asks="where is the absolute value?")
+exercise.wrong("The derivative has no slope.", edit("ctx.slope * overdrive", "overdrive"),
+    asks="where is the slope?")
+exercise.wrong("Only neurons that fire learn.", edit("= 1 /", "= (overdrive > 0) /"),
+    told="At 0.02 it gives 0.4444: how should a silent neuron learn?")
+exercise.wrong("Only silent neurons learn.", edit("= 1 /", "= (overdrive < 0) /"),
+    told="At -0.3 it gives 0.0138: should a neuron that fires not learn?")
 exercise.wrong("The primitive is f(kx).", edit("= 1 /", "= ctx.slope /"),
     asks="is that the derivative of a function of k x? Then its peak is k, not 1.")
 exercise.wrong("The peak is k / 2.", edit("= 1 /", "= ctx.slope / 2 /"),

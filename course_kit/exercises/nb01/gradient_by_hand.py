@@ -1,4 +1,4 @@
-"""Backpropagation through time, by hand, for one neuron."""
+"""The gradient through time, by hand, for one neuron."""
 
 
 from itertools import product
@@ -13,7 +13,7 @@ from ..values import as_number, is_near, show
 
 exercise = Exercise(__name__,
     "Write the gradient of one neuron through time, with the reset detached or attached.",
-    shows="Derive backpropagation through time, and what detaching the reset leaves out.",
+    shows="Derive the gradient through time, and what detaching the reset leaves out.",
     kind="function")
 
 
@@ -54,8 +54,9 @@ def judge(answer: Function) -> str:
     inputs, error = torch.rand(2, 12, generator=noise, dtype=torch.float64).mul(1.5).tolist()
     for w, detach_reset, beta, theta in product((0.7, 1.6), (True, False), (0.9, 0.5), (1.0, 0.6)):
         expect(answer, "Twelve random steps", w, inputs, error, detach_reset, beta, theta)
-    return ("By hand and by autograd agree, with the reset detached and attached. You know what "
-        "`loss.backward()` does to a spiking neuron, and can read any paper's variant of it.")
+    return ("By hand and by autograd agree, with the reset detached and attached. You know "
+        "what number `loss.backward()` computes for a spiking neuron, and can read any paper's "
+        "variant of it.")
 
 
 def expect(
@@ -125,6 +126,9 @@ exercise.wrong("The reset leaks, too.",
 exercise.wrong("The reset acts at once.",
     edit(" - theta * (mem > theta)", "\n        mem = mem - theta * (mem > theta)"),
     asks="The reset acts one step later: do you take it off in the step of the spike?")
+exercise.wrong("A spike sets the membrane to 0.",
+    edit("beta * mem + w * x_t - theta * (mem > theta)", "beta * mem * (mem <= theta) + w * x_t"),
+    asks="Is theta subtracted, as in the formula, or the membrane set to 0?")
 exercise.wrong("U goes into g.", edit(TERM, "error_t * derivative_at(mem)"),
     asks="Does U go into g, or the overdrive U - theta?")
 exercise.wrong("The loss is the count.", edit(TERM, "derivative_at(mem - theta)"),

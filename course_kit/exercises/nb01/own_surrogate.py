@@ -33,12 +33,15 @@ def judge(answer: Function) -> str:
         raise Wrong(f"The area under your function, from {-FAR:,.0f} to {FAR:,.0f}, is "
             f"{show(area)}; expected 1.", "By what must you divide it?")
     history = learn(0.02, surrogate.from_derivative(answer), num_updates=100, lr=1e-4)
-    peak, far = show(y[300].item()), show(values(answer, x.new_tensor([-0.8])).item())
+    at_rest, top = values(answer, x.new_tensor([-0.8])).item(), y[300].item()
+    peak, far = show(top), show(at_rest)
     if GOAL not in history:
-        if max(history) == 0:
+        if max(history) < GOAL and at_rest > 0.1 * top:
+            question = "It reaches this membrane, but weakly: how high is so wide a bump of area 1?"
+        elif max(history) == 0:
             question = "Does it reach down to where this membrane is?"
         elif max(history) < GOAL:
-            question = "It wakes the neuron, but slowly: how high is so wide a bump of area 1?"
+            question = "It wakes the neuron, but slowly: how much of it is left at x = -0.8?"
         else:
             question = (f"It comes past {GOAL} without stopping there: how large are its steps "
                 "near threshold?")
@@ -46,7 +49,8 @@ def judge(answer: Function) -> str:
             f"100 updates. It fires {history[-1]} times after them, and {max(history)} at most on "
             f"the way. Your function at x = -0.8 is {far}, at 0 it is {peak}. {question}")
     return (f"Peak {peak}, area {show(area)}, and at x = -0.8 it still is {far}: a silent neuron "
-        f"fires {GOAL} times after {history.index(GOAL)} updates. It is ready for a network.")
+        f"fires {GOAL} times after {history.index(GOAL)} updates. It wakes "
+        "this neuron; the next cells try it in a network.")
 
 
 def expect_bump(x: Tensor, y: Tensor) -> None:
@@ -68,6 +72,12 @@ def values(answer: Function, x: Tensor) -> Tensor:
     if not isinstance(y, Tensor) or y.shape != x.shape:
         raise Wrong(f"For a tensor x of shape {list(x.shape)} your function returns {describe(y)}; "
             "expected a tensor of the same shape. Is every entry treated alone?")
+    if y.dtype == torch.bool:
+        raise Wrong("Your function returns True and False; expected numbers.",
+            "Have you converted them, say by `.to(x.dtype)`?")
+    if not y.is_floating_point():
+        raise Wrong(f"Your function returns {describe(y)}; expected floating-point numbers.",
+            "Have you converted it, say by `.to(x.dtype)`?")
     if not bool(torch.isfinite(y).all()):
         raise Wrong(f"At x = {show(x[~torch.isfinite(y)][0].item())} your function is not finite. "
             "Is a divisor 0 there, or does an exponential grow for want of an absolute value?")
@@ -115,5 +125,12 @@ exercise.wrong("One side has area 1.", edit(" / 0.5", ""), asks="Have you counte
 exercise.wrong("The nearer to a delta, the better.", edit(WHOLE, "10 * torch.exp(-20 * x.abs())"),
     told="reach down")
 exercise.wrong("The wider, the better.", surrogate.gaussian(10).derivative,
-    told="4 at most on the way. Your function at x = -0.8 is 0.0398, at 0 it is 0.0399. It wakes")
+    told="4 at most on the way. Your function at x = -0.8 is 0.0398, at 0 it is 0.0399. It reaches "
+    "this membrane, but weakly")
+exercise.wrong("As wide as can be.", edit(WHOLE, "(x.abs() < 100).to(x.dtype) / 200"),
+    told="0 at most on the way. Your function at x = -0.8 is 0.005, at 0 it is 0.005. It reaches")
+exercise.wrong("A comparison is a box of height 1.", edit(WHOLE, "x.abs() < 0.5"),
+    told="returns True and False; expected numbers. Have you converted them")
+exercise.wrong("Whole numbers will do.", edit(WHOLE, "(x.abs() < 0.5).long()"),
+    told="and int64; expected floating-point numbers")
 exercise.wrong("One value for all.", edit(WHOLE, "x.abs().sum()"), told="of the same shape")
