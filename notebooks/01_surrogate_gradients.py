@@ -20,7 +20,7 @@
 # - see what autograd makes of a spike, and what happens with its true derivative;
 # - write a surrogate gradient, and describe any surrogate by peak, area and reach;
 # - tell a *dead* neuron from a *silent* one;
-# - derive backpropagation through time for one neuron;
+# - compute by hand what backpropagation through time computes, for one neuron;
 # - compare surrogates on a small task.
 #
 # This course starts from [tutorial 6](https://snntorch.readthedocs.io/en/latest/tutorials/tutorial_6.html) of
@@ -29,7 +29,8 @@
 # **You need** the leaky integrate-and-fire neuron of [notebook 00](00_spiking_neuron.ipynb), and PyTorch's autograd as a
 # user: `loss.backward()`, `requires_grad`.
 #
-# **Time**: about 95 minutes to read and try, 15 more for the part marked *If you have time*; one to two minutes to run.
+# **Time**: about 120 minutes to read and try, 20 more for the part marked *If you have time*; two to three minutes to run.
+# "Dead or silent" is a good place for a break.
 #
 # > **Note.** An exercise is a task, a cell to edit (it says `# Yours to edit`), and a cell that checks it and tells you
 # > what is wrong. Nothing you write is overwritten. Skip what you like: where the notebook needs your function and it
@@ -136,9 +137,12 @@ def fit(net, num_updates=60, lr=0.02):
 # > **Predict.** Below, `w` requires a gradient, and `spk` depends on `w`. Does `backward` give `w` the gradient 0, or does it
 # > refuse? Why?
 
-# %% tags=["hide-output"]
+# %%
 w = torch.tensor(1.2, requires_grad=True)
 spk = (w > 1.0).float()
+
+# %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
+#@title Code that calls spk.backward() and prints what comes of it
 try:
     spk.backward()
     message = "no complaint"
@@ -350,7 +354,8 @@ for name, other in others.items():
 #
 # ### See it learn
 #
-# The same network, the same data, the same 60 updates. Only the backward pass differs; its slope is 5 here.
+# The same network, the same data, the same 60 updates. Only the backward pass differs. Its slope is 5 here: with the
+# tutorial's 25 this network does not get there in 60 updates. "The choice, tried" comes back to that.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -400,6 +405,16 @@ print(f"accuracy on 1,000 new points: {accuracy(net):.1%}")
 #@title Checked here
 assert losses[0] == true_losses[0] and losses[-1] < 0.2 and accuracy(net) > 0.85
 
+
+def with_the_slope(k):
+    """Last loss and accuracy."""
+    steep = disc_net(lambda x: FastSigmoid.apply(x, k))
+    return fit(steep)[-1], accuracy(steep)
+
+
+last_loss, last_accuracy = with_the_slope(25.0)
+assert last_loss > 0.3 and last_accuracy < 0.6
+
 # %% tags=["hide-output"]
 mem = torch.tensor([0.0, 1.0])  # at rest, at threshold
 print("U in the formula:     ", fast.derivative(mem).tolist())
@@ -417,7 +432,7 @@ print("overdrive, as needed: ", fast.derivative(mem - 1.0).tolist())
 #
 # Back to the one neuron with one weight. We ask for the surrogate gradient at 15 places, and draw it as a short line.
 #
-# > **Predict.** Which way will the lines on the left of the valley lean? And those on the tread at the bottom?
+# > **Predict.** Which way will the lines on the left of the valley lean? And the one on the tread at the bottom?
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -438,8 +453,8 @@ figures.show("The loss, and short lines: the surrogate gradient.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# They stand on flat treads, and yet they lean: down to the right before the valley, up to the right after it. At the
-# bottom they are flat, because there the error $N - 5$ is 0.
+# They stand on flat treads, and yet they lean: down to the right before the valley, up to the right after it. The one at
+# the bottom is flat, because there the error $N - 5$ is 0.
 #
 # </details>
 #
@@ -450,6 +465,7 @@ figures.show("The loss, and short lines: the surrogate gradient.")
 #@title Checked here
 assert (leans[counts < 5] < 0).all() and (leans[counts > 5] > 0).all()
 assert (leans[counts == 5] == 0).all() and len(range(20, 701, 47)) == 15
+assert (counts[20:701:47] == 5).sum() == 1
 
 # %%
 hill = torch.cat([leans[:1] * 0, torch.cumulative_trapezoid(leans, weights)])
@@ -464,12 +480,11 @@ figures.show("The staircase, and dotted the surrogate's hillside.")
 #
 # ### Move it
 #
-# Here a current $w$ drives the first neuron of a chain, each of its spikes drives the second through a fixed weight of 1.05,
-# and so on. The last neuron should fire 8 times in 20 steps: with $N$ spikes, the loss is $(N - 8)^2 / 20$. The upper panel shows the true loss, and the surrogate gradient at twelve weights. The
-# lower panel shows the size of the surrogate gradient, its median over all $w$, against the length of the chain.
+# Now choose $k$ yourself. Again one neuron, one weight $w$, and its true loss. The lines are the surrogate gradient at twelve
+# weights. The circle is the weight that you choose; its numbers stand above. (This neuron leaks a bit faster, with
+# $\beta = 0.8$. It should fire 8 times in 20 steps, and its loss is $(N - 8)^2 / 20$.)
 #
-# > **Predict.** You make $k$ larger. Does the staircase change? Do the lines on it? And what does a longer chain do to the
-# > size of the gradient at $k = 25$? Then set $k = 1$: the result may surprise you.
+# > **Predict.** You make $k$ larger. Does the staircase change? Do the lines on it?
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -494,31 +509,31 @@ sides = [along(*zip(p, q)) for p, q in zip(corners, corners[1:])]
 assert abs(sum(sides)) > 5
 
 # %%
-explorers.gradient()
+explorers.gradient(chain=False)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The staircase stays: forward, a spike is a step, whatever $k$. The lines on it become flatter.
-#
-# A longer chain is another network, with another staircase. At $k = 25$ each further neuron flattens the lines, at $k = 1$
-# it steepens them: each one multiplies the gradient by its surrogate derivatives and a weight, summed over the steps. (In
-# silent layers the gradient shrinks at $k = 1$, too: see below.) With two neurons some lines point uphill (a cross): the true loss is bumpy, and the surrogate gradient is not its gradient.
+# The staircase stays: forward, a spike is a step, whatever $k$. The lines become flatter, each of them: a larger $k$ makes
+# the surrogate derivative smaller at every $x \neq 0$. But for every $k$ they point downhill, or nowhere, at the bottom.
 #
 # </details>
+#
+# With one neuron, the surrogate gradient points the right way. In a chain of neurons it need not: notebook 06 shows that
+# with the same explorer.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-def chain(k, depth):
-    return explorers.gradient().compute(slope=k, depth=depth, weight=0.32)
+def one_neuron(k):
+    return explorers.gradient(chain=False).compute(slope=k, weight=0.32)
 
 
-assert all((chain(1, d).losses == chain(100, d).losses).all() for d in (1, 2))
-assert all(a > b for a, b in zip(chain(25, 4).own_sizes, chain(25, 4).own_sizes[1:]))
-assert all(a < b for a, b in zip(chain(1, 4).own_sizes, chain(1, 4).own_sizes[1:]))
-opening = explorers.gradient().compute()
-assert opening.depth == 2 and (opening.place_downhill == -1).sum() > 1
-assert all(chain(1, d).own_sizes[d - 1] > chain(100, d).own_sizes[d - 1] for d in (1, 2, 3, 4))
+every_k = [one_neuron(k) for k in (1, 5, 10, 25, 50, 100)]
+assert all((x.losses == every_k[0].losses).all() for x in every_k)
+slants = [abs(x.place_gradients)[x.place_gradients != 0] for x in every_k]
+assert all((a > b).all() for a, b in zip(slants, slants[1:]))
+assert all((x.place_downhill >= 0).all() for x in every_k)
+assert all((x.place_losses[x.place_downhill == 0] == 0).all() for x in every_k)
 
 # %% [markdown]
 # ## Dead or silent
@@ -584,16 +599,17 @@ figures.show("Spikes of the four neurons while they learn, and the target.")
 #
 # ## Peak, area and reach
 #
-# Three numbers say what a surrogate does in training:
+# Three numbers describe a surrogate:
 #
 # - the **peak**, $\tilde S'(0)$: how hard it pushes a neuron at threshold;
 # - the **area**, $\int \tilde S'(x)\,\mathrm dx$: how far the primitive rises in all. For a smoothed spike it is 1;
 # - the **reach**: how far from threshold the derivative is still at least 1 % of its peak.
 #
-# For the fast sigmoid the peak is 1. Its reach is $9/k$, because $(1 + k|x|)^2 = 100$ there. Its area, as a function of $k$, is yours to find below.
+# For the fast sigmoid the peak is 1. Its reach is $9/k$, because $(1 + k|x|)^2 = 100$ there. Its area, as a
+# function of $k$, is yours to find below.
 #
 # `surrogate.SURROGATES` lists the surrogates of the library, and each carries its `.peak` and `.area`. Besides the fast
-# sigmoid, as it is and normalized to area 1, there are these:
+# sigmoid, as it is and normalized to area 1 (you come to that one below), there are these:
 #
 # - `atan(alpha)`: the derivative of an arctangent;
 # - `sigmoid(slope)`: the derivative of the logistic function $\sigma(kx)$;
@@ -621,13 +637,15 @@ def reach(spike_grad):
 
 gallery = {name: make() for name, make in surrogate.SURROGATES.items()}
 print(f"{'':38}peak  area  reach  one threshold below")
-for spike_grad in gallery.values():
+for name, spike_grad in gallery.items():
+    if name == "fast_sigmoid_normalized":
+        continue  # comes below
     low = spike_grad.derivative(torch.tensor(-1.0))
     print(f"{spike_grad!s:<37}{spike_grad.peak:5.2f} {spike_grad.area:5.2f}",
           f"{reach(spike_grad):6.2f}  {low:.1e}")
 
 # %%
-four_names = "fast_sigmoid", "fast_sigmoid_normalized", "atan", "triangular"
+four_names = "fast_sigmoid", "sigmoid", "atan", "triangular"
 drawn = {name: gallery[name] for name in four_names}
 axes = figures.surrogate_curves(drawn, torch.linspace(-1.5, 1.5, 601))
 axes[1].set(yscale="log", ylim=(1e-4, 20))
@@ -645,7 +663,8 @@ figures.show("Left the primitives; right the surrogate derivatives.")
 # ## What a larger slope does
 #
 # A larger $k$ makes the surrogate narrower. Tutorial 6 says that for $k \to \infty$ it becomes a Dirac delta: the derivative
-# of the step as a distribution, all of it at threshold.
+# of the step as a distribution, all of it at threshold. A Dirac delta is defined by an integral: for every smooth test
+# function $\varphi$, $\int \delta(x)\,\varphi(x)\,\mathrm dx = \varphi(0)$. With $\varphi = 1$ that says: its area is 1.
 #
 # > **Exercise 2: spot the fault.** The peak of $1/(1 + k|x|)^2$ is 1 for every $k$. What is the area, and what becomes of it
 # > for $k \to \infty$? Fix the claim: by which factor, a function of $k$, must the formula be multiplied, so that its area
@@ -698,9 +717,8 @@ exercises.check("01-delta-factor", my_factor)
 #
 # </details>
 #
-# A Dirac delta is defined by an integral: for every smooth test function $\varphi$,
-# $\int \delta(x)\,\varphi(x)\,\mathrm dx = \varphi(0)$. Take $\varphi(x) = e^{-x^2}$, with $\varphi(0) = 1$, and the tutorial's
-# form, alone and times your factor. (The library has the second one as `fast_sigmoid_normalized`.)
+# Does it tend to a Dirac delta now? Take $\varphi(x) = e^{-x^2}$ as the test function, with $\varphi(0) = 1$, and the
+# tutorial's form, alone and times your factor. (The library has the second one as `fast_sigmoid_normalized`.)
 
 # %%
 factor = exercises.accepted("01-delta-factor", my_factor)
@@ -744,15 +762,15 @@ explorers.surrogates()
 # <details><summary>What to see</summary>
 #
 # For a large $k$ the surrogate derivative at rest falls towards 0, or is 0 already; only straight-through has no slope to
-# choose.
-# A Dirac delta reaches no neuron but the one exactly at its threshold: right as a limit, useless as a surrogate.
+# choose. A Dirac delta reaches no neuron but the one exactly at its threshold: right as a limit, useless as a surrogate.
 #
 # </details>
 #
-# ## Backpropagation through time, by hand
+# ## The gradient of backpropagation through time, by hand
 #
-# A weight acts on the loss by way of all later steps. Autograd unrolls the loop. Do it once yourself, for one neuron with
-# input $X[t]$ and one weight $w$:
+# A weight acts on the loss by way of all later steps. Autograd unrolls the loop over the steps and goes back through it: this
+# is **backpropagation through time**. Compute the same gradient once yourself, for one neuron with input $X[t]$ and one
+# weight $w$:
 #
 # $$ \begin{aligned}
 #      U[t] &= \beta\,U[t-1] + w\,X[t] - \theta\,R[t] \\
@@ -778,7 +796,11 @@ explorers.surrogates()
 #
 # Detached, three steps are short enough to write out: $\mathrm dU[2]/\mathrm dw = X[2] + \beta\,X[1] + \beta^2\,X[0]$.
 #
-# > **Exercise 3: backpropagation through time.** Write [the whole recursion](#eq:01-bptt) as a loop over the steps.
+# We carry $\mathrm dU/\mathrm dw$ forward, beside $U$. `loss.backward()` multiplies the same factors from the last step
+# back, so that one pass serves all weights; carried forward, each weight needs a derivative to itself. For one weight both
+# ways are short, and give the same number.
+#
+# > **Exercise 3: the gradient through time.** Write [the whole recursion](#eq:01-bptt) as a loop over the steps.
 # > `inputs[t]` is $X[t]$, `error[t]` is $\partial L/\partial S[t]$, and `derivative_at(x)` is $\tilde S'(x)$, of a number or a
 # > tensor. Return $\mathrm dL/\mathrm dw$, one number. Before step 0, $U$ and $\mathrm dU/\mathrm dw$ are 0. Your function is
 # > compared with autograd, with the reset detached and attached, and with other values of `beta` and `theta`.
@@ -826,7 +848,7 @@ exercises.check("01-gradient-by-hand", my_gradient)
 #
 # </details>
 #
-# And the same by autograd, through the library's `lif_step`:
+# And the same by autograd, backward in time, through the library's `lif_step`:
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the gradient by autograd
@@ -1052,7 +1074,7 @@ assert abs(usual.index(4) - 6) <= 1 and abs(with_biases_alone().index(4) - 24) <
 # %% [markdown]
 # ## The choice, tried
 #
-# Which surrogate is best? We try six on the disc, with six seeds each, from two starts:
+# Which surrogate is best? We try eight on the disc, with six seeds each, from two starts:
 #
 # - a **quiet start**: PyTorch's default weights, where the output neurons almost never fire;
 # - an **awake start**: the same, but 0.3 is added to the output biases, so that the output neurons fire.
@@ -1060,10 +1082,12 @@ assert abs(usual.index(4) - 6) <= 1 and abs(with_biases_alone().index(4) - 24) <
 # %%
 candidates = {
     "fast_sigmoid(5)": surrogate.fast_sigmoid(5),
+    "fast_sigmoid(12)": surrogate.fast_sigmoid(12),
     "fast_sigmoid(100)": surrogate.fast_sigmoid(100),
     "atan(2)": surrogate.atan(2.0),
     "triangular(1)": surrogate.triangular(1.0),
     "triangular(3)": surrogate.triangular(3.0),
+    "gaussian(0.5)": surrogate.gaussian(0.5),
     "straight-through": surrogate.straight_through_estimator(),
 }
 for name, spike_grad in candidates.items():
@@ -1089,7 +1113,7 @@ for start, extra_bias in starts.items():
 # > **Predict.** A neuron at rest is 1 below its threshold. Which surrogates reach that far? Which will fail in 60 updates
 # > from the quiet start, that is, stay below an accuracy of 70 % on the mean of six seeds? Does the awake start help them?
 #
-# The next cell trains 72 networks. It takes about a minute, and prints each surrogate as it is done.
+# The next cell trains 96 networks. It takes one to two minutes, and prints each surrogate as it is done.
 
 # %% tags=["hide-output"]
 scores = {start: {} for start in starts}
@@ -1109,16 +1133,19 @@ figures.show("Rows are surrogates, dots are seeds, strokes their means.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# From the quiet start `fast_sigmoid(100)` and `triangular(1)` fail: they alone do not reach a neuron at rest. From the
-# awake start `triangular(1)` learns; with `fast_sigmoid(100)` the seed decides: the worst stays near 30 %, the best comes
-# above 90 %. (Below 50 % means that many points had no winner.)
+# Three reach less far than 1: `fast_sigmoid(12)`, `fast_sigmoid(100)` and `triangular(1)`. From the quiet start three fail:
+# `fast_sigmoid(100)`, `triangular(1)` and `gaussian(0.5)`. So reach is wrong twice. `fast_sigmoid(12)` reaches 0.75, and five
+# seeds of six come above 90 %. `gaussian(0.5)` reaches 1.52, and only two do.
+#
+# From the awake start `triangular(1)` and `gaussian(0.5)` learn; with `fast_sigmoid(100)` the seed decides: the worst stays
+# below 40 %, the best comes above 90 %. (Below 50 % means that many points had no winner.)
 #
 # </details>
 #
-# The two triangles have one shape and one area; the wide one reaches three times as far, with a third of the peak. The
-# narrow one ends at $U = 0$, just where a neuron rests. Watch the output neuron for class 1 (seed 2, quiet start): its mean membrane on the points of class 1, where
-# it should
-# fire, and the largest gradient of its weights, over all points.
+# What did reach miss? Watch the output neuron for class 1 (seed 2, quiet start): its mean membrane on the points of class 1,
+# where it should fire, and the largest gradient of its weights, over all points. Compare two pairs. The two triangles have
+# one shape and one area; the wide one reaches three times as far, with a third of the peak. `fast_sigmoid(12)` and
+# `gaussian(0.5)` are the two about which reach was wrong.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -1129,11 +1156,13 @@ def mean(start, name):
 broad = ["fast_sigmoid(5)", "atan(2)", "triangular(3)"]
 assert all(min(scores[start][name]) > 90 for start in starts for name in broad)
 failed = {start: [name for name in candidates if mean(start, name) < 70] for start in starts}
-assert failed["quiet start"] == ["fast_sigmoid(100)", "triangular(1)"]
+assert failed["quiet start"] == ["fast_sigmoid(100)", "triangular(1)", "gaussian(0.5)"]
 assert set(failed["awake start"]) <= {"fast_sigmoid(100)"}
 worst, best = (f(scores["awake start"]["fast_sigmoid(100)"]) for f in (min, max))
-assert 20 < worst < 40 and best > 90
-assert all(max(scores["quiet start"][name]) > 90 for name in failed["quiet start"])
+assert worst < 40 and best > 90
+high = {name: sum(score > 90 for score in scores["quiet start"][name]) for name in candidates}
+assert high["fast_sigmoid(12)"] == 5 and high["gaussian(0.5)"] == 2 and high["triangular(1)"] == 1
+assert high["fast_sigmoid(100)"] <= 1 and scores["quiet start"]["fast_sigmoid(12)"][2] < 60
 ste = [mean(start, "straight-through") for start in starts]
 assert 75 < ste[0] < 88 and 82 < ste[1] < 92
 assert ste[0] - max(mean("quiet start", n) for n in failed["quiet start"]) > 10
@@ -1143,7 +1172,10 @@ assert all(
 )
 quiet_net = start_net(fast, seed=0, extra_bias=starts["quiet start"])
 assert 0 < simulation.record_spikes(quiet_net, num_steps, points)["3"].mean() < 0.02
-assert [name for name in candidates if reach(candidates[name]) < 1] == failed["quiet start"]
+near = [name for name in candidates if reach(candidates[name]) < 1]
+assert near == ["fast_sigmoid(12)", "fast_sigmoid(100)", "triangular(1)"]
+assert round(reach(candidates["fast_sigmoid(12)"]), 2) == 0.75
+assert round(reach(candidates["gaussian(0.5)"]), 2) == 1.52
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of watch_class_1: fit once more, with a look at that neuron
@@ -1162,7 +1194,8 @@ def watch_class_1(spike_grad, seed=2, num_updates=60):
 
 # %%
 membranes, pulls = {}, {}
-for name in ("atan(2)", "triangular(3)", "triangular(1)", "fast_sigmoid(100)"):
+for name in ("triangular(3)", "triangular(1)", "fast_sigmoid(12)",
+             "gaussian(0.5)", "fast_sigmoid(100)"):
     membranes[name], pulls[name] = watch_class_1(candidates[name])
     first, last = pulls[name][0], pulls[name][-1]
     print(f"{name:<18} gradient: first {first:.0e}, last {last:.0e}")
@@ -1171,27 +1204,36 @@ figures.lines(membranes, "Update", "Mean membrane\n(threshold units)",
 figures.show("Mean membrane of the neuron for class 1, in training.")
 
 # %% [markdown]
-# The first updates push this neuron down, below rest, with all four surrogates. With a long reach it is pulled back up.
+# The first updates push this neuron down, below rest, with all five surrogates.
 #
-# - With the narrow triangle its gradient shrinks and is exactly 0 in the end, over all 256 points. The neuron has *become*
-#   dead in training.
+# - The wide triangle pulls it back up.
+# - With the narrow one its gradient shrinks and is exactly 0 in the end, over all 256 points. The neuron has *become* dead in
+#   training. (For a while Adam's momentum carries its membrane still further down.)
 # - With `fast_sigmoid(100)` it is **not dead, but too weak to wake** in this time: the derivative is above zero everywhere,
 #   yet the gradient is thousands of times smaller than at the start. Adam divides it by the root of its mean square so far,
 #   and the large first gradients are still in that mean.
+# - With `gaussian(0.5)` and `fast_sigmoid(12)` it falls more than 4 below rest, 5 below threshold. There the derivative of the
+#   Gaussian is as good as 0 ($10^{-22}$); that of the fast sigmoid, 0.0003, turns the membrane round. Too late for these 60
+#   updates: seed 2 is the one seed of six with which `fast_sigmoid(12)` fails.
+#
+# Is it the tail? Set the derivative of `fast_sigmoid(12)` to 0 for $|x| \ge 2$. Its peak and its reach stay the same. From the
+# quiet start, two seeds of six then come above 90 %, not five.
 #
 # What can be said, and what cannot:
 #
-# - **Reach decides from a quiet start.** Training can push membranes further down than rest, so a surrogate that
-#   ends just at rest is not enough.
-# - **Shape matters little.** A wide triangle, `atan` and a fast sigmoid end close together.
-# - **Reach is not everything.** Straight-through reaches every neuron and stays behind the three broad ones from both
-#   starts, on the mean, though far above the narrow ones from the quiet start.
-# - **Seeds matter.** From the quiet start, one seed in six works with each of the narrow ones. Never compare by one run.
+# - **From a quiet start, the tail decides here.** Training pushes membranes far below rest, and something must be left of the
+#   derivative there. Reach is a first guess, and no law: it does not say how the derivative falls off beyond.
+# - **Among surrogates with much left below rest, shape matters little.** The wide triangle, `atan(2)` and `fast_sigmoid(5)`
+#   end close together.
+# - **Breadth is not everything.** Straight-through reaches every neuron and stays behind these three from both starts, on the
+#   mean, though far above those that fail from the quiet start.
+# - **Seeds matter.** From the quiet start, one seed of six works with `triangular(1)`, and two with `gaussian(0.5)`. Never
+#   compare by one run.
 #
 # (Scale hardly counts here, because Adam cancels a constant factor per layer; plain gradient descent would not.)
 #
-# > **Take-away.** One small task and six seeds give a recipe, not a ranking: choose any reasonable shape that reaches the
-# > membranes, look whether the layers fire, and only then tune.
+# > **Take-away.** One small task and six seeds give a recipe, not a ranking: choose any reasonable shape that is
+# > still felt where training pushes the membranes, look whether the layers fire, and only then tune.
 #
 # ## A surrogate of your own
 #
@@ -1204,13 +1246,32 @@ figures.show("Mean membrane of the neuron for class 1, in training.")
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert all(min(m) < -1 for m in membranes.values())
-assert all((membranes[name][-1] > 0) == (name in broad) for name in membranes)
+assert all((membranes[name][-1] > 0) == (name == "triangular(3)") for name in membranes)
 assert pulls["triangular(1)"][-1] == 0 and pulls["triangular(1)"][0] > 0
+gone = pulls["triangular(1)"].index(0)
+assert not any(pulls["triangular(1)"][gone:])
+assert min(membranes["triangular(1)"]) < membranes["triangular(1)"][gone] - 0.1
+turned = membranes["fast_sigmoid(12)"]
+assert min(turned) < -4 and turned[-1] > min(turned) + 1 and turned.index(min(turned)) < 40
+assert min(membranes["gaussian(0.5)"]) < -4 and membranes["gaussian(0.5)"][-1] < -4
+felt = {name: candidates[name].derivative(torch.tensor(-5.0, dtype=torch.float64)).item()
+        for name in ("gaussian(0.5)", "fast_sigmoid(12)")}
+assert 1e-23 < felt["gaussian(0.5)"] < 1e-21 and round(felt["fast_sigmoid(12)"], 4) == 3e-4
 weak = pulls["fast_sigmoid(100)"]
 assert weak[-1] > 0 and weak[0] / weak[-1] > 2000
 assert candidates["fast_sigmoid(100)"].derivative(torch.tensor(-50.0)) > 0
-one_works = [sum(s > 90 for s in scores["quiet start"][n]) for n in failed["quiet start"]]
-assert one_works == [1, 1]
+
+
+def seeds_without_tail():
+    full = candidates["fast_sigmoid(12)"].derivative
+    cut = surrogate.from_derivative(lambda x: full(x) * (x.abs() < 2))
+    nets = [start_net(cut, seed, 0.0) for seed in range(6)]
+    for net in nets:
+        fit(net)
+    return sum(accuracy(net) > 0.9 for net in nets)
+
+
+assert seeds_without_tail() == 2
 
 
 def weight_gradients(spike_grad):
@@ -1286,7 +1347,7 @@ for start, extra_bias in starts.items():
 #   with true spikes forward and a smooth derivative of the overdrive backward.
 # - *Silent* means no spikes, *dead* means a derivative of zero at every step, both for a given input; either can come
 #   without the other. A silent neuron that is not dead can still be too weak to wake.
-# - Peak, area and reach describe a surrogate. $1/(1 + k|x|)^2$ loses its area as $k$ grows; only its normalized form tends
+# - Peak, area and reach describe a surrogate; in training it counts what is left of it where the membranes are pushed. $1/(1 + k|x|)^2$ loses its area as $k$ grows; only its normalized form tends
 #   to a Dirac delta.
 # - Through time, the gradient is multiplied by $\beta$ at each step if the reset is detached, and by $\beta - \theta\,g$ if
 #   it is attached. Through depth, it is multiplied by the surrogate derivative at each layer, and by weights.

@@ -500,12 +500,14 @@ exercises.check("06-flip", my_flip)
 #
 # ### Uphill
 #
-# A right sign for one neuron is no right sign for a chain. This is the gradient explorer of notebook 01: the staircase is
-# the true loss of one weight, the lines on it are surrogate gradients, with a detached reset.
+# A right sign for one neuron is no right sign for a chain. This is the gradient explorer of notebook 01, with a chain: a
+# current $w$ drives the first neuron, and each spike of a neuron sends a current of 1.05 into the next. The last one should
+# fire 8 times in 20 steps; $\beta = 0.8$. The staircase is the true loss of the one weight $w$, the lines on it are surrogate
+# gradients, with a detached reset. A cross marks a line that points uphill. The lower panel shows the size of the surrogate
+# gradient, its median over all $w$, against the length of the chain.
 #
 # > **Try it.** Two neurons, slope 5: go to $w = 0.41$, a cross. The staircase has a step *up* just right of it: at 0.41 the last
-# > neuron fires 4 times, at 0.42 only 3 times. In this chain $\beta = 0.8$, and each spike of the first neuron sends a current
-# > of 1.05 into the second. At $w = 0.41$ the first fires at steps 2, 6, 10, 14 and 18, at 0.42 at 2, 6, 10, 14 and 17. Why is that
+# > neuron fires 4 times, at 0.42 only 3 times. At $w = 0.41$ the first fires at steps 2, 6, 10, 14 and 18, at 0.42 at 2, 6, 10, 14 and 17. Why is that
 # > one spike less at the end, and why can the surrogate not know?
 
 # %%
@@ -518,6 +520,9 @@ explorers.gradient()
 # second neuron that has not yet recovered from its own spike, and does not quite lift it over the threshold. The surrogate
 # gradient says that more current means more spikes: all weights are positive, and the reset, which is what hinders the second
 # neuron, is left out of the backward pass.
+#
+# And the lower panel? At $k = 25$ each further neuron makes the gradient smaller, at $k = 1$ larger: each one multiplies it by
+# its surrogate derivatives and a weight, summed over the steps.
 #
 # > **Take-away.** Detached: no explosion, but blind to what a reset does. Attached: a better size with a broad surrogate, and
 # > explosive with a steep one.
@@ -532,6 +537,8 @@ def uphill(weight):
 
 assert uphill(0.41).gradient < 0 and uphill(0.42).spikes < uphill(0.41).spikes
 assert uphill(0.42).loss > uphill(0.41).loss
+sizes = {k: explorers.gradient().compute(slope=k, depth=4).own_sizes for k in (1, 25)}
+assert (sizes[25][1:] < sizes[25][:-1]).all() and (sizes[1][1:] > sizes[1][:-1]).all()
 
 # %% [markdown]
 # ## Will it start?
