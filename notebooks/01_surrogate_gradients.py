@@ -355,7 +355,7 @@ for name, other in others.items():
 # ### See it learn
 #
 # The same network, the same data, the same 60 updates. Only the backward pass differs. Its slope is 5 here: with the
-# tutorial's 25 this network does not get there in 60 updates. "The choice, tried" comes back to that.
+# tutorial's 25 this network does not get there in 60 updates. "The choice, tried" looks for the reason.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -519,8 +519,8 @@ explorers.gradient(chain=False)
 #
 # </details>
 #
-# With one neuron, the surrogate gradient points the right way. In a chain of neurons it need not: notebook 06 shows that
-# with the same explorer.
+# With one neuron, the surrogate gradient points the right way. In a chain of neurons it need not:
+# [notebook 06](06_gradients_and_starts.ipynb) shows that with the same explorer.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -1347,8 +1347,9 @@ for start, extra_bias in starts.items():
 #   with true spikes forward and a smooth derivative of the overdrive backward.
 # - *Silent* means no spikes, *dead* means a derivative of zero at every step, both for a given input; either can come
 #   without the other. A silent neuron that is not dead can still be too weak to wake.
-# - Peak, area and reach describe a surrogate; in training it counts what is left of it where the membranes are pushed. $1/(1 + k|x|)^2$ loses its area as $k$ grows; only its normalized form tends
+# - Peak, area and reach describe a surrogate. $1/(1 + k|x|)^2$ loses its area as $k$ grows; only its normalized form tends
 #   to a Dirac delta.
+# - From a quiet start, what counts is what is left of the derivative where training pushes the membranes.
 # - Through time, the gradient is multiplied by $\beta$ at each step if the reset is detached, and by $\beta - \theta\,g$ if
 #   it is attached. Through depth, it is multiplied by the surrogate derivative at each layer, and by weights.
 # - The weights after a silent layer get no gradient at all.
