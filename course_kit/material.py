@@ -80,7 +80,7 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "ce_max_membrane_loss": SF.ce_max_membrane_loss(),
     "mse_count_loss": SF.mse_count_loss(correct_rate=0.8, incorrect_rate=0.2),
 }
-_ORDER = {"A": "mse_count_loss", "B": "ce_rate_loss", "C": "ce_max_membrane_loss"}
+_ORDER = {"P": "mse_count_loss", "Q": "ce_rate_loss", "R": "ce_max_membrane_loss"}
 
 
 @cache
@@ -100,10 +100,10 @@ def mystery_records() -> tuple[dict[str, Tensor], Tensor]:
     The networks are one layer from 14 by 14 pixels to ten neurons, run for 20 steps.
 
     Returns:
-        Spikes ``[T, B, 10]`` by the letters A, B and C, and the labels ``[B]``.
+        Spikes ``[T, B, 10]`` by the letters P, Q and R, and the labels ``[B]``.
     """
     nets = mystery_networks()
-    return {letter: spikes.clone() for letter, (_, spikes, _) in nets.items()}, nets["A"][2]
+    return {letter: spikes.clone() for letter, (_, spikes, _) in nets.items()}, nets["P"][2]
 
 
 def _trained_with(name: str, num_steps: int = 20, iterations: int = 60) -> tuple[Tensor, Tensor]:

@@ -180,7 +180,8 @@ for name, spikes in {"layer 1": layer1, "layer 2": layer2}.items():
     print(f"{name}: {share:.0%} of {spikes.shape[1]:,} neurons ever fire")
 
 # %% [markdown]
-# We draw 40 of those that fire, sorted by their count.
+# We draw 40 of those that fire, sorted by their count; where counts are equal, by the step of the first spike, late ones
+# below.
 #
 # > **Predict.** The image is the same at all 50 steps. Will the spikes of one neuron come at regular intervals? In
 # > layer 1? In layer 2?
@@ -190,7 +191,8 @@ for name, spikes in {"layer 1": layer1, "layer 2": layer2}.items():
 def sample(spikes, size=40):
     firing = spikes[:, spikes.sum(0) > 0]
     some = torch.randperm(firing.shape[1], generator=torch.Generator().manual_seed(0))[:size]
-    return firing[:, some[firing[:, some].sum(0).argsort()]]
+    late_first = firing[:, some[firing[:, some].argmax(0).argsort(descending=True, stable=True)]]
+    return late_first[:, late_first.sum(0).argsort(stable=True)]
 
 
 fig, axes = plt.subplots(2, 1, figsize=(8, 6), sharex=True, layout="constrained")
@@ -228,8 +230,8 @@ print(f"uneven: {uneven1:.0%} in layer 1, {uneven2:.0%} in layer 2")
 #
 # Sort the neurons of layer 1 by the step of their first spike.
 #
-# > **Predict.** In the raster of layer 1, the busy rows begin at once, the quiet ones late. Is that so for *every* neuron?
-# > Why, or why not?
+# > **Predict.** In the raster of layer 1, the busy rows begin at once, the quiet ones late. Is there an exception, a neuron
+# > that begins later than another and still fires more often? Why, or why not?
 
 # %% tags=["hide-output"]
 active = layer1[:, layer1.sum(0) > 0]
@@ -242,8 +244,9 @@ for step in start.unique():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It is. A strong current reaches the threshold sooner, and again sooner. So layer 1 carries its strength twice, in the
-# count and in the time of the first spike: a rate code and a latency code in the same spikes.
+# There is none. A strong current reaches the threshold sooner, and again sooner. Ties there are: neurons with 25 spikes
+# may begin at step 0 or at step 1. So layer 1 carries the strength of its current twice, in the count and in the time of
+# the first spike: a rate code and a latency code in the same spikes.
 #
 # </details>
 #
@@ -267,6 +270,7 @@ def no_late_starter_fires_more_often():
 
 
 no_late_starter_fires_more_often()
+assert set(start[count == 25].tolist()) == {0, 1}
 
 # %% tags=["exercise"]
 # Yours to edit: a number in place of the three dots.
@@ -285,8 +289,7 @@ exercises.check("04-always", my_limit)
 # <details><summary>Solution</summary>
 #
 # With a spike at each step, $U$ settles at $(I - 1)/(1 - \beta)$. That is above 1 for $I > 2 - \beta$. Such a run
-# starts at
-# $U = I > 1$ and moves steadily towards that value, so it stays above 1.
+# starts at $U = I > 1$ and moves steadily towards that value, so it stays above 1.
 #
 # ```python
 # solved_limit = 2 - 0.5
@@ -312,8 +315,12 @@ style.dress(ax, "Current I (threshold: 1)", "Spikes in 50 steps")
 figures.show("The count of each neuron of layer 1 against its current; a dashed line at the limit.")
 
 # %% [markdown]
-# Right of the dashed line, the count cannot tell one current from another. Up to 0.5 it is zero: the membrane tends to $2I$
-# and never exceeds the threshold. (Notebook 00 calls this bound the rheobase.)
+# Right of the dashed line, the count cannot tell one current from another, however far they differ. Left of it, the curve is
+# a staircase, since time comes in whole steps. The widest stair: all currents from about 0.84 to 1.16 give one spike every
+# second step, 25 in all. So the strength is carried in coarse steps.
+#
+# Up to 0.5 the count is zero: the membrane tends to $2I$ and never exceeds the threshold. (Notebook 00 calls this bound the
+# rheobase.)
 #
 # ### The membranes behind the spikes
 #
@@ -324,6 +331,25 @@ figures.show("The count of each neuron of layer 1 against its current; a dashed 
 clear = (current - 1.5).abs() > 0.002  # away from the very limit
 assert torch.equal((layer1.sum(0) == num_steps)[clear], (current > 1.5)[clear])
 assert current[layer1.sum(0) > 0].min() > 0.5
+stair = layer1[:, (current > 0.84) & (current < 1.16)]
+assert stair.shape[1] > 5 and (stair.sum(0) == 25).all()
+assert (stair[1:] + stair[:-1] == 1).all()  # every second step
+
+
+def widest_stair(steps=50):
+    currents = torch.linspace(0.5, 1.5, 2001, dtype=torch.float64)
+    total, mem, spk = 0, torch.zeros_like(currents), torch.zeros_like(currents)
+    for _ in range(steps):
+        mem = 0.5 * mem + currents - spk
+        spk = (mem > 1).double()
+        total = total + spk
+    values, sizes = total.unique(return_counts=True)
+    ends = currents[total == 25]
+    assert values[sizes.argmax()] == 25 and abs(ends.min() - 5 / 6) < 1e-3
+    assert abs(ends.max() - 7 / 6) < 1e-3
+
+
+widest_stair()
 
 # %%
 threshold = net[-1].threshold.item()
@@ -432,8 +458,8 @@ figures.show("Images decided, and decided rightly, against the steps run.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Two on MNIST, up to five on the embedded digits. After one step no class has more than one spike, and two classes are
-# level in many images. After ten the curve is nearly flat.
+# Two on MNIST, up to five on the embedded digits. After one step no class has more than one spike, so in many images two
+# or more are level (on MNIST in about one of six). After ten the curve is nearly flat.
 #
 # </details>
 #
@@ -448,6 +474,19 @@ figures.show("Images decided, and decided rightly, against the steps run.")
 #@title Checked here
 assert cut_right[4] > 0.9 * cut_right[-1] and cut_right[0] < 0.9 * cut_right[-1]
 assert cut_decided[0] < cut_decided[-1] - 0.02
+
+
+def level_after_one_step():
+    fire = spk_rec[0].sum(-1)
+    most = spk_rec[0].amax(-1, keepdim=True)
+    tied = (fire > 0) & ((spk_rec[0] == most).sum(-1) > 1)
+    return tied.float().mean()
+
+
+if digits.source == "mnist":
+    assert 0.08 < level_after_one_step() < 0.3
+else:
+    assert level_after_one_step() > 0.4
 
 # %%
 needed = SF.decision_step(spk_rec)  # [N]
@@ -489,7 +528,7 @@ print(f"both at every step: {full_so_far.sum()} of {len(slow)}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Mostly, both fire at *every* step: this is saturation, not hesitation. Neither can do more, so the decision must wait
+# More often, both fire at *every* step: this is saturation, not hesitation. Neither can do more, so the decision must wait
 # until one of them misses a step.
 #
 # </details>
@@ -726,8 +765,8 @@ print(f"{silence.sum()} silent, {full.sum()} level at {num_steps}, "
 # But where counts are level, membranes need not be.
 #
 # > **Exercise 3: let the membrane decide.** Where one class has more spikes than any other, it is the answer. Elsewhere
-# > take the one whose membrane, as recorded, is highest on average over the steps: of all classes or of the level ones,
-# > as you like. Return a tensor `[B]`.
+# > take the one whose recorded membrane, the $U[t]$ that is compared with the threshold, is highest on average over the
+# > steps: of all classes or of the level ones, as you like. Return a tensor `[B]`.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -811,15 +850,17 @@ for m in (1, 5, 10, 20, 40):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# On MNIST, about two thirds of the wrong ones and one tenth of the right ones; on the embedded digits, 70 to 85 % and
-# about 20 %. So those that are
-# left are more often right, but there are fewer. ($m = 1$ refuses just the undecided.)
+# In our runs on MNIST, about 70 % of the wrong ones and less than 10 % of the right ones; on the embedded digits, 70 to
+# 85 % and about 20 %. So those that are left are more often right, but there are fewer. ($m = 1$ refuses just the
+# undecided.)
 #
 # </details>
 #
 # Choose $m$, too, on the validation set.
 #
-# ## Spot the silent network
+# Two short riddles for your eye follow, then a pause in which you draw.
+#
+# ## Find the fault
 #
 # Networks A, B and C have the same architecture, and see the first test image. One is trained. One is untrained. One is
 # the trained network with a fault in one layer. Dice decide who is who. We draw 100 neurons of each hidden layer, the
@@ -832,7 +873,8 @@ assert margin[wrong].max() > margin[right].quantile(0.25)  # they overlap
 assert margin[right].min() <= 5 and margin[wrong].min() <= 5
 def what_20_costs():
     gone = [(margin[group] < 20).float().mean().item() for group in (wrong, right)]
-    assert 0.5 < gone[0] < 0.95 and 0.03 < gone[1] < 0.3, gone
+    most = 0.15 if digits.source == "mnist" else 0.35
+    assert 0.5 < gone[0] < 0.95 and 0.03 < gone[1] < most, gone
 
 
 what_20_costs()
@@ -869,8 +911,8 @@ figures.show(
 )
 
 # %% [markdown]
-# > **Predict.** Look at the rasters. Which networks are silent at the output? In which layer does the silence of each
-# > begin? Which one is untrained?
+# > **Predict.** Look at the rasters. Which networks are silent at the output? For each of these, in which layer does the
+# > silence begin? Which network is untrained?
 
 # %% tags=["hide-output"]
 for name, chart in charts.items():
@@ -882,12 +924,11 @@ for name, chart in charts.items():
 #
 # B is the trained network: it alone has an output.
 #
-# In A both hidden layers fire exactly as in B. Only the output is silent. So look at the last layer, and leave the others
-# alone. (The rasters do not show which fault it is: here the threshold was set to 100.)
+# In A both hidden layers fire exactly as in B, so A is the copy with the fault. Only its output is silent. So look at the
+# last layer, and leave the others alone. (The rasters do not show which fault it is: here the threshold was set to 100.)
 #
-# In C the silence begins in layer 2: layer 1 fires, but its spikes do not lift layer 2 over the threshold. A fires as B does
-# in both hidden layers, so A is the copy with the fault. C is what is left: untrained, as the silent network of
-# [notebook 02](02_convolutional_snn.ipynb) was.
+# C is what is left: untrained, as the silent network of [notebook 02](02_convolutional_snn.ipynb) was. Its silence begins
+# in layer 2: layer 1 fires, but its spikes do not lift layer 2 over the threshold.
 #
 # </details>
 #
@@ -896,9 +937,8 @@ for name, chart in charts.items():
 #
 # ## Which loss was it?
 #
-# One more diagnosis. Three other, small networks, again called A, B and C, started from the same weights and saw the
-# same printed digits.
-# They have no hidden layer and run for 20 steps. Each was trained with another loss:
+# One more diagnosis. Three other, small networks, P, Q and R, started from the same weights and saw the same printed
+# digits. They have no hidden layer and run for 20 steps. Each was trained with another loss:
 #
 # - `ce_rate_loss` takes the spikes of each step as scores;
 # - `ce_max_membrane_loss` takes the highest *membrane* of each neuron as its score, and looks at no spike;
@@ -924,10 +964,12 @@ def draw_outputs(pair):
         for ax, (name, outputs) in zip(row, records.items(), strict=True):
             splt.raster(outputs[:, i], ax)
             ax.set(title=f"Network {name}, a {labels_small[i]}", yticks=range(10), ylabel="Class")
+    for ax in axes[0]:
+        ax.set_xlabel("")
 
 
 draw_outputs((7, 1))
-figures.show("Networks A, B and C side by side: their outputs for two images.")
+figures.show("Networks P, Q and R side by side: their outputs for two images.")
 
 # %% [markdown]
 # > **Exercise 4: name the losses.** Which network was trained with which loss? Each loss was used once. `records` holds
@@ -935,7 +977,7 @@ figures.show("Networks A, B and C side by side: their outputs for two images.")
 
 # %% tags=["exercise"]
 # Yours to edit: "ce_rate_loss", "ce_max_membrane_loss" or "mse_count_loss".
-my_diagnosis = {"A": ..., "B": ..., "C": ...}
+my_diagnosis = {"P": ..., "Q": ..., "R": ...}
 
 # %%
 exercises.check("04-which-loss", my_diagnosis)
@@ -949,13 +991,15 @@ exercises.check("04-which-loss", my_diagnosis)
 #
 # <details><summary>Solution</summary>
 #
-# In A the target's row nearly always has gaps, and many others have marks: the rates are pulled in between, if not yet
-# as ordered: for a few images a wrong neuron still fires at every step. In B and C the target's row is nearly always full. In B all other rows are empty for most images,
-# as each wrong spike costs. In C wrong neurons fire for every image, and for most a rival at every step, as here: the
-# target's highest membrane must exceed theirs, and nobody has asked them to be silent.
+# In P the target's row nearly always has gaps, and many others have marks. The rates are pulled towards 80 % and 20 %, but
+# are not there yet: in a few images a wrong neuron still fires at every step.
+#
+# In Q and R the target's row is nearly always full. In Q all other rows are empty for most images, as each wrong spike
+# costs. In R wrong neurons fire for every image, and for most a rival at every step, as here: the target's highest membrane
+# must exceed theirs, and nobody has asked them to be silent.
 #
 # ```python
-# solved_diagnosis = {"A": "mse_count_loss", "B": "ce_rate_loss", "C": "ce_max_membrane_loss"}
+# solved_diagnosis = {"P": "mse_count_loss", "Q": "ce_rate_loss", "R": "ce_max_membrane_loss"}
 # ```
 #
 # </details>
@@ -979,11 +1023,11 @@ def handwriting():
         full_rows[letter] = (of_class[target_of] == len(outputs)).float().mean()
         gaps[letter], quiet[letter] = 1 - full_rows[letter], (others.sum(1) == 0).float().mean()
         loud[letter] = (others.amax(1) == len(outputs)).float().mean()
-    assert gaps["A"] > 0.8 and quiet["A"] == 0 and (records["A"].sum(0) > 0).sum(1).min() >= 4
-    assert (records["A"].sum(0)[[7, 1], [7, 1]] < 20).all()
-    assert ((records["C"].sum(0)[[7, 1]] == 20).sum(1) >= 2).all()  # the target and a rival
-    assert full_rows["B"] > 0.9 and full_rows["C"] == 1
-    assert 0.5 < quiet["B"] < 1 and quiet["C"] == 0 and loud["C"] > 0.5
+    assert gaps["P"] > 0.8 and quiet["P"] == 0 and (records["P"].sum(0) > 0).sum(1).min() >= 4
+    assert (records["P"].sum(0)[[7, 1], [7, 1]] < 20).all() and 0 < loud["P"] < 0.3
+    assert ((records["R"].sum(0)[[7, 1]] == 20).sum(1) >= 2).all()  # the target and a rival
+    assert full_rows["Q"] > 0.9 and full_rows["R"] == 1
+    assert 0.5 < quiet["Q"] < 1 and quiet["R"] == 0 and loud["R"] > 0.5
 
 
 handwriting()
@@ -999,11 +1043,11 @@ for name in ("a cross, no digit", "between 4 and 9", "nothing"):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The cross makes output neurons fire as a digit does, and one class may well win: in our run on MNIST it was the 8, with
-# 50 spikes to the runner-up's 35. There is no neuron for "this is no digit".
+# The cross makes output neurons fire as a digit does. One class may win, or two may be level; in our runs both came up.
+# There is no neuron for "this is no digit".
 #
-# In our run on MNIST the drawing between 4 and 9 made both fire at every step: saturation once more. On the embedded digits the 9
-# won in our runs.
+# On MNIST the drawing between 4 and 9 makes both fire at nearly every step: saturation once more. On the embedded digits
+# the 9 won in our runs.
 #
 # An empty canvas gives no current but that of the biases. If these are too small to drive the output, there is silence,
 # the only honest answer; but no loss has asked for it.
@@ -1020,6 +1064,8 @@ def printed_digits_are_read():
 
 assert printed_digits_are_read() >= (8 if digits.source == "mnist" else 5)
 assert drawing.compute(drawn="a cross, no digit").counts.any()
+if digits.source == "mnist":
+    assert drawing.compute(drawn="between 4 and 9").counts[[4, 9]].min() >= 40
 
 # %% [markdown]
 # ## If you have time
@@ -1087,11 +1133,13 @@ for name, answers in {"first spike": by_first, "count": predictions}.items():
     said, hits = (answers >= 0).float(), (answers == targets).float()
     print(f"{name:<11}: decided {said.mean():.1%}, right {hits.mean():.1%}, "
           f"of the decided {hits.sum() / said.sum():.1%}")
+there = (predictions == targets)[by_first >= 0].float().mean()
+print(f"count, on those that the first spike decides: {there:.1%} right")
 
 # %% [markdown]
-# Where the first spike decides, it is about as reliable as the count. But often several classes fire first at the same
-# step, nearly always the right one among them. `ce_rate_loss` does ask the target alone to fire at step 0, but with the
-# weight of any other step, $1/T$.
+# Where the first spike decides, it looks at least as reliable as the count. But these are the easier images, and on them
+# the count is as good. Elsewhere several classes fire first at the same step, nearly always the right one among them.
+# `ce_rate_loss` does ask the target alone to fire at step 0, but with the weight of any other step, $1/T$.
 #
 # ### Training with ten steps
 #
@@ -1124,7 +1172,9 @@ def first_spikes_tie():
     said_first, unsaid = by_first >= 0, by_first < 0
     assert unsaid.float().mean() > 2 * undecided.float().mean()  # it often does not decide
     reliable = (by_first == targets)[said_first].float().mean()
-    assert abs(reliable - right[~undecided].float().mean()) < 0.06
+    overall = right[~undecided].float().mean()
+    assert -0.01 < reliable - overall < 0.15
+    assert there > overall and there > reliable - 0.02  # the easier images
     step = (spk_rec > 0).any(-1).int().argmax(0)
     tied = spk_rec[step, torch.arange(len(step))][unsaid]
     assert (tied.sum(-1) >= 2).float().mean() > 0.9  # level, not silent

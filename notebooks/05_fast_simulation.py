@@ -27,7 +27,7 @@
 # [notebook 03](03_training.ipynb), and the network of [notebook 02](02_convolutional_snn.ipynb), which is that of
 # [tutorial 6](https://snntorch.readthedocs.io/en/latest/tutorials/tutorial_6.html) of snnTorch.
 #
-# **Time**: about 75 minutes to read and try, two to three minutes to run on one or two cores.
+# **Time**: about 90 minutes to read and try, an hour without the exercises; two to three minutes to run on one or two cores.
 #
 # > **Note.** Folded cells hold the code of figures, and checks of the numbers in the text. After you change a value, or with
 # > another processor or other versions, which round differently, a check may stop with an `AssertionError`. That is no
@@ -190,6 +190,8 @@ for module, *outputs in zip(net, *by_step, strict=True):
 # constant membrane.
 #
 # </details>
+#
+# Taking out of a loop what does not change in it is called **hoisting**.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -286,9 +288,10 @@ check_counts()
 # The second convolution has no memory. It does not care whether two images are two samples or two steps. So run the
 # first layer of neurons to the end, fold time into the batch, and convolve all steps at once.
 #
-# > **Exercise 2: fold and unfold.** Write a function that calls `layer`, which may be any function of a batch, exactly
-# > once for all steps of all samples, with one axis for T and B together. `x` is `[T, B, ...]`; so is the result, with
-# > the shape that the layer makes of the rest. Gradients should flow back to the layer's weights and to `x`.
+# > **Exercise 2: fold and unfold.** `x` is `[T, B, ...]`: steps, samples, and the shape of one sample. Write a function
+# > that calls `layer`, which may be any function of a batch, exactly once for all steps of all samples, with one axis for
+# > T and B together. The result is `[T, B, ...]` again, with the shape that the layer makes of the rest. Gradients should
+# > flow back to the layer's weights and to `x`.
 
 
 # %% tags=["exercise"]
@@ -352,6 +355,9 @@ climb("time in the batch", time_in_batch)
 explorers.schedules()
 
 # %% [markdown]
+# In the end, the step-by-step side has kept more: it repeats the first convolution and its pooling, as rung 0 does. That is
+# the whole difference in memory. The order itself saves none.
+#
 # ## Rung 3: the neuron's run as one function
 #
 # What is left of the loop is the membrane, $U[t] = \beta U[t-1] + I[t] - \theta S[t-1]$. Autograd records several
@@ -362,6 +368,18 @@ explorers.schedules()
 # $$ G[t] = \tilde S'\big(U[t]-\theta\big)\, \frac{\partial L}{\partial S[t]} + \beta\, G[t+1] $$ (eq:05-back)
 #
 # with the surrogate derivative $\tilde S'$, in code `spike_grad.derivative`.
+
+# %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
+#@title Checked here
+def check_explorer():
+    kept = explorers.schedules().compute(call=30).kept
+    most = {name: after[-1] for name, after in kept.items()}
+    map_and_places = 4 * 12 * 24**2 + 8 * 12 * 12**2  # bytes, of one image in one step
+    repeated = 4 * map_and_places / 1e6
+    assert abs(most["step by step"] - most["layer by layer"] - repeated) < 1e-6
+
+
+check_explorer()
 
 
 # %%
@@ -502,8 +520,8 @@ exercises.check("05-backward-pass", my_backward)
 #
 # `simulation.forward_pass` does all of this, and two more things. What lies between two layers of neurons does not
 # run on all $T \cdot B$ images at once, but on a few hundred at a time, so that the pooling finds the convolution's
-# result in the cache. And the max-pooling keeps
-# only where each maximum stood, in one byte instead of PyTorch's eight, not its whole input.
+# result in the cache. And the max-pooling keeps only where each maximum stood, in one byte; PyTorch's takes eight, and
+# keeps the whole input as well.
 
 
 # %%
@@ -561,6 +579,13 @@ check_pooling()
 exercises.predict("05-layerwise")
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
+# What flows upward only can be run layer by layer. A layer that needs something from a later layer, as in c, has to wait
+# for it at each step.
+#
+# </details>
+#
 # With `schedule="layer"` the library takes a class of yours as well: it calls `forward()` once, with a placeholder that only
 # records the calls. What it cannot be sure of, it refuses.
 #
@@ -612,6 +637,8 @@ def check_stubborn():
 check_stubborn()
 
 # %% [markdown]
+# The message's advice helps with the first run only. Exercise 4 repairs the class.
+#
 # > **Exercise 4: ready for layers.** Write the same network, with its four layers in the same order, so that
 # > `forward_pass` accepts it with `schedule="layer"`. With the same weights it should send the same spikes and give the
 # > same gradients, in this schedule and step by step. There is more than one thing in the way.
@@ -750,14 +777,17 @@ for costs, label in (relative, "Time (step at T = 5: 1)"), (memory, "Memory kept
 #
 # Both about double, in both schedules. (At few steps, time grows by a little less: what runs once is paid once. On a busy
 # machine the points for time jump; those for memory do not.) Backpropagation through time, as written here, remembers
-# every step, so memory grows in proportion to T.
+# every step, so memory grows in proportion to T. For each step, layer by layer keeps about a quarter of what step by step
+# keeps, for the reasons of rungs 1 and 4.
 #
 # </details>
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 assert all(1.8 < memory[name, 80] / memory[name, 40] < 2.2 for name in schedules)
-assert memory["layer", 80] < 0.7 * memory["step", 80]
+assert 0.2 < memory["layer", 80] / memory["step", 80] < 0.3
+for schedule_of, rung in ("step", "naive"), ("layer", "library"):  # 80 steps there, 50 here
+    assert abs(memory[schedule_of, 80] / ladder[rung][1] / (80 / 50) - 1) < 0.05
 
 # %% [markdown]
 # When memory runs out, take the batch in parts: `backward()` adds to the gradients that are there already.
@@ -874,11 +904,16 @@ figures.show("Test results of each run: five settings, three seeds.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At equal iterations 50 steps are ahead of 10. At equal work they are not: 10 steps and 200 iterations do at least as
-# well, within what the seeds scatter.
+# At equal iterations the mean of 50 steps was ahead of that of 10 in our runs. Where the dots overlap, as they did on MNIST,
+# three seeds do not settle it.
+#
+# At equal work the order turned: 10 steps and 200 iterations were ahead in the mean, in our run on MNIST without any overlap.
 #
 # The surprise is on the right. Lucky ties are part of every row, but with 2 steps they are a much larger share of all that
 # is right: in 2 steps an output sends 0, 1 or 2 spikes, so the highest count is often shared.
+#
+# Are 50 steps needed? Not here: so early in the training, more updates are worth more than more steps. That says nothing of
+# a training run to its end.
 #
 # </details>
 #
@@ -891,9 +926,11 @@ def check_steps():
         return sum(table[f"T = {steps}, {done} iterations"]) / 3
 
     for table in accuracy, decided:
-        assert mean(table, 50, 40) > mean(table, 10, 40)
+        assert mean(table, 50, 40) > mean(table, 10, 40) - 3  # a little ahead, or level
         assert mean(table, 10, 200) > max(mean(table, 10, 40), mean(table, 2, 200)) + 5
         assert mean(table, 10, 200) > mean(table, 50, 40) - 6
+        if digits.source == "mnist":
+            assert mean(table, 10, 200) > mean(table, 50, 40) + 5
     lucky = {case: mean(accuracy, *case) - mean(decided, *case) for case in results}
     assert min(lucky.values()) > 0
     share = {case: each / mean(accuracy, *case) for case, each in lucky.items()}

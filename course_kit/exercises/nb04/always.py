@@ -28,7 +28,8 @@ def judge(current: float) -> str:
     first, count = misses(current)
     raise Wrong(f"At a current of {show(current)}, {count} of 200 steps have a spike, and step "
         f"{first}, counted from 0, has none; expected all 200.",
-        "U must come back above the threshold although a spike has taken one off: from where?")
+        "One step after a spike has taken 1 off, U must be above the threshold again. Where does U "
+        "settle if a spike comes at every step?")
 
 
 def misses(current: float) -> tuple[int | None, int]:
@@ -51,4 +52,5 @@ exercise.wrong("Firing is firing always.", 0.5,
     asks="That is the current from which on it fires at all. What does a spike cost?")
 exercise.wrong("A neuron fires by itself.", 0.0, asks="Does a neuron without a current fire?")
 exercise.wrong("The threshold is multiplied by 2.", 2.0, told="where does U settle")
-exercise.wrong("A bit above threshold is enough.", 1.25, told="must come back above")
+exercise.wrong("A bit above threshold is enough.", 1.25, told="One step after a spike")
+exercise.wrong("Nearly is enough.", 1.49, told="Where does U settle if a spike comes at every step")

@@ -44,11 +44,25 @@ def judge(stop: Function) -> str:
             answer, steps = got[image]
             raise Wrong(f"{where}. With a lead of {lead} your rule answers {answer} after {steps} "
                 f"step{'s' * (steps != 1)}; expected {wanted[image][0]} after {wanted[image][1]}. "
-                f"Runs that differ: {alike.count(False)} of {len(alike)}.",
-                "Is each image stopped for itself, at the first step at which the lead is there, "
-                "and is your answer the class that leads then?")
+                f"Runs that differ: {alike.count(False)} of {len(alike)}.", question(runs))
     return ("Your rule uses only what it can see at the time, so it could stop a real run. The "
         "next cell shows what it saves on the test images.")
+
+
+def question(runs: list) -> str:
+    """What to ask after all runs: each is its record and lead, and the results of both rules."""
+    off = {
+        got[1] - wanted[1]
+        for (spk_rec, _), *both in runs
+        for got, wanted in zip(*both, strict=True)
+        if wanted[1] < len(spk_rec)
+    }
+    if off == {-1}:
+        return "Do you count the steps from 0? After the first step, one was run."
+    if off == {1}:
+        return "Is the step at which the lead is there the last one that is run?"
+    return ("Is each image stopped for itself, at the first step at which the lead is there, and "
+        "is your answer the class that leads then?")
 
 
 def outcome(stop: Function, spk_rec: Tensor, lead: int) -> list[tuple[int, int]]:
@@ -83,8 +97,14 @@ exercise.right("other dtypes, a list",
     edit(f"{ANSWERS}, steps", f"[{ANSWERS}.int(), steps.double()]"))
 
 exercise.wrong("The index of a step is the number of steps.",
-    edit(f"{ANSWERS}, steps", f"{ANSWERS}, steps - 1"),
-    asks="Do you count the steps from 0? After the first step, one was run.")
+    edit(f"{ANSWERS}, steps", f"{ANSWERS}, steps - 1"), told="Do you count the steps from 0")
+exercise.wrong("argmax is the number of steps.", edit(" + 1, len(spk_rec))", ", len(spk_rec))"),
+    told="Do you count the steps from 0")
+exercise.wrong("The step with the lead is index and number.",
+    edit(" + 1, len(spk_rec))", ", len(spk_rec))", "< steps", "<= steps"),
+    told="Do you count the steps from 0")
+exercise.wrong("The lead is seen one step later.", edit("+ 1, len", "+ 2, len"),
+    told="the last one that is run")
 exercise.wrong("A lead must be exceeded.", edit(">= lead", "> lead"),
     asks="Do you want more than the lead? A lead of that many spikes is enough.")
 exercise.wrong("The first with that many spikes wins.",

@@ -16,7 +16,7 @@ exercise = Exercise(__name__,
     shows="Recognize what a loss asks of the spikes.", kind="open")
 
 solved_diagnosis = exercise.reference(
-    {"A": "mse_count_loss", "B": "ce_rate_loss", "C": "ce_max_membrane_loss"}
+    {"P": "mse_count_loss", "Q": "ce_rate_loss", "R": "ce_max_membrane_loss"}
 )
 
 
@@ -35,8 +35,8 @@ def judge(answer: Any) -> str:
 
 
 def named(answer: Any) -> dict[str, str]:
-    given, names = entries(answer, *"ABC"), {}
-    for letter in "ABC":
+    given, names = entries(answer, *"PQR"), {}
+    for letter in "PQR":
         value = given[letter]
         name = value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
         name = name.strip("` ").removesuffix("()").removeprefix("SF.")
@@ -61,18 +61,18 @@ def rates(spk_rec: Tensor, targets: Tensor) -> tuple[float, float, float, float]
 RATE, MEMBRANE, COUNT = "ce_rate_loss", "ce_max_membrane_loss", "mse_count_loss"
 
 
-exercise.right("as calls", {"C": f"{MEMBRANE}()", "A": f"SF.{COUNT}", "B": RATE})
+exercise.right("as calls", {"R": f"{MEMBRANE}()", "P": f"SF.{COUNT}", "Q": RATE})
 exercise.right("the losses themselves",
-    {"A": SF.mse_count_loss, "B": SF.ce_rate_loss(), "C": SF.ce_max_membrane_loss})
+    {"P": SF.mse_count_loss, "Q": SF.ce_rate_loss(), "R": SF.ce_max_membrane_loss})
 
-exercise.wrong("A loss on membranes makes even rates.", {"A": MEMBRANE, "B": RATE, "C": COUNT},
-    asks=f"Why would {MEMBRANE}, which never looks at a spike, hold the target of A back?")
+exercise.wrong("A loss on membranes makes even rates.", {"P": MEMBRANE, "Q": RATE, "R": COUNT},
+    asks=f"Why would {MEMBRANE}, which never looks at a spike, hold the target of P back?")
 TOO_LITTLE = (f"Would {RATE}, which charges for every wrong spike at every step, leave that many "
-    "in A, and ask that little of the target?")
-exercise.wrong("ce_rate_loss sets rates.", {"A": RATE, "B": COUNT, "C": MEMBRANE}, asks=TOO_LITTLE)
-exercise.wrong("Only the target's row is looked at.", {"A": COUNT, "B": MEMBRANE, "C": RATE},
-    asks=f"Why would {MEMBRANE}, which never looks at a spike, silence nearly all others in B?")
-exercise.wrong("Two networks may share a loss.", {"A": COUNT, "B": RATE, "C": RATE},
+    "in P, and ask that little of the target?")
+exercise.wrong("ce_rate_loss sets rates.", {"P": RATE, "Q": COUNT, "R": MEMBRANE}, asks=TOO_LITTLE)
+exercise.wrong("Only the target's row is looked at.", {"P": COUNT, "Q": MEMBRANE, "R": RATE},
+    asks=f"Why would {MEMBRANE}, which never looks at a spike, silence nearly all others in Q?")
+exercise.wrong("Two networks may share a loss.", {"P": COUNT, "Q": RATE, "R": RATE},
     told="each of the three losses once")
-exercise.wrong("Any loss will do.", {"A": "ce_count_loss", "B": RATE, "C": MEMBRANE},
+exercise.wrong("Any loss will do.", {"P": "ce_count_loss", "Q": RATE, "R": MEMBRANE},
     told="expected one of")

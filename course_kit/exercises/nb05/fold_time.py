@@ -81,8 +81,8 @@ def expect_same(out: Any, expected: Tensor, x: Tensor, name: str) -> None:
         step, sample = wrong.flatten(2).any(-1).nonzero()[0].tolist()
         got, wanted = (record[step, sample].norm().item() for record in (out, expected))
         raise Wrong(f"{case}, the shape is right, but at step {step} sample {sample} has a result "
-            f"of norm {show(got)}; expected {show(wanted)}. `[T, B]` folds into T rows of B: when "
-            "you unfold, which number comes first?")
+            f"of norm {show(got)}; expected {show(wanted)}. Folding and unfolding must use the "
+            "same order of T and B: do they?")
 
 
 def expect_gradient(out: Tensor, expected: Tensor, x: Tensor, name: str) -> None:
@@ -132,7 +132,10 @@ exercise.wrong("A layer is a module.", edit("layer(x", "layer.forward(x"),
 exercise.wrong("The batch comes first.", edit("x.shape[:2]", "x.shape[1::-1]"),
     asks="Which of the two axes comes first in x?")
 exercise.wrong("A shape says it all.", edit("x.shape[:2])", "x.shape[1::-1]).transpose(0, 1)"),
-    told="which number comes first")
+    told="the same order of T and B: do they")
+exercise.wrong("Samples first, or steps first.",
+    edit("x.flatten(0, 1)", "x.transpose(0, 1).flatten(0, 1)"),
+    told="the same order of T and B: do they")
 exercise.wrong("Flatten means flatten.", edit("flatten(0, 1)", "flatten()"),
     told="Which two axes become one")
 exercise.wrong("A layer keeps the shape.", edit(".unflatten(0, x.shape[:2])", ".reshape(x.shape)"),

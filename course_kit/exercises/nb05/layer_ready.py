@@ -115,6 +115,7 @@ def copy_weights(given: nn.Module, net: nn.Module) -> None:
             other.copy_(one)
 
 
+ALONE = "How can forward() do without?"
 ITSELF = "Which argument of Leaky lets the layer keep its membrane itself?"
 FLATTEN = "Which method or layer flattens all but the first axis, without asking for its size?"
 # What the refusal has in it, what is said instead of its reason if that is torch's, the question.
@@ -152,12 +153,41 @@ def explain(net: nn.Module, images: Tensor, refusal: Exception) -> None:
         raise Wrong(f"It does not even run step by step: {str(error).rstrip('.')}. "
             f"{question}") from refusal
     reason = str(refusal).partition(": ")[2].partition(". Use ")[0] or str(refusal)
-    question = "How can forward() do without?"
+    question = ALONE
     for words, instead, asked in REFUSALS:
         if words in reason:
             reason, question = instead or reason, asked
             break
+    if (name := restarted(net, images)) and question in (ITSELF, ALONE):
+        reason = reason.removeprefix("it keeps its own state: ")
+        question = (f"At each step, those neurons of {name!r} fire whose current alone exceeds the "
+            "threshold, as if nothing were left of the steps before: does forward() start its "
+            f"membrane anew each time? {ITSELF}")
     raise Wrong(f"The library refuses it: {reason}. {question}")
+
+
+def restarted(net: nn.Module, images: Tensor) -> str:
+    """The name of a layer that fires as if its membrane were 0 before each step, or ""."""
+    records: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    hooks = []
+
+    def watch(name: str, layer: snn.Leaky) -> None:
+        def keep(_: nn.Module, args: tuple[Tensor, ...], out: Tensor | tuple[Tensor, ...]) -> None:
+            alone = (args[0] > layer.threshold).to(args[0].dtype)
+            records.setdefault(name, []).append((alone, out[0] if isinstance(out, tuple) else out))
+
+        hooks.append(layer.register_forward_hook(keep))
+
+    for name, layer in net.named_modules():
+        if isinstance(layer, snn.Leaky):
+            watch(name, layer)
+    simulation.forward_pass(net, STEPS, images, schedule="step")
+    for hook in hooks:
+        hook.remove()
+    for name, steps in records.items():
+        if any(spk.any() for _, spk in steps) and all(torch.equal(*pair) for pair in steps):
+            return name
+    return ""
 
 
 @exercise.right("in a row")
@@ -192,7 +222,22 @@ exercise.wrong("It runs, so it is ready.", Stubborn, told="uses 'mem1', a tensor
 exercise.wrong("A state may start at each call.",
     edit(OWN, "snn.Leaky(beta=0.9)",
          HIDDEN, "spk1, _ = self.lif1(self.fc1(x.flatten(1)), self.lif1.init_leaky())"),
-    told="Which argument of Leaky")
+    told="those neurons of 'lif1' fire whose current alone exceeds")
+exercise.wrong("A membrane is a variable.",
+    edit(OWN, "snn.Leaky(beta=0.9)",
+         HIDDEN, "mem = self.lif1.init_leaky()\n"
+         "        spk1, mem = self.lif1(self.fc1(x.flatten(1)), mem)"),
+    told="refuses it: its forward() uses 'mem', a tensor that no layer returned. At each step,")
+exercise.wrong("A membrane starts as zeros.",
+    edit(OWN, "snn.Leaky(beta=0.9)",
+         HIDDEN, "cur = self.fc1(x.flatten(1))\n"
+         "        spk1, _ = self.lif1(cur, torch.zeros_like(cur))"),
+    told="does forward() start its membrane anew each time")
+exercise.wrong("The output may start anew.",
+    edit("beta=0.8, init_hidden=True, output=True", "beta=0.8",
+         "return self.lif2(self.fc2(spk1))",
+         "return self.lif2(self.fc2(spk1), self.lif2.init_leaky())"),
+    told="those neurons of 'lif2' fire whose current alone exceeds")
 exercise.wrong("A shape is a number.", edit("flatten(1)", "view(x.shape[0], -1)"),
     told="asks for 'shape' of a tensor, which holds many steps here. Which method or layer")
 exercise.wrong("A length is a number.", edit("flatten(1)", "view(len(x), -1)"),

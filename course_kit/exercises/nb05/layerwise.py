@@ -46,8 +46,9 @@ class Net(nn.Module):
 def judge(key: str) -> str:
     runs, said = outcome(key)
     if not runs:
-        return (f"The library refuses it: {said}. Layer 1 at step 2 needs the output at step 1, so "
-            "no layer can run ahead. Whatever flows upward only can be run layer by layer.")
+        return ("Layer 1 at step 2 needs the output at step 1, so no layer can run ahead. Whatever "
+            "flows upward only can be run layer by layer. The library sees that a tensor is kept "
+            f"from one step to the next, and refuses: {said}.")
     raise Wrong(f"Tried with a small one: {said}.")
 
 

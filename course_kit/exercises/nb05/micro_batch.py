@@ -121,8 +121,8 @@ def expect_parts(bench: Bench, count: int, size: int, said: str) -> None:
             "each once. Is the last part there, which may be smaller?")
     if any(bench.alive):
         raise Wrong(f"{said}when a later part began, {max(bench.alive)} tensors of the parts "
-            "before it were still kept for the backward pass; expected 0. What frees them, and "
-            "when is it called?")
+            "before it were still kept for the backward pass; expected 0. What frees them, "
+            "when is it called, and is anything told to keep them?")
     if steps != 1:
         question = "Which weights should the second part be computed with?"
         if steps == 0:
@@ -175,5 +175,8 @@ exercise.wrong("Losses add up, so add them.",
     edit(CLEAR, f"{CLEAR}    total = 0\n",
          "loss.backward()\n", "total = total + loss\n    total.backward()\n"),
     told="What frees them")
+exercise.wrong("A graph must be kept for the next part.",
+    edit("loss.backward()", "loss.backward(retain_graph=True)\n        kept.append(loss)",
+         CLEAR, f"{CLEAR}    kept = []\n"), told="is anything told to keep them")
 exercise.wrong("backward() updates.", edit("\n    optimizer.step()", ""),
     told="the optimizer made 0 steps; expected 1. The gradients are there")
