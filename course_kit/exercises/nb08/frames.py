@@ -28,11 +28,12 @@ def solved_frames(stream, window, num_steps):
 
 @exercise.judge
 def judge(frames: Function) -> str:
-    for window, num_steps in ((1000, 5), (1300, 4), (700, 3)):
-        stream = random_stream()
+    for window, num_steps, first in ((1000, 5, 0), (1300, 4, 0), (700, 3, 400)):
+        stream = random_stream(first)
         wanted = solved_frames(stream, window, num_steps)
         counts = as_counts(frames(stream, window, num_steps), wanted.shape)
-        case = f"For {len(stream)} events, windows of {window} and {num_steps} frames"
+        case = (f"For {len(stream)} events, the first at {stream['t'][0]}, windows of {window} and "
+            f"{num_steps} frames")
         if counts.sum() != wanted.sum():
             raise Wrong(
                 f"{case}, your frames hold {counts.sum():g} events; expected {wanted.sum()}.",
@@ -54,11 +55,11 @@ def judge(frames: Function) -> str:
     return "Frames of three lengths hold each event once, in its place."
 
 
-def random_stream() -> np.ndarray:
-    """600 events of 5 ms on a few pixels, so that many of them share one."""
+def random_stream(first: int) -> np.ndarray:
+    """600 events from `first` to 5 ms on a few pixels, so that many of them share one."""
     chance = np.random.default_rng(0)
     stream = np.zeros(600, events.DTYPE)
-    stream["t"] = np.sort(chance.integers(0, 5000, 600))
+    stream["t"] = np.sort(chance.integers(first, 5000, 600))
     stream["x"], stream["y"] = chance.integers(3, 8, 600), chance.integers(20, 26, 600)
     stream["p"] = chance.random(600) < 0.4
     return stream
@@ -113,5 +114,8 @@ exercise.wrong("The stream has no last frame.",
     edit("kept = stream[step < num_steps]", "kept = stream[step < num_steps - 1]",
          "place = step[step < num_steps]", "place = step[step < num_steps - 1]"),
     asks="Is the last frame filled?")
+exercise.wrong("The first frame begins with the first event.",
+    edit('stream["t"] // window', '(stream["t"] - stream["t"][0]) // window'),
+    asks="At which time does frame 0 begin, if the first event comes late?")
 exercise.wrong("Frames are flat.", edit("return frames", "return frames.reshape(num_steps, -1)"),
     told="Which axes does it have")

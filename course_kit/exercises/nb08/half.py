@@ -40,7 +40,7 @@ exercise.wrong("beta to the power of 7 is meant the other way around.", 0.5**7,
 exercise.wrong("A half in seven steps is a time constant of seven.", 2.718281828 ** (-1 / 7),
     asks="After one time constant, is a half left, or 37 %?")
 exercise.wrong("Six steps lie in the pause.", 0.5 ** (1 / 6),
-    asks="Six frames are empty. How many steps pass from the last frame before to the first after?")
+    asks="After six empty frames, is the next one the sixth step, or the seventh?")
 exercise.wrong("Two decimals are near enough.", 0.91, asks="Is that rounded to two decimals?")
 exercise.wrong("A slow leak is one near 1.", 0.95,
     asks="That keeps more than half. Does `0.95 ** 7` give 0.5?")

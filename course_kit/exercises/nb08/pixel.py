@@ -100,7 +100,7 @@ exercise.wrong("The camera sees the intensity itself.",
     asks="Is it the intensity that must change by the threshold, or its logarithm?")
 exercise.wrong("A change makes one event.",
     edit(COUNT, "range(min(1, math.floor(abs(change) / threshold)))"),
-    asks="From 1 to 5 the logarithm moves by 1.61. How many thresholds of 0.35 are in it?")
+    asks="The level is 0.7, and ln 0.9 is -0.11. How many thresholds of 0.35 lie in between?")
 exercise.wrong("The level stays at the first picture.",
     edit("level += threshold if change > 0 else -threshold", "pass"),
     asks="Where is the level after an event?")
