@@ -19,7 +19,7 @@
 #
 # - build the pixel of an event camera, and count its events before you run it;
 # - turn streams of events into frames, and say what each way of doing so loses;
-# - find that a digit needs no time, and meet a task that does;
+# - find out whether a digit needs time, and meet a task that does;
 # - measure how long a neuron remembers, and what to do when that is too short.
 #
 # **You need** [notebook 03](03_training.ipynb): losses, training, and how exact an accuracy is.
@@ -225,13 +225,16 @@ explorers.event_player(stream)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# When few pixels have moved by a threshold: just after a turn, as many are on their way back to where they came from;
-# or while the strokes of the digit lie along the movement. A frame of equal count waits until its events are there. How
-# fast the digit moved is no longer in the picture; it is in the duration of the frame, which is thrown away.
+# When few pixels have moved by a threshold. That is so just after a turn: where the light goes back, it must first undo
+# the change that the pixel has reported. And it is so while the strokes of the digit lie along the movement. A frame of
+# equal count waits until its events are there. How fast the digit moved is no longer in the picture; it is in the
+# duration of the frame, which is thrown away.
 #
 # </details>
 #
-# A raster shows single pixels. Here is the middle row of the sensor, its *on* events, in steps of 5 ms.
+# A raster shows single pixels. Here is the middle row of the sensor, its *on* events, in steps of 5 ms. An edge that
+# passes from pixel to pixel leaves a slanted trail. In the third movement, from step 42 on, all trails fall, for nothing
+# moves but $x$. Before that, the digit also moves up or down: what this row sees changes, and there can be gaps.
 
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
@@ -252,7 +255,9 @@ figures.show("On events of the middle row of pixels, in steps of 5 ms.")
 # | a frame holds | all events of 35 ms | one ninth of the events |
 # | number of events | differs | the same |
 # | duration | the same | differs |
-# | lost | the order of events within 35 ms | that too, and how fast things moved |
+# | lost | the order of events within 35 ms | the order within a frame, and how fast things moved |
+#
+# By count, the few events that are left over when the number is no multiple of nine belong to no frame.
 
 # %%
 SIZE = events.SENSOR_SIZE
@@ -316,7 +321,7 @@ train_y, test_y = recordings.targets, test_recordings.targets
 print(list(train_x.shape))
 
 # %% [markdown]
-# ## A digit needs no time
+# ## Does a digit need time?
 #
 # Train the network of this course. It takes two polarities instead of one gray value, and 34 x 34 pixels. The data has
 # a time axis now: `time_varying=True` gives each step its frame.
@@ -386,32 +391,49 @@ def test_frames(net, x, y):
     return (answers == y).float().mean().item()
 
 # %% [markdown]
+# The results of each network go into a list, a number for each seed.
+
+# %%
+NAMES = "spiking, in order", "spiking, shuffled", "sum of the frames"
+digit_scores = {name: [] for name in NAMES}
+
+
+def note(scores, *accuracies):
+    for name, accuracy in zip(NAMES, accuracies, strict=True):
+        scores[name].append(accuracy)
+
+# %% [markdown]
 # > **Predict.** Which of the three is worst, and by how much: the spiking network on frames in order, the spiking
 # > network on shuffled frames, or the network that sees only the sum?
 
 # %% tags=["hide-output"]
-training.seed_everything(0)
-ordered_net, shuffled_net = course_net(), course_net()
-sum_net = frame_net().to(device)
-train(ordered_net, train_x, train_y, 40, lr=5e-3)
-train(shuffled_net, shuffled(train_x, 0), train_y, 40, lr=5e-3)
-train_frames(sum_net, train_x, train_y, 80, lr=2e-3)
+for seed in range(3):
+    training.seed_everything(seed)
+    net, mixed_net = course_net(), course_net()
+    frames = frame_net().to(device)
+    train(net, train_x, train_y, 40, lr=3e-3)
+    train(mixed_net, shuffled(train_x, seed), train_y, 40, lr=3e-3)
+    train_frames(frames, train_x, train_y, 80, lr=2e-3)
+    mixed = test(mixed_net, shuffled(test_x, 100 + seed), test_y)
+    summed = test_frames(frames, test_x, test_y)
+    note(digit_scores, test(net, test_x, test_y), mixed, summed)
 
 # %% tags=["hide-output"]
-digit_scores = {
-    "spiking, in order": test(ordered_net, test_x, test_y),
-    "spiking, shuffled": test(shuffled_net, shuffled(test_x, 1), test_y),
-    "sum of the frames": test_frames(sum_net, test_x, test_y),
-}
-for name, accuracy in digit_scores.items():
-    print(f"{name}: {accuracy:.1%}")
+for name, values in digit_scores.items():
+    low, high = min(values), max(values)
+    print(f"{name}: {np.mean(values):.1%} ({low:.1%} to {high:.1%})")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# All three read the digits, the order of the frames or not. On the embedded digits, order is worth a little to the
-# spiking network: 92 % in order and 87 % shuffled in our run, and 5 to 7 points with two other seeds. The sum, with no
-# time at all, gives 89 %. Each is the share on 300 images, where one standard error is nearly 2 %.
+# All three read the digits, the order of the frames or not. On the embedded digits, three seeds gave us 88 % in order
+# (85 to 91 %), 89 % shuffled (88 to 90 %), and 91 % for the sum (89 to 93 %), which knows of no time at all. In order
+# minus shuffled was -5, 0 and +1 points. If the order is worth anything, it is less than 300 images can show: there, one
+# standard error of a share is nearly 2 %, and that of a difference up to 2.7 %.
+#
+# On MNIST the spiking networks are not done after 40 updates: 77 % in order (71 to 83 %), 76 % shuffled (67 to 81 %),
+# against 88 % for the sum (87 to 90 %). In order minus shuffled was +2, -1 and +4 points: nothing to build on, either.
+# (All this with one thread. Two round differently, and that alone can move a network by several points.)
 #
 # </details>
 #
@@ -420,9 +442,12 @@ for name, accuracy in digit_scores.items():
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-assert min(digit_scores.values()) > 0.5  # chance is 0.1
-assert digit_scores["sum of the frames"] > digit_scores["spiking, in order"] - 0.15
+assert all(np.mean(values) > 0.6 for values in digit_scores.values())  # chance is 0.1
+assert abs(np.subtract(*list(digit_scores.values())[:2]).mean()) < 0.15  # in order, shuffled
+assert np.mean(digit_scores[NAMES[2]]) > np.mean(digit_scores[NAMES[0]]) - 0.1
 assert 0.015 < math.sqrt(0.89 * 0.11 / 300) < 0.02
+assert 0.025 < math.sqrt(2 * 0.88 * 0.12 / 300) < 0.027
+assert by_count(stream).sum() == len(stream) // 9 * 9
 assert torch.equal(shuffled(test_x, 1).sum(0), test_x.sum(0))
 assert not torch.equal(shuffled(test_x, 1), test_x)
 
@@ -490,7 +515,7 @@ def dense_frame_net():
     return nn.Sequential(nn.Flatten(), *layers).to(device)
 
 
-order_scores = {name: [] for name in digit_scores}  # the same three names
+order_scores = {name: [] for name in NAMES}
 
 # %% [markdown]
 # > **Predict.** With three classes, chance is one third. Which of the three networks will be above it?
@@ -501,12 +526,10 @@ for seed in range(5):
     net, mixed_net, frames = order_net(), order_net(), dense_frame_net()
     x, y = order_task(small_test_x, seed=100 + seed)
     train(net, order_x, order_y, 96, lr=3e-3)
-    order_scores["spiking, in order"].append(test(net, x, y))
     train(mixed_net, shuffled(order_x, seed), order_y, 96, lr=3e-3)
-    mixed = test(mixed_net, shuffled(x, 100 + seed), y)
-    order_scores["spiking, shuffled"].append(mixed)
     train_frames(frames, order_x, order_y, 96, lr=3e-3)
-    order_scores["sum of the frames"].append(test_frames(frames, x, y))
+    mixed = test(mixed_net, shuffled(x, 100 + seed), y)
+    note(order_scores, test(net, x, y), mixed, test_frames(frames, x, y))
 
 # %% [markdown]
 # Before you look: how far from one third may a network that guesses be, on 5 x 300 answers?
@@ -564,7 +587,8 @@ figures.show("The order task: five seeds of each network, and chance as a dotted
 # No network that sees only the sum can know the label. Only the spiking network on frames in order does: it knows the
 # order of nearly every recording. The other two lie within the width of chance. The sum holds nothing of the label,
 # and shuffled frames do not either: in our runs, the spiking network gives up on them and falls silent. (One honest
-# guesser in twenty lies outside of its interval all the same.)
+# guesser in twenty lies outside of its interval all the same. And the interval is for the bar, the mean of five seeds;
+# a dot has 300 answers only, and may lie between 28 and 39 %.)
 #
 # </details>
 
@@ -574,17 +598,20 @@ def within_chance(name):
     return abs(np.mean(order_scores[name]) - 1 / 3) < 4 * math.sqrt(2 / 9 / (5 * len(test_y)))
 
 
+least, most = (1 / 3 + sign * 1.96 * math.sqrt(2 / 9 / 300) for sign in (-1, 1))
+assert round(least, 2) == 0.28 and round(most, 2) == 0.39
 assert within_chance("sum of the frames") and within_chance("spiking, shuffled")
 assert np.mean(order_scores["spiking, in order"]) > 0.7
 
 # %% [markdown]
 # ## How long does a neuron remember?
 #
-# To tell the orders apart, a neuron must still know of one movement when the next one comes. Without input,
-# its membrane keeps the share $\beta^n$ after $n$ steps.
+# To tell the orders apart, a neuron must still know of one movement when the next one comes. Make that harder: after
+# each movement, also after the last, the digit rests for six frames. What rests makes no events, so these frames are
+# empty. Without input, a membrane keeps the share $\beta^n$ after $n$ steps.
 #
-# > **Exercise 4: half of it.** Between the last frame of one movement and the first of the next, let seven steps pass.
-# > Which $\beta$ keeps *half* of a membrane over seven steps? Three decimals.
+# > **Exercise 4: half of it.** Six empty frames: the first frame of the next movement is the seventh step after the last
+# > of the one before. Which $\beta$ keeps *half* of a membrane over seven steps? Three decimals.
 
 # %% tags=["exercise"]
 # Yours to edit: a number in place of the three dots.
@@ -608,8 +635,8 @@ exercises.check("08-half", my_beta)
 #
 # </details>
 #
-# Make that the task: after each movement, also after the last, the digit rests for six frames. What rests makes
-# no events, so these frames are empty. The networks have no biases: in a pause, nothing flows.
+# Make that the task. The networks have no biases: in a pause no current reaches the hidden neurons, and only what their
+# membranes still hold goes on.
 
 # %%
 PAUSE = 6
@@ -678,34 +705,40 @@ figures.show("The order task with pauses: three seeds of each kind of neuron, an
 #
 # With 0.95 the network knows the order. With the spread ones it does on the embedded digits; on MNIST it is on its
 # way after as many updates (67 to 97 % in our runs, 86 to 100 % if the spread ones are learnt), for only a part of
-# its neurons remembers long enough. With 0.5 it does not: less than 1 % of a membrane
-# is left when the next movement comes. It is silent from the start, or nearly, and 96 updates do not wake it; its
-# "accuracy" is the share of the first order, which a silent network always gets, as in
-# [notebook 03](03_training.ipynb).
+# its neurons remembers long enough. With 0.5 it does not: less than 1 % of a membrane is left when the next movement
+# comes. So the three orders give nearly the same spikes, and training finds next to nothing by which to tell them apart.
+# On the embedded digits, its hidden neurons fire, but its output stays silent, or nearly. Then its "accuracy" is about the
+# share of the first order, which a silent network always gets, as in [notebook 03](03_training.ipynb).
 #
 # "0.5, learnt" does no better *in these 96 updates*. A step of Adam is about as long as the learning rate, 0.003, so a
 # $\beta$ moves by about $96 \cdot 0.003 = 0.29$ at most: from 0.5 to less than 0.8, and half a membrane needs 0.906. The
-# gradient is small, too: over seven steps it has the factor $\partial\beta^7/\partial\beta = 7\beta^6$, 0.11 at 0.5
-# against 5.1 at 0.95. Small is not zero: with 400 updates, the same network got there with each of three seeds (100 %
-# on the embedded digits). So here the budget decides: how many updates, and how long each is. Spread neurons need not
-# wait: from the start, about one in nine keeps half a membrane or more.
+# largest came to 0.60 in our last network, on the embedded digits. The gradient is small, too: over seven steps it has
+# the factor $\partial\beta^7/\partial\beta = 7\beta^6$, 0.11 at 0.5 against 5.1 at 0.95.
+#
+# Small is not zero: with 400 updates, the same network got there with each of three seeds (100 % on the embedded digits;
+# the largest `beta` had then passed 1, which a neuron takes as 1: its membrane keeps all). So here the budget decides:
+# how many updates, and how long each is. Spread neurons need not wait: from the start, about one in nine keeps half a
+# membrane or more.
 #
 # </details>
 #
 # > **Try it.** Leave out the last pause: `pause_x[:-PAUSE]`, for the test alike. Why can even $\beta = 0.5$ learn
-# > the task then?
+# > the task then? And how does this network do on recordings that do have their last pause?
 # >
 # > ```python
 # > net = order_net(0.5, bias=False)
 # > train(net, pause_x[:-PAUSE], order_y, 96, lr=3e-3)
 # > print(test(net, pause_test_x[:-PAUSE], order_test_y))
+# > print(test(net, pause_test_x, order_test_y))  # with the last pause
 # > ```
 #
 # <details><summary>Answer</summary>
 #
 # After a movement, neurons with high membranes go on firing for some steps. The last movement is now cut off: it is the
-# one that makes fewer spikes, and it differs between the orders. No neuron has to remember anything for that. A network
-# finds every such leak in a task, so look for them before it does.
+# one that makes fewer spikes, and it differs between the orders. No neuron has to remember anything for that. With the
+# last pause, nothing is cut off, and the same network is back near chance: with three seeds on the embedded digits, it
+# fell from 99, 100 and 84 % to 38, 36 and 36 %. A network finds every such leak in a task, so look for them before it
+# does.
 #
 # </details>
 
@@ -726,8 +759,8 @@ assert round(0.68 / (0.98 - 0.5 ** (1 / 7))) == 9
 # ### Another way to wait: delays
 #
 # A membrane that leaks slowly is one memory. In the brain, an axon is another: its spikes arrive *later*. A spike that
-# comes late meets one that started later, and the two arrive together. Then even a neuron that forgets at once
-# sees both. It is a **coincidence detector**.
+# is held back arrives together with one that started later. If input 2 fires 4 steps after input 1, a delay of 4 steps
+# on input 1 makes the two meet. Then even a neuron that forgets at once sees both. It is a **coincidence detector**.
 #
 # A small task: two inputs fire once each. Input 2 fires 12 or 4 steps before input 1, or 4 or 12 steps
 # after it. Which of the four is it? Every class has one spike of each input.
