@@ -38,17 +38,12 @@ def judge(distance: Function) -> str:
         xi = as_number(distance(w, rates, bias, beta, theta), "Your distance")
         expected = known(w, rates, bias, beta, theta)
         if not is_near(xi, expected, 1e-4):
-            raise Wrong(
-                f"With weights {weights}, p {p}, bias {show(bias)}, beta "
-                f"{show(beta)} and threshold {show(theta)}, your distance is {show(xi)}; expected "
-                f"{show(expected)}.",
-                "Which of mean and variance is off? Take the smallest case and do it by hand.",
-            )
-    return (
-        "All six neurons are as far from threshold as the formula says. A normal membrane three "
-        f"deviations away is above threshold in {torch.special.ndtr(torch.tensor(-3.0)):.2%} of "
-        "the steps."
-    )
+            raise Wrong(f"With weights {weights}, p {p}, bias {show(bias)}, beta {show(beta)} and "
+                f"threshold {show(theta)}, your distance is {show(xi)}; expected {show(expected)}.",
+                "Which of mean and variance is off? Take the smallest case and do it by hand.")
+    return ("All six neurons are as far from threshold as the formula says. A normal membrane "
+        "three deviations away is above threshold in "
+        f"{torch.special.ndtr(torch.tensor(-3.0)):.2%} of the steps.")
 
 
 def known(w: Tensor, rates: Tensor, bias: float, beta: float, theta: float) -> float:
@@ -85,4 +80,3 @@ exercise.wrong("Above is positive.", edit("theta - mean", "mean - theta"),
     asks="A neuron that is far below its threshold has a large distance: which sign?")
 exercise.wrong("Every threshold is 1.", edit("theta - mean", "1 - mean"),
     asks="What is the threshold in this case?")
-

@@ -32,10 +32,8 @@ def judge(key: str) -> str:
     total = loop(FIELDS[key])
     fact = f"Once round the rectangle from (0, 0) to (1, 2), formula {key} adds up to {total:.3g}"
     if abs(total) < 1e-6:
-        return (
-            f"{fact}, and so round every other. It is the gradient of w1² w2: differentiate it. "
-            "The other three come back to another height."
-        )
+        return (f"{fact}, and so round every other. It is the gradient of w1² w2: differentiate "
+            "it. The other three come back to another height.")
     raise Wrong(f"{fact}; a gradient adds up to 0.")
 
 

@@ -22,15 +22,11 @@ def judge(k: float) -> str:
         raise Wrong(f"Your k is {show(k)}; expected a slope above 0.", "Which way do you solve?")
     lowest = BETA - surrogate.sigmoid(k).peak
     if abs(lowest + 1) < 0.005:
-        return (
-            f"At k = {show(k)} the peak is {surrogate.sigmoid(k).peak:.2f}, and the factor at "
+        return (f"At k = {show(k)} the peak is {surrogate.sigmoid(k).peak:.2f}, and the factor at "
             f"threshold {lowest:.2f}. The library's default, 25, has the factor "
-            f"{BETA - surrogate.sigmoid(25).peak:.2f} there."
-        )
-    raise Wrong(
-        f"With k = {show(k)}, the factor at threshold is {lowest:.3g}; expected -1.",
-        "What is the peak of `sigmoid`, as a function of k? Put it into the factor.",
-    )
+            f"{BETA - surrogate.sigmoid(25).peak:.2f} there.")
+    raise Wrong(f"With k = {show(k)}, the factor at threshold is {lowest:.3g}; expected -1.",
+        "What is the peak of `sigmoid`, as a function of k? Put it into the factor.")
 
 
 exercise.right("a tensor", torch.tensor(7.6))

@@ -31,34 +31,26 @@ def judge(noise: Function) -> str:
         below = (values < x).double().mean().item()
         wanted = surrogate.fast_sigmoid_normalized(k).primitive(torch.tensor(x).double()).item()
         if abs(below - wanted) > 2e-3:
-            raise Wrong(
-                f"With k = {show(k)}, {below:.1%} of your noise is below {show(x)}; expected "
-                f"{wanted:.1%}, the primitive there.",
-                "For which noise is the primitive equal to u? Solve for it on both sides of 0.",
-            )
+            raise Wrong(f"With k = {show(k)}, {below:.1%} of your noise is below {show(x)}; "
+                f"expected {wanted:.1%}, the primitive there.",
+                "For which noise is the primitive equal to u? Solve for it on both sides of 0.")
     far = (drawn(noise, 5.0).abs() > 10).double().mean().item()
-    return (
-        "At each of 14 places the share of noise below is the primitive. Its tails are heavy: at "
-        f"k = 5, one value in {1 / far:.0f} is more than 10 thresholds away, and a mean it has "
-        "none."
-    )
+    return ("At each of 14 places the share of noise below is the primitive. Its tails are heavy: "
+        f"at k = 5, one value in {1 / far:.0f} is more than 10 thresholds away, and a mean it has "
+        "none.")
 
 
 def drawn(noise: Function, k: float) -> Tensor:
     u = (torch.arange(POINTS, dtype=torch.float64) + 0.5) / POINTS
     values = noise(u, k)
     if not isinstance(values, Tensor) or values.shape != u.shape:
-        raise Wrong(
-            f"For a tensor of shape [{POINTS}] your function returns {describe(values)}; expected "
-            "one value of noise per entry.",
-            "Does every entry of `u` give one value?",
-        )
+        raise Wrong(f"For a tensor of shape [{POINTS}] your function returns {describe(values)}; "
+            "expected one value of noise per entry.",
+            "Does every entry of `u` give one value?")
     if not bool(values.isfinite().all()):
-        raise Wrong(
-            f"With k = {show(k)}, your noise holds a value that is not finite, for u from "
+        raise Wrong(f"With k = {show(k)}, your noise holds a value that is not finite, for u from "
             f"{show(u[0].item())} to {show(u[-1].item())}; expected finite numbers.",
-            "What do you divide by at u = 0.5?",
-        )
+            "What do you divide by at u = 0.5?")
     return values
 
 
@@ -73,26 +65,23 @@ def by_odds(u, k):
 
 exercise.right("a sign and a size", edit("y / (k", "y.sign() * y.abs() / (k"))
 
-exercise.wrong("Every noise is normal.", edit("y / (k * (1 - y.abs()))",
-    "torch.special.ndtri(u) / k"),
+VALUE = "y / (k * (1 - y.abs()))"
+exercise.wrong("Every noise is normal.", edit(VALUE, "torch.special.ndtri(u) / k"),
     asks="Is that normal noise? Its tails fall much faster than 1 / x^2.")
-exercise.wrong("A sigmoid is logistic.", edit("y / (k * (1 - y.abs()))", "torch.logit(u) / k"),
+exercise.wrong("A sigmoid is logistic.", edit(VALUE, "torch.logit(u) / k"),
     asks="Logistic noise belongs to `sigmoid`. What is the primitive of the fast sigmoid?")
-exercise.wrong("Heavy tails are those of atan.", edit("y / (k * (1 - y.abs()))",
-    "torch.tan(torch.pi * y / 2) / k"),
+exercise.wrong("Heavy tails are those of atan.", edit(VALUE, "torch.tan(torch.pi * y / 2) / k"),
     asks="Is that Cauchy noise? It belongs to `atan`. What is the primitive here?")
 exercise.wrong("The slope is a width.", edit("(k * (1 - y.abs()))", "(1 - y.abs()) * k"),
     asks="Does a larger k make the noise wider or narrower?")
 exercise.wrong("The primitive rises from -1 to 1.", edit("2 * u - 1", "u - 0.5"),
     asks="The primitive runs from 0 to 1 and u as well: by what must u - 0.5 be multiplied?")
-exercise.wrong("The surrogate turns u into noise.", edit("y / (k * (1 - y.abs()))",
-    "y / (1 + k * y.abs())"),
+exercise.wrong("The surrogate turns u into noise.", edit(VALUE, "y / (1 + k * y.abs())"),
     asks="Is that the primitive itself? It leads from noise to u; which way do you need?")
 exercise.wrong("Noise only hinders.", edit("2 * u - 1", "u"),
     asks="Noise of one sign has no values on the other side: is the density symmetric?")
-exercise.wrong("The slope does not matter.", edit("(k * (1", "(1 * (1"),
-    asks="Where is k?")
-exercise.wrong("One value is noise enough.", edit("return y / (k * (1 - y.abs()))",
-    "return (y / (k * (1 - y.abs())))[0]"), told="Does every entry of")
-exercise.wrong("0 may be divided by 0.", edit("y / (k * (1 - y.abs()))",
-    "y * y.abs() / (k * (y.abs() - y**2))"), told="What do you divide by at u = 0.5")
+exercise.wrong("The slope does not matter.", edit("(k * (1", "(1 * (1"), asks="Where is k?")
+exercise.wrong("One value is noise enough.", edit(VALUE, f"({VALUE})[0]"),
+    told="Does every entry of")
+exercise.wrong("0 may be divided by 0.", edit(VALUE, "y * y.abs() / (k * (y.abs() - y**2))"),
+    told="What do you divide by at u = 0.5")

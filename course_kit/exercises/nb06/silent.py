@@ -47,24 +47,18 @@ def judge(forecast: Function) -> str:
         net, rates = network(settings), torch.full((1, INPUTS), 0.2)
         given = forecast(net, rates)
         if not isinstance(given, list | tuple) or len(given) != len(settings[0]):
-            raise Wrong(
-                f"For a network of {len(settings[0])} layers of neurons your function returns "
-                f"{describe(given)}; expected a list of {len(settings[0])} entries, True for a "
-                "layer that speaks.",
-                "Is there one entry for each layer?",
-            )
+            raise Wrong(f"For a network of {len(settings[0])} layers of neurons your function "
+                f"returns {describe(given)}; expected a list of {len(settings[0])} entries, True "
+                "for a layer that speaks.",
+                "Is there one entry for each layer?")
         said, seen = [bool(entry) for entry in given], [rate > LEAST for rate in measured(settings)]
         if said != seen:
-            raise Wrong(
-                f"Network {number} has {about(settings)}. Run for {STEPS} steps, {words(seen)}; "
-                f"your forecast is that {words(said)}.",
-                "Which rate goes into the first wrong layer, and what is its xi?",
-            )
-    return (
-        f"All {sum(len(s[0]) for s in NETS)} layers of {len(NETS)} networks do as you said, and "
-        "you have run none of them. The forecast is an upper bound, as no reset is in it; for "
-        "silence that is the safe side."
-    )
+            raise Wrong(f"Network {number} has {about(settings)}. Run for {STEPS} steps, "
+                f"{words(seen)}; your forecast is that {words(said)}.",
+                "Which rate goes into the first wrong layer, and what is its xi?")
+    return (f"All {sum(len(s[0]) for s in NETS)} layers of {len(NETS)} networks do as you said, "
+        "and you have run none of them. The forecast is an upper bound, as no reset is in it; for "
+        "silence that is the safe side.")
 
 
 def about(settings: tuple) -> str:
@@ -77,8 +71,7 @@ def about(settings: tuple) -> str:
 
 def words(speaks: list[bool]) -> str:
     return ", ".join(
-        f"layer {n} {'speaks' if loud else 'is silent'}" for n, loud in enumerate(speaks, start=1)
-    )
+        f"layer {n} {'speaks' if loud else 'is silent'}" for n, loud in enumerate(speaks, start=1))
 
 
 def network(settings: tuple) -> nn.Sequential:
@@ -106,20 +99,22 @@ def measured(settings: tuple) -> tuple[float, ...]:
 
 exercise.right("a tuple of tensors",
     edit("return speaks", "return tuple(map(torch.tensor, speaks))"))
-exercise.right("by the largest neuron, with room", edit("rates.mean().item() > 1e-3",
-    "rates.max().item() > 0.02"))
+exercise.right("by the largest neuron, with room",
+    edit("rates.mean().item() > 1e-3", "rates.max().item() > 0.02"))
 
+APPEND = "speaks.append(rates.mean().item() > 1e-3)"
 exercise.wrong("What is wired up speaks.", edit("rates.mean().item() > 1e-3", "True"),
     told="your forecast is that layer 1 speaks, layer 2 speaks")
-exercise.wrong("Every layer hears the input.", edit("speaks.append(rates.mean().item() > 1e-3)",
-    "speaks.append(rates.mean().item() > 1e-3)\n        rates = torch.full_like(rates, 0.2)"),
+exercise.wrong("Every layer hears the input.",
+    edit(APPEND, f"{APPEND}\n        rates = torch.full_like(rates, 0.2)"),
     asks="Layer 3 hears layer 2 alone. How often does that fire?")
 exercise.wrong("A leak only loses.", edit("neurons.beta.item()", "0.0"),
     asks="What does beta = 0.8 make of a current of 0.3, step after step?")
 exercise.wrong("Every threshold is 1.", edit("neurons.threshold", "1"),
     asks="Where is the threshold of 8?")
-exercise.wrong("The mean decides.", edit("torch.special.ndtr((mean - neurons.threshold) / std)",
-    "(mean > neurons.threshold).float()"),
+exercise.wrong("The mean decides.",
+    edit("torch.special.ndtr((mean - neurons.threshold) / std)",
+         "(mean > neurons.threshold).float()"),
     asks="No mean is above threshold in its first layer, but how far do the membranes swing?")
 exercise.wrong("A network speaks or not.", edit("return speaks", "return speaks[-1]"),
     told="Is there one entry for each layer")

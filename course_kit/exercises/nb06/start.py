@@ -48,19 +48,13 @@ def judge(start: Function) -> str:
         found = [row.xi for row in ledger.rows]
         if not all(abs(value - xi) < 0.02 for value in found):
             shown = ", ".join(
-                f"{name} {show(value)}" for name, value in zip(LAYERS, found, strict=True)
-            )
-            raise Wrong(
-                f"With seed {seed}, 20 printed digits and {STEPS} steps, xi is: {shown}; expected "
-                f"{show(xi)} in each.",
-                question(net, before, found, xi),
-            )
+                f"{name} {show(value)}" for name, value in zip(LAYERS, found, strict=True))
+            raise Wrong(f"With seed {seed}, 20 printed digits and {STEPS} steps, xi is: {shown}; "
+                f"expected {show(xi)} in each.", question(net, before, found, xi))
         factors(net, before)
     rates = ", ".join(f"{row.measured:.0%}" for row in ledger.rows)
-    return (
-        f"Two networks, each layer at the distance asked for. At xi = 1 the three layers fire at "
-        f"{rates} before any training. The library's `scale_to_threshold` does the same."
-    )
+    return ("Two networks, each layer at the distance asked for. At xi = 1 the three layers fire "
+        f"at {rates} before any training. The library's `scale_to_threshold` does the same.")
 
 
 def factors(net: nn.Module, before: list[Tensor]) -> None:
@@ -68,28 +62,25 @@ def factors(net: nn.Module, before: list[Tensor]) -> None:
     for number, name in enumerate(LAYERS):
         layer = torch.cat([ratio.flatten() for ratio in ratios[2 * number : 2 * number + 2]])
         if layer.max() - layer.min() > 1e-3 * layer.abs().max():
-            raise Wrong(
-                f"The factors on the weights and biases of {name} go from "
-                f"{show(layer.min().item())} to {show(layer.max().item())}; expected one factor "
-                "for all of them.",
-                "What multiplies both mean and spread of the current?",
-            )
+            raise Wrong(f"Each xi is right, but the factors on the weights and biases of {name} go "
+                f"from {show(layer.min().item())} to {show(layer.max().item())}; expected one "
+                "factor for all of them.", "What multiplies both mean and spread of the current?")
 
 
 def question(net: nn.Module, before: list[Tensor], found: list[float], xi: float) -> str:
     same = [torch.equal(p, old) for p, old in zip(net.parameters(), before, strict=True)]
     if all(same):
         return "No weight has changed. Did you multiply in place, with `p.mul_(...)`?"
+    if all(same[1::2]) and not any(same[::2]):
+        return "No bias has changed. Are the biases scaled as well?"
     if abs(found[0] - xi) < 0.02:
-        return (
-            "The first layer is right. Are the spikes that reach the next one those of the network "
-            "with the layers before it scaled already?"
-        )
+        return ("The first layer is right. Are the spikes that reach the next one those of the "
+            "network with the layers before it scaled already?")
     return "Solve xi = (1 - g mu) / (g sigma) for the factor g. What belongs to sigma?"
 
 
-exercise.right("returned", edit("        inputs = simulation", "        net.train(net.training)\n"
-    "        inputs = simulation"))
+exercise.right("in another mode",
+    edit("        inputs = ", "        net.train(net.training)\n        inputs = "))
 
 
 @exercise.right("by the library")
@@ -100,22 +91,25 @@ def by_the_library(net, num_steps, images, xi):
     return net
 
 
-exercise.right("divided", edit("p.mul_(1 / (mean.mean() + xi * spread))",
-    "p.div_(mean.mean() + xi * spread)"))
+SCALE, EACH = "p.mul_(1 / (mean.mean() + xi * spread))", "weights.parameters()"
 
-exercise.wrong("p = p * g changes p.", edit("p.mul_(1 / (mean.mean() + xi * spread))",
-    "p = p / (mean.mean() + xi * spread)"), told="Did you multiply in place")
+exercise.right("divided", edit(SCALE, "p.div_(mean.mean() + xi * spread)"))
+
+exercise.wrong("p = p * g changes p.", edit(SCALE, "p = p / (mean.mean() + xi * spread)"),
+    told="Did you multiply in place")
 exercise.wrong("The mean decides.", edit("mean.mean() + xi * spread", "mean.mean()"),
     told="What belongs to sigma")
 exercise.wrong("Neurons do not differ.", edit(" + mean.var(correction=0)", ""),
     asks="The current into layer 1 does not change in time: whose spread is left?")
 exercise.wrong("Only neurons differ.", edit("variance.mean() + ", ""),
     told="The first layer is right")
-exercise.wrong("Weights alone make the current.", edit("weights.parameters()",
-    "[weights.get_parameter(n) for n, _ in weights.named_parameters() if 'weight' in n]"),
-    told="Solve xi")
-exercise.wrong("A lower threshold is a larger weight.", edit("p.mul_(1 / (mean.mean() + xi * "
-    "spread))", "net[last].threshold.fill_(mean.mean() + xi * spread)"),
+exercise.wrong("Weights alone make the current.", edit(EACH, f"list({EACH})[:1]"),
+    told="Are the biases scaled as well")
+exercise.wrong("A bias lifts the mean, and that is enough.",
+    edit(EACH, f"list({EACH})[1:]", SCALE, "p.add_((1 - beta) * (1 - mean.mean() - xi * spread))"),
+    asks="The biases have brought the mean to its distance. Is the spread any larger than before?")
+exercise.wrong("A lower threshold is a larger weight.",
+    edit(SCALE, "net[last].threshold.fill_(mean.mean() + xi * spread)"),
     told="A layer has threshold =")
 exercise.wrong("The first layer wakes the others.", edit("((0, 2), (3, 5), (6, 8))", "((0, 2),)"),
     told="those of the network with the layers before it scaled already")

@@ -27,24 +27,18 @@ def judge(interval: Function) -> str:
         low, high = pair(interval(p, n))
         wanted = solved_interval(p, n)
         if not (is_near(low, wanted[0], 1e-5) and is_near(high, wanted[1], 1e-5)):
-            raise Wrong(
-                f"For p = {show(p)} and n = {n:,}, you have {show(low)} to {show(high)}; expected "
-                f"{show(wanted[0])} to {show(wanted[1])}.",
-                "How wide is one standard error of a share, and how many belong on each side?",
-            )
-    return (
-        "Three cases are right. Whoever reports an accuracy near chance owes this interval to the "
-        "reader."
-    )
+            raise Wrong(f"For p = {show(p)} and n = {n:,}, you have {show(low)} to {show(high)}; "
+                f"expected {show(wanted[0])} to {show(wanted[1])}.",
+                "How wide is one standard error of a share, and how many belong on each side?")
+    return ("Three cases are right. Whoever reports an accuracy near chance owes this interval to "
+        "the reader.")
 
 
 def pair(answer: Any) -> tuple[float, float]:
     """Two numbers."""
     if not isinstance(answer, (tuple, list, np.ndarray, torch.Tensor)) or len(answer) != 2:
-        raise Wrong(
-            f"Your function returns {describe(answer)}; expected two numbers, low and high. Does "
-            "it return both?"
-        )
+        raise Wrong(f"Your function returns {describe(answer)}; expected two numbers, low and "
+            "high. Does it return both?")
     return as_number(answer[0], "Your lower limit"), as_number(answer[1], "Your upper limit")
 
 
@@ -59,18 +53,18 @@ def as_array(p, n):
     return p + np.array([-1.96, 1.96]) * np.sqrt(p * (1 - p)) / np.sqrt(n)
 
 
-exercise.wrong("The standard error is p (1 - p) / n.", edit("math.sqrt(p * (1 - p) / n)",
-    "(p * (1 - p) / n)"), asks="Is a variance a width?")
+ERROR = "math.sqrt(p * (1 - p) / n)"
+exercise.wrong("The standard error is p (1 - p) / n.", edit(ERROR, "(p * (1 - p) / n)"),
+    asks="Is a variance a width?")
 exercise.wrong("The width does not depend on n.", edit(" / n)", ")"),
     asks="Does it not become narrower with more answers?")
-exercise.wrong("The width goes with 1 / n.", edit("math.sqrt(p * (1 - p) / n)",
-    "math.sqrt(p * (1 - p)) / n"), asks="Four times as many answers: is it four times as narrow?")
+exercise.wrong("The width goes with 1 / n.", edit(ERROR, "math.sqrt(p * (1 - p)) / n"),
+    asks="Four times as many answers: is it four times as narrow?")
 exercise.wrong("One standard error is 95 %.", edit("1.96 * ", ""),
     asks="Which share of all cases lies within one standard error?")
 exercise.wrong("The 1.96 is the whole width.", edit("1.96", "0.98"),
     asks="Do 1.96 standard errors belong on each side, or on both together?")
-exercise.wrong("The worst case will do.", edit("p * (1 - p)", "0.25"),
-    asks="Is p one half here?")
+exercise.wrong("The worst case will do.", edit("p * (1 - p)", "0.25"), asks="Is p one half here?")
 exercise.wrong("The interval lies around 0.", edit("p - width, p + width", "-width, width"),
     asks="Around which share do the guesses lie?")
 exercise.wrong("A width is enough.", edit("return p - width, p + width", "return width"),

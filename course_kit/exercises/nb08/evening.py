@@ -21,15 +21,11 @@ exercise = Exercise(__name__,
 def judge(key: str) -> str:
     bright, dark = count(1.0), count(0.1)
     if key == ("a" if bright == dark else "b"):
-        return (
-            f"In full light the bar makes {bright} events, in a tenth of it {dark}: ln 0.5 - "
+        return (f"In full light the bar makes {bright} events, in a tenth of it {dark}: ln 0.5 - "
             "ln 0.1 is ln 5 - ln 1. Only ratios count, so the camera sees in the evening what it "
-            "sees at noon (but for noise, which ours has not)."
-        )
-    raise Wrong(
-        "We let the bar pass, at 5 on a ground of 1, and at 0.5 on 0.1, and counted the events: "
-        "your answer does not say what came out."
-    )
+            "sees at noon (but for noise, which ours has not).")
+    raise Wrong("We let the bar pass, at 5 on a ground of 1, and at 0.5 on 0.1, and counted the "
+        "events: your answer does not say what came out.")
 
 
 def count(light: float) -> int:

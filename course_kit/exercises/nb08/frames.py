@@ -35,23 +35,18 @@ def judge(frames: Function) -> str:
         case = (f"For {len(stream)} events, the first at {stream['t'][0]}, windows of {window} and "
             f"{num_steps} frames")
         if counts.sum() != wanted.sum():
-            raise Wrong(
-                f"{case}, your frames hold {counts.sum():g} events; expected {wanted.sum()}.",
-                "Which events are missing, or too many?",
-            )
+            raise Wrong(f"{case}, your frames hold {counts.sum():g} events; expected "
+                f"{wanted.sum()}.",
+                "Which events are missing, or too many?")
         per_step = counts.sum(axis=(1, 2, 3))
         if (per_step != wanted.sum(axis=(1, 2, 3))).any():
-            raise Wrong(
-                f"{case}, your frames hold {per_step.astype(int).tolist()} events; expected "
-                f"{wanted.sum(axis=(1, 2, 3)).tolist()}.",
-                "From when to when does each frame last?",
-            )
+            raise Wrong(f"{case}, your frames hold {per_step.astype(int).tolist()} events; "
+                f"expected {wanted.sum(axis=(1, 2, 3)).tolist()}.",
+                "From when to when does each frame last?")
         if (counts != wanted).any():
-            raise Wrong(
-                f"{case}, each frame has the right number of events, but "
+            raise Wrong(f"{case}, each frame has the right number of events, but "
                 f"{int((counts != wanted).sum())} of its pixels differ.",
-                "Which axis is which? The order is step, polarity, row, column.",
-            )
+                "Which axis is which? The order is step, polarity, row, column.")
     return "Frames of three lengths hold each event once, in its place."
 
 
@@ -70,10 +65,8 @@ def as_counts(answer: Any, shape: tuple[int, ...]) -> np.ndarray:
     if isinstance(answer, torch.Tensor):
         answer = answer.detach().cpu().numpy()
     if not isinstance(answer, np.ndarray) or answer.shape != shape:
-        raise Wrong(
-            f"Your function returns {describe(answer)}; expected an array of shape {list(shape)}. "
-            "Which axes does it have: steps, polarities, rows, columns?"
-        )
+        raise Wrong(f"Your function returns {describe(answer)}; expected an array of shape "
+            f"{list(shape)}. Which axes does it have: steps, polarities, rows, columns?")
     return answer.astype(float)
 
 
@@ -88,9 +81,8 @@ def with_loop(stream, window, num_steps):
 
 @exercise.right("the library")
 def with_library(stream, window, num_steps):
-    to_frame = events.ToFrame(
-        events.SENSOR_SIZE, time_window=window, start_time=0, end_time=num_steps * window
-    )
+    to_frame = events.ToFrame(events.SENSOR_SIZE,
+        time_window=window, start_time=0, end_time=num_steps * window)
     return to_frame(stream)
 
 

@@ -38,15 +38,11 @@ def judge(pixel: Function) -> str:
         found = events_of(pixel(list(intensities), threshold))
         wanted = [(float(step), float(p)) for step, p in solved_pixel(intensities, threshold)]
         if found != wanted:
-            raise Wrong(
-                f"For the intensities {intensities} and the threshold {threshold}, you have "
-                f"{written(found)}; expected {written(wanted)}.",
-                "Which events does the logarithm make, step by step, and where is the level then?",
-            )
-    return (
-        f"All {len(FILMS)} films give the right events. A camera is thousands of such pixels, none "
-        "of which waits for another."
-    )
+            raise Wrong(f"For the intensities {intensities} and the threshold {threshold}, you "
+                f"have {written(found)}; expected {written(wanted)}.",
+                "Which events does the logarithm make, step by step, and where is the level then?")
+    return (f"All {len(FILMS)} films give the right events. A camera is thousands of such pixels, "
+        "none of which waits for another.")
 
 
 def written(events: list[tuple[float, float]]) -> str:
@@ -62,10 +58,8 @@ def events_of(answer: Any) -> list[tuple[float, float]]:
     except TypeError:
         pairs = None
     if pairs is None or any(len(pair) != 2 for pair in pairs):
-        raise Wrong(
-            f"Your function returns {describe(answer)}; expected a list of pairs "
-            "(step, polarity). What does it return when nothing happens?"
-        )
+        raise Wrong(f"Your function returns {describe(answer)}; expected a list of pairs "
+            "(step, polarity). What does it return when nothing happens?")
     return [(as_number(s, "A step"), as_number(p, "A polarity")) for s, p in pairs]
 
 
@@ -108,8 +102,7 @@ exercise.wrong("After an event the level is the present value.",
     edit("level += threshold if change > 0 else -threshold", "level = math.log(intensity)"),
     asks="Is the rest below a threshold forgotten, if the level jumps to the present value?")
 exercise.wrong("Only what becomes brighter is reported.",
-    edit("abs(change)", "max(change, 0)"),
-    asks="What does a pixel send that becomes darker?")
+    edit("abs(change)", "max(change, 0)"), asks="What does a pixel send that becomes darker?")
 exercise.wrong("Off is -1.", edit("1 if change > 0 else 0", "1 if change > 0 else -1"),
     asks="Which number stands for darker here, as in the streams of cameras?")
 exercise.wrong("A part of a threshold counts.", edit("math.floor", "math.ceil"),
