@@ -21,7 +21,7 @@
 # - show that a surrogate gradient is the gradient of no loss;
 # - say what an attached reset does to a gradient;
 # - predict with pen and paper which layer of a network starts silent;
-# - write a start from which plain SGD learns.
+# - write a start from which SGD learns, without Adam.
 #
 # **You need** [notebook 01](01_surrogate_gradients.ipynb) for the gradients, [notebook 02](02_convolutional_snn.ipynb) for
 # the network and its silence, [notebook 03](03_training.ipynb) for SGD and Adam.
@@ -830,13 +830,13 @@ exercises.check("06-start", my_start)
 # </details>
 #
 # The library has it as `initialization.scale_to_threshold(net, num_steps, images, xi)`, for any `nn.Sequential` of this kind. Here is
-# the ledger after yours, at $\xi = 0.5$:
+# the ledger after yours, at $\xi = 1$:
 
 # %%
 set_start = exercises.accepted("06-start", my_start)
 
 
-def started(slope=2, seed=0, xi=0.5):
+def started(slope=5, seed=0, xi=1.0):
     net = fresh(slope, seed)
     return set_start(net, num_steps, images, xi) or net
 
@@ -847,36 +847,47 @@ after = initialization.silence_ledger(net, num_steps, images,
 print(after)
 
 # %% [markdown]
-# All three layers speak, and each gets a gradient. `started` also takes the slope 2 instead of 25, so that more of the error
-# comes through. (At $k = 2$ the fast sigmoid has peak 1 *and* area 1.) Which of the two counts, start or slope?
+# All three layers speak, and each gets a gradient. `started` also takes the slope 5 instead of 25, so that more of the error
+# comes through. Which of the two counts, start or slope?
 #
-# ### Plain SGD
+# ### SGD instead of Adam
 #
 # Notebook 03 needed Adam: it divides each gradient by its size. SGD with momentum does not.
 #
-# > **Predict.** Four runs with SGD: from the published start and from yours, each with slope 25 and with slope 2. Which of
+# Two things keep a large learning rate safe. The rate rises over the first 15 updates and then falls to zero
+# (`OneCycleLR`). And a gradient whose norm is above 0.1 is shortened to 0.1 (**gradient clipping**). Without that, an
+# output neuron can be pushed so far below threshold in the first updates that it never fires again: its class is lost.
+# Clipping never makes a gradient longer, so it wakes no silent network.
+#
+# > **Predict.** Four runs with SGD: from the published start and from yours, each with slope 25 and with slope 5. Which of
 # > them learn?
 
 # %%
-def sgd(net, rates=(0.5, 0.4, 0.3, 0.2, 0.1), updates=30):
-    """Trains by plain SGD with momentum; the losses."""
+def clip(weights):
+    torch.nn.utils.clip_grad_norm_(weights, 0.1)
+
+# %%
+def sgd(net, updates=150, peak=2.0):
+    """The first updates of a training of 150 by SGD; the losses."""
     training.seed_everything(0)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.5, momentum=0.9)
-    history = training.History()
-    for rate in rates:
-        optimizer.param_groups[0]["lr"] = rate
-        training.train(net, loaders.train, optimizer, loss_fn, num_steps,
-                       num_iterations=updates, history=history, progress=False)
-    return history.loss
+    weights = list(net.parameters())
+    optimizer = torch.optim.SGD(weights, peak, momentum=0.9, nesterov=True)
+    rate = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, peak, 151, 0.1, "linear", cycle_momentum=False)
+    optimizer.register_step_pre_hook(lambda *_: clip(weights))
+    optimizer.register_step_post_hook(lambda *_: rate.step())
+    return training.train(
+        net, loaders.train, optimizer, loss_fn, num_steps,
+        num_iterations=updates, progress=False).loss
 
 # %% tags=["hide-output"]
 published = fresh()
-losses = {"published, slope 25": sgd(published, updates=4),
-          "published, slope 2": sgd(fresh(2), updates=4),
-          "your start, slope 25": sgd(started(25), updates=10),
-          "your start, slope 2": sgd(net)}
+losses = {"published, slope 25": sgd(published, updates=20),
+          "published, slope 5": sgd(fresh(5), updates=20),
+          "your start, slope 25": sgd(started(25), updates=50),
+          "your start, slope 5": sgd(net)}
 ax = figures.lines(losses, "Update", "Loss", level=("silence", math.log(10)))
-figures.show("Loss in training by plain SGD, from two starts with two slopes.")
+figures.show("Loss in training by SGD, from two starts with two slopes.")
 
 # %% [markdown]
 # (Three of the runs are short: 20 or 50 updates are enough to see what they do.) The settings were chosen on validation images. Now the test
@@ -894,9 +905,8 @@ print(f"your start, test accuracy: {result.accuracy:.2%} "
 #
 # From the published start nothing happens, with either slope: the loss is that of silence, and no image is decided. From yours the
 # network learns even with slope 25, only more slowly. (Notebook 03 found that a gain alone fails, at a rate of 0.1 and in 15
-# updates. Here the rate is higher, and the gain is set layer by layer.) With slope 2 the same optimizer
-# reached more than 95 % on MNIST after 150 updates of 128 images, about what tutorial 6 reaches with Adam. (So it did with one
-# thread. With two, which round differently, the same run ended at 87 %: at so high a rate, chance has a say.) On the small
+# updates. Here the rate is higher, and the gain is set layer by layer.) With slope 5 the same optimizer
+# reaches about 95 % on MNIST after 150 updates of 128 images, about what tutorial 6 reaches with Adam. On the small
 # embedded digits it is more than 90 %.
 #
 # > **Take-away.** Adam was needed because of the start, not because of the spikes. Whether a layer starts, you can compute
@@ -906,16 +916,15 @@ print(f"your start, test accuracy: {result.accuracy:.2%} "
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-assert all(abs(row.xi - 0.5) < 0.02 and row.measured > 0.05 for row in after.rows)
+assert all(abs(row.xi - 1) < 0.02 and row.measured > 0.02 for row in after.rows)
 assert all(row.gradient > 1e-3 for row in after.rows)
-for silent_run in (losses["published, slope 25"], losses["published, slope 2"]):
+for silent_run in (losses["published, slope 25"], losses["published, slope 5"]):
     assert max(abs(loss - math.log(10)) for loss in silent_run) < 1e-3
-slowly, quickly = losses["your start, slope 25"], losses["your start, slope 2"]
+slowly, quickly = losses["your start, slope 25"], losses["your start, slope 5"]
 assert sum(quickly[40:50]) < sum(slowly[40:50]) < sum(slowly[:10]) - 1
 assert SF.decision_rate(spk_rec) == 0 and result.num_samples == len(digits.test)
-assert result.accuracy > 0.75  # 95.6 % and 87.0 % were seen on MNIST, 96.7 % on the digits
+assert result.accuracy > 0.9
 assert len(quickly) == 150
-assert surrogate.fast_sigmoid(2).peak == surrogate.fast_sigmoid(2).area == 1
 
 # %% [markdown]
 # ## Shape, scale, rate
@@ -1036,7 +1045,7 @@ map_says()
 #   explode if the peak of the surrogate exceeds $(1 + \beta)/\theta$ and membranes are often near the threshold.
 # - $\xi = (\theta - \mu_U)/\sigma_U$ says before any training which layer will be silent, from the rates of its inputs. The weights behind a silent layer get no
 #   gradient.
-# - From a start at $\xi = 0.5$ plain SGD learns what took Adam from the published start; a broad surrogate makes it faster.
+# - From a start at $\xi = 1$ SGD with momentum learns what took Adam from the published start; a broad surrogate makes it faster.
 # - A larger scale asks for a smaller learning rate. Among shapes of one width, a short training shows no difference that is larger
 #   than that of seeds.
 #
