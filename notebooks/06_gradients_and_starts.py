@@ -836,9 +836,9 @@ exercises.check("06-start", my_start)
 set_start = exercises.accepted("06-start", my_start)
 
 
-def started(slope=5, seed=0, xi=1.0):
+def started(slope=3, seed=0, xi=1.0, steps=num_steps):
     net = fresh(slope, seed)
-    return set_start(net, num_steps, images, xi) or net
+    return set_start(net, steps, images, xi) or net
 
 
 net = started()
@@ -847,27 +847,34 @@ after = initialization.silence_ledger(net, num_steps, images,
 print(after)
 
 # %% [markdown]
-# All three layers speak, and each gets a gradient. `started` also takes the slope 5 instead of 25, so that more of the error
+# All three layers speak, and each gets a gradient. `started` also takes the slope 3 instead of 25, so that more of the error
 # comes through. Which of the two counts, start or slope?
 #
 # ### SGD instead of Adam
 #
-# Notebook 03 needed Adam: it divides each gradient by its size. SGD with momentum does not.
+# Adam divides each gradient by its size. SGD with momentum does not. Notebook 03 took Adam, or plain SGD with a slope of 1
+# and a gain of 4 found by trial. Here the gain is computed.
+#
+# For these runs we take 10 steps, and the loss of the spike count, `ce_count_loss` of [notebook 03](03_training.ipynb): a tie
+# or a spike of a wrong class costs it more, and near silence its gradient per spike is $T$ times that of `ce_rate_loss`.
 #
 # Two things keep a large learning rate safe. The rate rises over the first 15 updates and then falls to zero
-# (`OneCycleLR`). And a gradient whose norm is above 0.1 is shortened to 0.1 (**gradient clipping**). Without that, an
+# (`OneCycleLR`). And a gradient whose norm is above 0.5 is shortened to 0.5 (**gradient clipping**). Without that, an
 # output neuron can be pushed so far below threshold in the first updates that it never fires again: its class is lost.
-# Clipping never makes a gradient longer, so it wakes no silent network.
-#
-# > **Predict.** Four runs with SGD: from the published start and from yours, each with slope 25 and with slope 5. Which of
+
+# %%
+steps, count_loss = 10, SF.ce_count_loss()
+
+
+def clip(weights):
+    torch.nn.utils.clip_grad_norm_(weights, 0.5)
+
+# %% [markdown]
+# > **Predict.** Four runs with SGD: from the published start and from yours, each with slope 25 and with slope 3. Which of
 # > them learn?
 
 # %%
-def clip(weights):
-    torch.nn.utils.clip_grad_norm_(weights, 0.1)
-
-# %%
-def sgd(net, updates=150, peak=2.0):
+def sgd(net, updates=150, peak=0.5):
     """The first updates of a training of 150 by SGD; the losses."""
     training.seed_everything(0)
     weights = list(net.parameters())
@@ -877,15 +884,15 @@ def sgd(net, updates=150, peak=2.0):
     optimizer.register_step_pre_hook(lambda *_: clip(weights))
     optimizer.register_step_post_hook(lambda *_: rate.step())
     return training.train(
-        net, loaders.train, optimizer, loss_fn, num_steps,
+        net, loaders.train, optimizer, count_loss, steps,
         num_iterations=updates, progress=False).loss
 
 # %% tags=["hide-output"]
-published = fresh()
+published, net = fresh(), started(steps=steps)
 losses = {"published, slope 25": sgd(published, updates=20),
-          "published, slope 5": sgd(fresh(5), updates=20),
-          "your start, slope 25": sgd(started(25), updates=50),
-          "your start, slope 5": sgd(net)}
+          "published, slope 3": sgd(fresh(3), updates=20),
+          "your start, slope 25": sgd(started(25, steps=steps), updates=50),
+          "your start, slope 3": sgd(net)}
 ax = figures.lines(losses, "Update", "Loss", level=("silence", math.log(10)))
 figures.show("Loss in training by SGD, from two starts with two slopes.")
 
@@ -894,20 +901,21 @@ figures.show("Loss in training by SGD, from two starts with two slopes.")
 # images, once, for your start:
 
 # %% tags=["hide-output"]
-spk_rec, _ = simulation.forward_pass(published, num_steps, images)
+spk_rec, _ = simulation.forward_pass(published, steps, images)
 print(f"published start, decided: {SF.decision_rate(spk_rec):.1%} of a batch")
-result = training.evaluate(net, loaders.test, num_steps)
+result = training.evaluate(net, loaders.test, steps)
 print(f"your start, test accuracy: {result.accuracy:.2%} "
       f"of {result.num_samples:,}, decided {result.decision_rate:.1%}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# From the published start nothing happens, with either slope: the loss is that of silence, and no image is decided. From yours the
-# network learns even with slope 25, only more slowly. (Notebook 03 found that a gain alone fails, at a rate of 0.1 and in 15
-# updates. Here the rate is higher, and the gain is set layer by layer.) With slope 5 the same optimizer
-# reaches about 95 % on MNIST after 150 updates of 128 images, about what tutorial 6 reaches with Adam. On the small
-# embedded digits it is more than 90 %.
+# From the published start nothing happens, with either slope: the loss is that of silence, and no image is decided. Clipping
+# never makes a gradient longer, so it wakes no silent network. From yours the network learns even with slope 25, only more
+# slowly. (Notebook 03 found that a gain alone fails, at a rate of 0.1 and in 15 updates. Here the rate is higher, and the
+# gain is set layer by layer.) With slope 3 the same optimizer reaches more than 95 % on MNIST after 150 updates of 128
+# images: 96.7 to 97.2 % of the validation images with seeds 0, 1 and 2, and with one thread or two. On the small embedded
+# digits it is more than 90 %.
 #
 # > **Take-away.** Adam was needed because of the start, not because of the spikes. Whether a layer starts, you can compute
 # > before the first update.
@@ -918,12 +926,12 @@ print(f"your start, test accuracy: {result.accuracy:.2%} "
 #@title Checked here
 assert all(abs(row.xi - 1) < 0.02 and row.measured > 0.02 for row in after.rows)
 assert all(row.gradient > 1e-3 for row in after.rows)
-for silent_run in (losses["published, slope 25"], losses["published, slope 5"]):
+for silent_run in (losses["published, slope 25"], losses["published, slope 3"]):
     assert max(abs(loss - math.log(10)) for loss in silent_run) < 1e-3
-slowly, quickly = losses["your start, slope 25"], losses["your start, slope 5"]
+slowly, quickly = losses["your start, slope 25"], losses["your start, slope 3"]
 assert sum(quickly[40:50]) < sum(slowly[40:50]) < sum(slowly[:10]) - 1
 assert SF.decision_rate(spk_rec) == 0 and result.num_samples == len(digits.test)
-assert result.accuracy > 0.9
+assert result.accuracy > (0.95 if digits.source == "mnist" else 0.9)
 assert len(quickly) == 150
 
 # %% [markdown]
