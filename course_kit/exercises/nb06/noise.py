@@ -36,8 +36,7 @@ def judge(noise: Function) -> str:
                 "For which noise is the primitive equal to u? Solve for it on both sides of 0.")
     far = (drawn(noise, 5.0).abs() > 10).double().mean().item()
     return ("At each of 14 places the share of noise below is the primitive. Its tails are heavy: "
-        f"at k = 5, one value in {1 / far:.0f} is more than 10 thresholds away, and a mean it has "
-        "none.")
+        f"at k = 5, one value in {1 / far:.0f} is more than 10 thresholds away.")
 
 
 def drawn(noise: Function, k: float) -> Tensor:
@@ -80,7 +79,10 @@ exercise.wrong("The surrogate turns u into noise.", edit(VALUE, "y / (1 + k * y.
     asks="Is that the primitive itself? It leads from noise to u; which way do you need?")
 exercise.wrong("Noise only hinders.", edit("2 * u - 1", "u"),
     asks="Noise of one sign has no values on the other side: is the density symmetric?")
-exercise.wrong("The slope does not matter.", edit("(k * (1", "(1 * (1"), asks="Where is k?")
+exercise.wrong("The slope does not matter.", edit("(k * (1", "(1 * (1"),
+    asks="Does k enter, and only once?")
+exercise.wrong("The 2 of the primitive belongs to k.", edit("(k * (1", "(k / 2 * (1"),
+    told="Does k enter, and only once?")
 exercise.wrong("One value is noise enough.", edit(VALUE, f"({VALUE})[0]"),
     told="Does every entry of")
 exercise.wrong("0 may be divided by 0.", edit(VALUE, "y * y.abs() / (k * (y.abs() - y**2))"),

@@ -32,7 +32,7 @@ STEPS, SAMPLES, INPUTS, WIDTH = 100, 32, 200, 100
 NETS = (  # spread of the weights of each layer, bias of each, beta, threshold
     ((0.15, 0.3), (0.0, 0.0), 0.5, 1.0),
     ((0.15, 0.04), (0.0, 0.0), 0.5, 1.0),
-    ((0.15, 0.04), (0.0, 0.3), 0.8, 1.0),
+    ((0.15, 0.02), (0.0, 0.3), 0.8, 1.0),
     ((0.15, 0.3, 0.02), (0.0, 0.0, 0.0), 0.5, 1.0),
     ((0.3, 0.02, 0.3), (0.0, 0.0, 0.0), 0.5, 1.0),
     ((0.12, 0.3), (-0.5, 0.0), 0.0, 1.0),
@@ -57,8 +57,8 @@ def judge(forecast: Function) -> str:
                 f"{words(seen)}; your forecast is that {words(said)}.",
                 "Which rate goes into the first wrong layer, and what is its xi?")
     return (f"All {sum(len(s[0]) for s in NETS)} layers of {len(NETS)} networks do as you said, "
-        "and you have run none of them. The forecast is an upper bound, as no reset is in it; for "
-        "silence that is the safe side.")
+        "and you have run none of them. Without a reset the forecast is mostly too high; where the "
+        "membrane is not quite normal it can be too low.")
 
 
 def about(settings: tuple) -> str:
@@ -110,6 +110,8 @@ exercise.wrong("Every layer hears the input.",
     asks="Layer 3 hears layer 2 alone. How often does that fire?")
 exercise.wrong("A leak only loses.", edit("neurons.beta.item()", "0.0"),
     asks="What does beta = 0.8 make of a current of 0.3, step after step?")
+exercise.wrong("Every beta is 0.5.", edit("neurons.beta.item()", "0.5"),
+    told="What does beta = 0.8 make of a current of 0.3")
 exercise.wrong("Every threshold is 1.", edit("neurons.threshold", "1"),
     asks="Where is the threshold of 8?")
 exercise.wrong("The mean decides.",

@@ -73,10 +73,14 @@ def question(net: nn.Module, before: list[Tensor], found: list[float], xi: float
         return "No weight has changed. Did you multiply in place, with `p.mul_(...)`?"
     if all(same[1::2]) and not any(same[::2]):
         return "No bias has changed. Are the biases scaled as well?"
+    if all(same[2:]):
+        return "Only the first layer has changed. Is each of the three scaled?"
     if abs(found[0] - xi) < 0.02:
-        return ("The first layer is right. Are the spikes that reach the next one those of the "
-            "network with the layers before it scaled already?")
-    return "Solve xi = (1 - g mu) / (g sigma) for the factor g. What belongs to sigma?"
+        return ("The first layer is right; its current does not change in time. Is the variance "
+            "over time in sigma, over 1 - beta^2? And do the spikes come from the network with "
+            "the earlier layers scaled already?")
+    return ("Solve xi = (1 - g mu) / (g sigma) for the factor g. What belongs to mu, and what to "
+        "sigma?")
 
 
 exercise.right("in another mode",
@@ -98,11 +102,22 @@ exercise.right("divided", edit(SCALE, "p.div_(mean.mean() + xi * spread)"))
 exercise.wrong("p = p * g changes p.", edit(SCALE, "p = p / (mean.mean() + xi * spread)"),
     told="Did you multiply in place")
 exercise.wrong("The mean decides.", edit("mean.mean() + xi * spread", "mean.mean()"),
-    told="What belongs to sigma")
+    told="What belongs to mu, and what to sigma")
+exercise.wrong("The spread decides.", edit("mean.mean() + xi * spread", "xi * spread"),
+    told="What belongs to mu, and what to sigma")
+exercise.wrong("A leak adds up nothing.", edit("cur.mean(0) / (1 - beta)", "cur.mean(0)"),
+    told="What belongs to mu, and what to sigma")
 exercise.wrong("Neurons do not differ.", edit(" + mean.var(correction=0)", ""),
     asks="The current into layer 1 does not change in time: whose spread is left?")
 exercise.wrong("Only neurons differ.", edit("variance.mean() + ", ""),
-    told="The first layer is right")
+    told="Is the variance over time in sigma")
+exercise.wrong("A variance adds up as a mean does.", edit("(1 - beta**2)", "(1 - beta) ** 2"),
+    told="over 1 - beta^2")
+exercise.wrong("The spikes are those of the start.",
+    edit("*images.shape)", "*images.shape)\n    record = simulation.record_spikes(net, "
+         "num_steps, images)",
+         "inputs = simulation.record_spikes(net, num_steps, images)[", "inputs = record["),
+    told="with the earlier layers scaled already")
 exercise.wrong("Weights alone make the current.", edit(EACH, f"list({EACH})[:1]"),
     told="Are the biases scaled as well")
 exercise.wrong("A bias lifts the mean, and that is enough.",
@@ -112,4 +127,4 @@ exercise.wrong("A lower threshold is a larger weight.",
     edit(SCALE, "net[last].threshold.fill_(mean.mean() + xi * spread)"),
     told="A layer has threshold =")
 exercise.wrong("The first layer wakes the others.", edit("((0, 2), (3, 5), (6, 8))", "((0, 2),)"),
-    told="those of the network with the layers before it scaled already")
+    told="Is each of the three scaled")
