@@ -2,9 +2,10 @@
 
 Usage::
 
-    python -m tutorial_lib.training --epochs 1 --checkpoint csnn.pt
+    python -m tutorial_lib.training --checkpoint csnn.pt
     python -m tutorial_lib.training --epochs 2 --resume csnn.pt --checkpoint csnn.pt
-    torchrun --nproc-per-node=2 -m tutorial_lib.training --epochs 1
+    python -m tutorial_lib.training --recipe best --seed 0 --checkpoint best.pt
+    torchrun --nproc-per-node=2 -m tutorial_lib.training
 
 What decides the result (the recipe's settings, the data and the seed) stands in the checkpoint; a
 resumed run goes on with it as if it had never stopped. Under ``torchrun``, every process takes its
@@ -19,6 +20,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -27,12 +29,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from .. import data, networks, surrogate, training
+from .. import data, training
 from .. import functional as SF
 from ..fast import CudaGraph, keep_freed_memory
 from ..simulation import Simulation
 from . import _arguments, _checkpoints, _files
 from ._batches import global_batches
+from .recipes import Recipe
 
 __all__ = ["main"]
 
@@ -70,15 +73,22 @@ def _run(
     world: int,
 ) -> training.History:
     checkpoint, log = outputs
-    seed, batch_size, num_steps = (settings[name] for name in ("seed", "batch_size", "num_steps"))
-    digits = data.load(settings["data"], seed=seed, verbose=rank == 0)
+    recipe = Recipe(**{field.name: settings[field.name] for field in fields(Recipe)})
+    seed, batch_size, num_steps = settings["seed"], recipe.batch_size, recipe.num_steps
+    digits = data.load(settings["data"], verbose=rank == 0)  # the same splits for every seed
     settings = {**settings, "data": digits.source}
+    per_epoch = len(digits.train) // batch_size
+    epoch = args.iterations or per_epoch
     training.seed_everything(seed)
-    net = networks.conv_net(settings["beta"], surrogate.fast_sigmoid(settings["slope"]))
-    optimizer = torch.optim.Adam(net.to(args.device).parameters(), lr=settings["lr"])
+    net = recipe.network().to(args.device)
+    optimizer = recipe.optimizer(net)
+    scheduler = recipe.scheduler(optimizer, recipe.schedule_epochs * max(epoch, 1))
     history = training.History()
     if args.resume:
         history = training.load_checkpoint(args.resume, net, optimizer) or history
+    done = scheduler.last_epoch = len(history.iterations)  # "epochs" of a scheduler are its steps
+    optimizer.register_step_post_hook(lambda *_: scheduler.step())
+    epochs = _epochs(args, recipe, done, epoch)
     _check_log(args, history)
     parts = {"net": net, "optimizer": optimizer, "history": history, "settings": settings}
     save = partial(training.save_checkpoint, **parts, overwrite=True)
@@ -88,23 +98,23 @@ def _run(
         simulation = nn.parallel.DistributedDataParallel(simulation)
     elif args.cuda_graph:
         simulation = CudaGraph(simulation)
-    done = len(history.iterations)
-    batches = global_batches(digits.train, batch_size, seed, done, rank, world)
-    per_epoch = len(digits.train) // batch_size
+    batches = global_batches(
+        digits.train, batch_size, seed, done, rank, world, recipe.augmentation()
+    )
     validation = DataLoader(digits.val, batch_size=batch_size) if rank == 0 else None
-    for _ in range(args.epochs):
+    for _ in range(epochs):
         training.train(
             net,
             batches,
             optimizer,
-            SF.ce_rate_loss(),
+            SF.LOSSES[recipe.loss](),
             num_steps,
-            num_iterations=args.iterations or per_epoch,
+            num_iterations=epoch,
             eval_loader=validation,
             eval_every=args.eval_every,
             history=history,
             micro_batch=args.micro_batch,
-            autocast=torch.bfloat16 if settings["precision"] == "bf16" else None,
+            autocast=torch.bfloat16 if recipe.precision == "bf16" else None,
             progress=rank == 0,
             simulate=simulation,
         )
@@ -118,6 +128,19 @@ def _run(
             decided = history.eval_decision_rate[-1]
             print(f"validation accuracy {history.eval_accuracy[-1]:.2%}, decided {decided:.2%}")
     return history
+
+
+def _epochs(args: argparse.Namespace, recipe: Recipe, done: int, epoch: int) -> int:
+    """The number of passes to make: those that are asked for, or all that the recipe has left."""
+    left = recipe.schedule_epochs - done // max(epoch, 1)
+    wanted = max(left, 1) if args.epochs is None else args.epochs
+    if recipe.lr_schedule != "constant" and wanted > left:
+        raise SystemExit(
+            f"--epochs {wanted}: of the {recipe.schedule_epochs} passes of this run {left} are "
+            "left, and at their end its learning rate has run out. Ask for no more, or start "
+            "another run with a longer --schedule-epochs."
+        )
+    return wanted
 
 
 def _check_log(args: argparse.Namespace, history: training.History) -> None:

@@ -21,21 +21,16 @@ SETTINGS = (*(field.name for field in fields(Recipe)), "seed", "data")
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options. A setting that is not asked for is absent: the recipe or checkpoint has it."""
-    described = "; ".join(
-        f"{name}: " + ", ".join(f"{setting} {value}" for setting, value in asdict(recipe).items())
-        for name, recipe in RECIPES.items()
-    )
+    described = "; ".join(f"{name}: {recipe}" for name, recipe in RECIPES.items())
     parser = argparse.ArgumentParser(
         prog="python -m tutorial_lib.training",
         description="Train the course's network, 12C5-MP2-64C5-MP2-1024FC10.",
         epilog=f"Recipes: {described}. A resumed run takes its settings from the checkpoint.",
     )
     positive = _checked(int, partial(_checks.at_least_one, "it"))
-    number = _checked(float, partial(_checks.positive, "it"))
-    fraction = _checked(float, partial(_checks.fraction, "it"))
     run = parser.add_argument_group("the run")
     option = run.add_argument
-    option("--epochs", type=positive, default=1, help="passes over the training set (1)")
+    option("--epochs", type=positive, help="passes over the training set (all that are left)")
     option("--iterations", type=positive, help="updates per epoch (all)")
     option("--eval-every", type=positive, default=100, help="updates between validations (100)")
     option("--micro-batch", type=positive, help="images at once; bounds the memory (all)")
@@ -55,12 +50,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         settings.add_argument(name, default=argparse.SUPPRESS, **how)
 
     setting("--recipe", choices=RECIPES, help=f"named settings ({next(iter(RECIPES))})")
-    setting("--beta", type=fraction, help="membrane decay per step")
-    setting("--slope", type=number, help="of the fast sigmoid")
-    setting("--lr", type=number, help="learning rate of Adam")
-    setting("--batch-size", type=positive, help="over all processes")
-    setting("--num-steps", type=positive, help="time steps")
-    setting("--precision", choices=("fp32", "bf16"))
+    for field in fields(Recipe):
+        described = field.metadata
+        how = {"help": described["help"], "choices": described.get("options")}
+        if how["choices"] is None:
+            kind = int if field.type == "int" else float
+            how = {**how, "type": _checked(kind, partial(described["check"], "it"))}
+        setting("--" + field.name.replace("_", "-"), **how)
     setting("--data", choices=("auto", "mnist", "digits"), help="(auto)")
     setting("--seed", type=_checked(int, _checks.seed), help="(0)")
     return parser.parse_args(argv)
@@ -76,8 +72,8 @@ def chosen(
     recipe = getattr(args, "recipe", None)
     asked = {name: getattr(args, name) for name in SETTINGS if hasattr(args, name)}
     if saved is None:
-        basis = asdict(RECIPES[recipe or next(iter(RECIPES))].on(device))
-        return {**basis, "seed": 0, "data": "auto", **asked}
+        basis = RECIPES[recipe or next(iter(RECIPES))].on(device)
+        return {**asdict(basis), "seed": 0, "data": "auto", **asked}
     settings = saved.get("settings", {})
     if missing := [name for name in SETTINGS if name not in settings]:
         raise ValueError(

@@ -2,47 +2,92 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from typing import Any, Literal
 
 import torch
+from torch import nn
+from torch.optim import lr_scheduler
 
-from .. import _checks
+from .. import _checks, networks, surrogate
+from .. import functional as SF
 from ..fast import has_bf16_units
+from ._augmentation import Augmentation
 
 __all__ = ["RECIPES", "Recipe"]
 
 
-@dataclass(frozen=True)
+def _not_negative(name: str, value: float) -> float:
+    if _checks.finite(name, value) < 0:
+        raise ValueError(f"{name} must be at least 0, got {value}.")
+    return float(value)
+
+
+def _setting(check: Any, what: str, **default: Any) -> Any:
+    """A field with the check of its value, and what the command's help says of it."""
+    return field(metadata={"check": check, "help": what}, **default)
+
+
+def _one_of(options: tuple[str, ...], what: str, default: str) -> Any:
+    described = {"check": partial(_checks.choice, options=options), "help": what}
+    return field(metadata={**described, "options": options}, default=default)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What decides the result of a training run, apart from data and seed.
 
     Attributes:
+        neurons: "leaky", the course's network (:func:`tutorial_lib.networks.conv_net`); or "relu",
+            the same weights without spikes and time (:func:`tutorial_lib.networks.relu_net`).
         beta: membrane decay per step, in [0, 1].
         slope: slope k of the fast sigmoid, the surrogate gradient.
-        lr: learning rate of Adam.
+        gain: factor on the weights that torch draws (biases stay as they are), above 0.
+        loss: name of a loss in :data:`tutorial_lib.functional.LOSSES`.
+        lr: learning rate of AdamW, which without weight decay is Adam.
+        lr_schedule: "constant"; "one_cycle" (up for a fifth of the epochs, then down to nothing:
+            :class:`torch.optim.lr_scheduler.OneCycleLR`); or "steps" (divided by ten after half
+            and after three quarters of them).
+        schedule_epochs: passes over the training set that the schedule stretches over.
+        weight_decay: of AdamW, at least 0.
+        rotation: largest angle by which an image is turned at random, in degrees.
+        zoom: largest share by which its height and its width are changed at random, below 1.
+        shift: largest distance by which it is moved at random along each axis, in pixels.
         batch_size: samples per update, over all processes.
-        num_steps: number of time steps T.
+        num_steps: number of time steps T; 1 for "relu".
         precision: "fp32", or "bf16" for currents in bfloat16.
 
     Raises:
         TypeError, ValueError: for one of the wrong type or out of range.
     """
 
-    beta: float
-    slope: float
-    lr: float
-    batch_size: int
-    num_steps: int
-    precision: Literal["fp32", "bf16"] = "fp32"
+    lr: float = _setting(_checks.positive, "learning rate of AdamW")
+    neurons: Literal["leaky", "relu"] = _one_of(("leaky", "relu"), "of the network", "leaky")
+    beta: float = _setting(_checks.fraction, "membrane decay per step", default=0.5)
+    slope: float = _setting(_checks.positive, "of the fast sigmoid", default=25.0)
+    gain: float = _setting(_checks.positive, "factor on the weights at the start", default=1.0)
+    loss: str = _one_of(tuple(SF.LOSSES), "of the output", "ce_rate_loss")
+    lr_schedule: Literal["constant", "one_cycle", "steps"] = _one_of(
+        ("constant", "one_cycle", "steps"), "of the learning rate over the epochs", "constant"
+    )
+    schedule_epochs: int = _setting(_checks.at_least_one, "that it stretches over", default=1)
+    weight_decay: float = _setting(_not_negative, "of AdamW", default=0.0)
+    rotation: float = _setting(_not_negative, "random, of each image, in degrees", default=0.0)
+    zoom: float = _setting(_checks.fraction, "random, of each image, as a share", default=0.0)
+    shift: float = _setting(_not_negative, "random, of each image, in pixels", default=0.0)
+    batch_size: int = _setting(_checks.at_least_one, "over all processes", default=128)
+    num_steps: int = _setting(_checks.at_least_one, "time steps", default=50)
+    precision: Literal["fp32", "bf16"] = _one_of(("fp32", "bf16"), "of the currents", "fp32")
 
     def __post_init__(self) -> None:
-        _checks.fraction("beta", self.beta)
-        for name in ("slope", "lr"):
-            _checks.positive(name, getattr(self, name))
-        for name in ("batch_size", "num_steps"):
-            _checks.at_least_one(name, getattr(self, name))
-        _checks.choice("precision", self.precision, ("fp32", "bf16"))
+        for setting in fields(self):
+            setting.metadata["check"](setting.name, getattr(self, setting.name))
+        if self.neurons == "relu" and self.num_steps != 1:
+            raise ValueError(
+                f"num_steps must be 1 for a network of ReLUs, got {self.num_steps}: it knows no "
+                "time."
+            )
 
     def on(self, device: torch.device) -> Recipe:
         """The recipe for ``device``: in float32 where a processor is slow in bfloat16."""
@@ -50,6 +95,40 @@ class Recipe:
             raise TypeError(f"device must be a torch.device, got {device!r}: torch.device('cpu').")
         slow = device.type == "cpu" and not has_bf16_units()
         return replace(self, precision="fp32") if slow else self
+
+    def network(self) -> nn.Sequential:
+        """A new network, its weights drawn from torch's global generator."""
+        if self.neurons == "relu":
+            net = networks.relu_net()
+        else:
+            net = networks.conv_net(self.beta, surrogate.fast_sigmoid(self.slope))
+        with torch.no_grad():
+            for name, parameter in net.named_parameters():
+                if name.endswith("weight"):
+                    parameter *= self.gain
+        return net
+
+    def optimizer(self, net: nn.Module) -> torch.optim.AdamW:
+        """A new optimizer over the parameters of ``net``."""
+        return torch.optim.AdamW(net.parameters(), self.lr, weight_decay=self.weight_decay)
+
+    def scheduler(
+        self, optimizer: torch.optim.Optimizer, num_iterations: int
+    ) -> lr_scheduler.LRScheduler:
+        """A scheduler of its learning rate over ``num_iterations`` updates, those of all epochs."""
+        if self.lr_schedule == "one_cycle":
+            return lr_scheduler.OneCycleLR(
+                optimizer, self.lr, num_iterations, pct_start=0.2, cycle_momentum=False
+            )
+        parts = (num_iterations // 2, num_iterations * 3 // 4)
+        milestones = parts if self.lr_schedule == "steps" else ()
+        return lr_scheduler.MultiStepLR(optimizer, milestones, gamma=0.1)
+
+    def augmentation(self) -> Augmentation | None:
+        """What moves the training images, or None if nothing does."""
+        if self.rotation or self.zoom or self.shift:
+            return Augmentation(self.rotation, self.zoom, self.shift)
+        return None
 
 
 RECIPES = {
