@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from . import _checks
 from .neurons import Leaky, ResetMechanism, SpikeFunction
 
-__all__ = ["conv_net", "relu_net"]
+__all__ = ["conv_net"]
 
 
 def conv_net(
@@ -56,36 +56,6 @@ def conv_net(
         nn.Flatten(),
         nn.Linear(64 * _pooled(height) * _pooled(width), num_classes),
         last,
-    )
-
-
-class _Pair(nn.Module):
-    """Returns what it is given as spikes and as membranes."""
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return x, x
-
-
-def relu_net() -> nn.Sequential:
-    """Build 12C5-MP2-64C5-MP2-1024FC10 with ReLUs in place of neurons: no spikes and no time.
-
-    For comparison. Takes images ``[B, 1, 28, 28]``; one call is all it needs, so run it with
-    ``num_steps=1``. The ten numbers of each image stand in for its spike counts, ``[B, 10]``:
-    losses on spikes and :func:`~tutorial_lib.functional.accuracy_rate` read them as counts.
-
-    Returns:
-        The network. Its weights are drawn from torch's global generator, as in :func:`conv_net`.
-    """
-    return nn.Sequential(
-        nn.Conv2d(1, 12, 5),
-        nn.MaxPool2d(2),
-        nn.ReLU(),
-        nn.Conv2d(12, 64, 5),
-        nn.MaxPool2d(2),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(1024, 10),
-        _Pair(),
     )
 
 

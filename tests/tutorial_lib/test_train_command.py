@@ -166,9 +166,73 @@ def test_recipes(
     assert found["asked for"] == fast
 
 
+MOVING = ("--rotation", 10, "--zoom", 0.1, "--shift", 2, "--weight-decay", 0.1, "--gain", 2)
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "steps"])
+def test_a_run_on_a_schedule_goes_on_to_the_bit(
+    command: Command, tmp_path: Path, schedule: str
+) -> None:
+    """With moved images; all that is left is the default, and then there is nothing left."""
+    settings = ("--lr-schedule", schedule, "--schedule-epochs", 4, "--loss", "ce_count_loss")
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    uninterrupted = command(*settings, *MOVING, "--checkpoint", whole)
+    assert len(uninterrupted.iterations) == 12  # four epochs of three updates
+    command(*settings, *MOVING, "--epochs", 1, "--checkpoint", part)
+    command("--epochs", 1, "--resume", part, "--checkpoint", part)
+    assert command("--resume", part, "--checkpoint", part) == uninterrupted
+    assert_same_weights(whole, part)
+    before = part.read_bytes()
+    for more, asked in (((), 1), (("--epochs", 2), 2)):
+        with pytest.raises(SystemExit, match=rf"--epochs {asked}: of the 4 passes .* 0 are left"):
+            command(*more, "--resume", part, "--checkpoint", part)
+    assert part.read_bytes() == before
+
+
+def test_schedules_of_the_learning_rate() -> None:
+    """Read after each update: the rate of the next one."""
+    found = {}
+    for name in ("constant", "steps", "one_cycle"):
+        recipe = dataclasses.replace(recipes.RECIPES["tutorial6"], lr=0.1, lr_schedule=name)
+        optimizer = recipe.optimizer(recipe.network())
+        scheduler = recipe.scheduler(optimizer, 40)
+        rates = [optimizer.param_groups[0]["lr"]]
+        for _ in range(40 - 1):
+            optimizer.step()
+            scheduler.step()
+            rates.append(optimizer.param_groups[0]["lr"])
+        found[name] = rates
+    assert found["constant"] == [0.1] * 40
+    assert found["steps"] == pytest.approx([0.1] * 20 + [0.01] * 10 + [0.001] * 10)
+    rates = found["one_cycle"]
+    assert rates.index(max(rates)) == 7 and max(rates) == pytest.approx(0.1)  # a fifth of 40
+    assert rates[:8] == sorted(rates[:8]) and rates[7:] == sorted(rates[7:], reverse=True)
+    assert rates[0] == pytest.approx(0.1 / 25) and rates[-1] < 1e-5
+
+
+def test_each_setting_of_a_recipe_reaches_the_training(command: Command, tmp_path: Path) -> None:
+    start = tmp_path / "start"
+    options = ("--schedule-epochs", 2, "--epochs", 1)
+    command(*options, "--checkpoint", start)
+    others = [
+        ("--gain", 2), ("--loss", "ce_count_loss"), ("--lr-schedule", "one_cycle"),
+        ("--weight-decay", 1), ("--rotation", 20), ("--zoom", 0.3), ("--shift", 3),
+    ]  # fmt: skip
+    for number, option in enumerate(others):
+        path = tmp_path / str(number)
+        command(*options, *option, "--checkpoint", path)
+        a, b = saved(start)["net"], saved(path)["net"]
+        assert (a["3.weight"] - b["3.weight"]).abs().max() > 1e-4, option
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--gain", "0"), "--gain: it must be a finite number above 0, got 0"),
+        (("--weight-decay", "-1"), "--weight-decay: it must be at least 0, got -1"),
+        (("--zoom", "1"), "--zoom: it must be at least 0 and below 1, got 1"),
+        (("--loss", "hinge"), "--loss: invalid choice: 'hinge'"),
+        (("--lr-schedule", "cosine"), "--lr-schedule: invalid choice: 'cosine'"),
         (("--epochs", "0"), "--epochs: it must be at least 1, got 0"),
         (("--iterations", "-1"), "--iterations: it must be at least 1, got -1"),
         (("--batch-size", "1.5"), "--batch-size: invalid int value: '1.5'"),

@@ -24,6 +24,12 @@ def _not_negative(name: str, value: float) -> float:
     return float(value)
 
 
+def _zoom(name: str, value: float) -> float:
+    if not 0 <= _checks.finite(name, value) < 1:
+        raise ValueError(f"{name} must be at least 0 and below 1, got {value}.")
+    return float(value)
+
+
 def _setting(check: Any, what: str, **default: Any) -> Any:
     """A field with the check of its value, and what the command's help says of it."""
     return field(metadata={"check": check, "help": what}, **default)
@@ -39,8 +45,6 @@ class Recipe:
     """What decides the result of a training run, apart from data and seed.
 
     Attributes:
-        neurons: "leaky", the course's network (:func:`tutorial_lib.networks.conv_net`); or "relu",
-            the same weights without spikes and time (:func:`tutorial_lib.networks.relu_net`).
         beta: membrane decay per step, in [0, 1].
         slope: slope k of the fast sigmoid, the surrogate gradient.
         gain: factor on the weights that torch draws (biases stay as they are), above 0.
@@ -55,7 +59,7 @@ class Recipe:
         zoom: largest share by which its height and its width are changed at random, below 1.
         shift: largest distance by which it is moved at random along each axis, in pixels.
         batch_size: samples per update, over all processes.
-        num_steps: number of time steps T; 1 for "relu".
+        num_steps: number of time steps T.
         precision: "fp32", or "bf16" for currents in bfloat16.
 
     Raises:
@@ -63,7 +67,6 @@ class Recipe:
     """
 
     lr: float = _setting(_checks.positive, "learning rate of AdamW")
-    neurons: Literal["leaky", "relu"] = _one_of(("leaky", "relu"), "of the network", "leaky")
     beta: float = _setting(_checks.fraction, "membrane decay per step", default=0.5)
     slope: float = _setting(_checks.positive, "of the fast sigmoid", default=25.0)
     gain: float = _setting(_checks.positive, "factor on the weights at the start", default=1.0)
@@ -74,7 +77,7 @@ class Recipe:
     schedule_epochs: int = _setting(_checks.at_least_one, "that it stretches over", default=1)
     weight_decay: float = _setting(_not_negative, "of AdamW", default=0.0)
     rotation: float = _setting(_not_negative, "random, of each image, in degrees", default=0.0)
-    zoom: float = _setting(_checks.fraction, "random, of each image, as a share", default=0.0)
+    zoom: float = _setting(_zoom, "random, of each image, as a share", default=0.0)
     shift: float = _setting(_not_negative, "random, of each image, in pixels", default=0.0)
     batch_size: int = _setting(_checks.at_least_one, "over all processes", default=128)
     num_steps: int = _setting(_checks.at_least_one, "time steps", default=50)
@@ -83,11 +86,6 @@ class Recipe:
     def __post_init__(self) -> None:
         for setting in fields(self):
             setting.metadata["check"](setting.name, getattr(self, setting.name))
-        if self.neurons == "relu" and self.num_steps != 1:
-            raise ValueError(
-                f"num_steps must be 1 for a network of ReLUs, got {self.num_steps}: it knows no "
-                "time."
-            )
 
     def on(self, device: torch.device) -> Recipe:
         """The recipe for ``device``: in float32 where a processor is slow in bfloat16."""
@@ -97,11 +95,8 @@ class Recipe:
         return replace(self, precision="fp32") if slow else self
 
     def network(self) -> nn.Sequential:
-        """A new network, its weights drawn from torch's global generator."""
-        if self.neurons == "relu":
-            net = networks.relu_net()
-        else:
-            net = networks.conv_net(self.beta, surrogate.fast_sigmoid(self.slope))
+        """A new :func:`~tutorial_lib.networks.conv_net`, drawn from torch's global generator."""
+        net = networks.conv_net(self.beta, surrogate.fast_sigmoid(self.slope))
         with torch.no_grad():
             for name, parameter in net.named_parameters():
                 if name.endswith("weight"):
