@@ -1,0 +1,174 @@
+"""The course's accuracy on MNIST: long runs, epoch by epoch, and what is shipped of them.
+
+Usage::
+
+    python -m tools.accuracy run FOLDER best 0     one run: a plan's name, a seed; go on by the same
+    python -m tools.accuracy write FOLDER          once all runs are there: write what is shipped
+
+Each epoch of a run is a call of the training command, ``python -m tutorial_lib.training``, which
+goes on with the checkpoint of the epoch before. A run can so be stopped at any time, and goes on to
+the bit. After each epoch the network sees the validation images and the test images. Of the test
+images only one bit each is kept, unseen: right or wrong. Nothing here or in training reads these
+bits before ``write``, which picks each run's epoch by its validation images alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tutorial_lib import data
+from tutorial_lib.fast import keep_freed_memory
+from tutorial_lib.simulation import forward_pass
+from tutorial_lib.training import _batches, seed_everything
+from tutorial_lib.training.__main__ import main as train
+from tutorial_lib.training.recipes import RECIPES
+
+ROOT = Path(__file__).resolve().parent.parent
+BATCH = 500  # images at once, in evaluation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Runs that are compared: a recipe, its number of epochs, its seeds."""
+
+    recipe: str
+    epochs: int
+    seeds: int
+    relu: bool = False
+
+    @property
+    def what(self) -> str:
+        """In words, for the table."""
+        net = "ReLUs, no time" if self.relu else "spiking"
+        return f"{net}, recipe {self.recipe}"
+
+
+PLANS = {
+    "best": Plan("best", RECIPES["best"].schedule_epochs, 5),
+    "relu": Plan("best", RECIPES["best"].schedule_epochs, 5, relu=True),
+    "tutorial6": Plan("tutorial6", 1, 5),
+    "tutorial6-long": Plan("tutorial6-long", RECIPES["tutorial6-long"].schedule_epochs, 1),
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train or write, as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m tools.accuracy")
+    commands = parser.add_subparsers(required=True, dest="command")
+    run = commands.add_parser("run", help="train one run, from where it stopped")
+    run.add_argument("folder", type=Path)
+    run.add_argument("plan", choices=PLANS)
+    run.add_argument("seed", type=int)
+    write = commands.add_parser("write", help="write what is shipped")
+    write.add_argument("folder", type=Path)
+    args = parser.parse_args(argv)
+    if args.command == "run":
+        run_plan(args.folder / args.plan / str(args.seed), PLANS[args.plan], args.seed)
+    else:
+        from tools import accuracy_tables
+
+        accuracy_tables.write(args.folder)
+
+
+def run_plan(folder: Path, plan: Plan, seed: int) -> None:
+    """Make the epochs of a run that are missing in its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    digits = data.load("mnist", verbose=False)
+    step = relu_epoch if plan.relu else spiking_epoch
+    for epoch in range(1, plan.epochs + 1):
+        bits = folder / f"{epoch:02}.npz"
+        if bits.exists():
+            continue
+        start = time.perf_counter()
+        count = step(folder, plan, seed, epoch, digits)
+        seconds = time.perf_counter() - start
+        found = {"seconds": seconds, "threads": torch.get_num_threads()}
+        for name in ("val", "test"):
+            images, targets = getattr(digits, name).tensors
+            counts = torch.cat([count(part) for part in images.split(BATCH)])
+            found[name] = np.packbits((counts.argmax(1) == targets).numpy())
+            if name == "val":
+                found["val_loss"] = F.cross_entropy(counts, targets).item()
+        part = folder / f"{epoch:02}.part.npz"
+        np.savez(part, **found)
+        part.rename(bits)
+        right = np.unpackbits(found["val"])[: len(digits.val)].mean()
+        print(f"{folder.name} epoch {epoch}: validation {right:.2%}, {seconds:.0f} s", flush=True)
+
+
+def spiking_epoch(
+    folder: Path, plan: Plan, seed: int, epoch: int, digits: data.Digits
+) -> Callable[[Tensor], Tensor]:
+    """Train for one epoch by the course's command; return what counts the spikes."""
+    there, last = (folder / f"{number:02}.pt" for number in (epoch, epoch - 1))
+    how = ["--resume", str(last)] if epoch > 1 else ["--recipe", plan.recipe, "--seed", str(seed)]
+    train(
+        [*how, "--data", "mnist", "--device", "cpu", "--epochs", "1", "--overwrite"]
+        + ["--eval-every", "1000000", "--checkpoint", str(there)]
+    )
+    recipe = RECIPES[plan.recipe]
+    net = recipe.network()
+    net.load_state_dict(torch.load(there, weights_only=True)["net"])
+    net.eval()
+
+    def count(images: Tensor) -> Tensor:
+        with torch.no_grad():
+            return forward_pass(net, recipe.num_steps, images)[0].sum(0)
+
+    return count
+
+
+def relu_net() -> nn.Sequential:
+    """12C5-MP2-64C5-MP2-1024FC10 with ReLUs in place of neurons."""
+    return nn.Sequential(
+        nn.Conv2d(1, 12, 5), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(12, 64, 5), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(), nn.Linear(1024, 10),
+    )  # fmt: skip
+
+
+def relu_epoch(
+    folder: Path, plan: Plan, seed: int, epoch: int, digits: data.Digits
+) -> Callable[[Tensor], Tensor]:
+    """The same without spikes: order of images, movements, optimizer and schedule of the recipe.
+
+    The gain of the recipe wakes neurons that have a threshold; ReLUs start as torch draws them.
+    """
+    recipe = RECIPES[plan.recipe]
+    seed_everything(seed)
+    net = relu_net()
+    optimizer = recipe.optimizer(net)
+    per_epoch = len(digits.train) // recipe.batch_size
+    scheduler = recipe.scheduler(optimizer, plan.epochs * per_epoch)
+    done = (epoch - 1) * per_epoch
+    if done:
+        saved = torch.load(folder / f"{epoch - 1:02}.pt", weights_only=True)
+        net.load_state_dict(saved["net"])
+        optimizer.load_state_dict(saved["optimizer"])
+        scheduler.last_epoch = done
+    batches = _batches.global_batches(
+        digits.train, recipe.batch_size, seed, done, augmentation=recipe.augmentation()
+    )
+    for _ in range(per_epoch):
+        images, targets = next(batches)
+        optimizer.zero_grad()
+        F.cross_entropy(net(images), targets).backward()
+        optimizer.step()
+        scheduler.step()
+    path = folder / f"{epoch:02}.pt"
+    torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict()}, path)
+    return torch.no_grad()(net)
+
+
+if __name__ == "__main__":
+    keep_freed_memory()
+    main()
