@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from .. import _checks
 from ..neurons import Leaky
 from ..utils import check_module
-from .lif import block_sizes, lif_sequence
+from .lif import block_sizes, channels_last, lif_sequence
 from .operations import check_sequential, operations
 from .tracing import NotLayerwise
 
@@ -151,7 +151,7 @@ class Plan:
         sizes: list[int] = []  # k, the steps of each block
         if self.time_varying:
             sizes = block_sizes(num_steps, data[0], BLOCK)
-            values[self.data] = [block.flatten(0, 1) for block in data.split(sizes)]
+            values[self.data] = [channels_last(block.flatten(0, 1)) for block in data.split(sizes)]
         for stage in self.stages:
             node = stage.nodes[0]
             if not stage.over_time:

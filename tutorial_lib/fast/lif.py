@@ -32,7 +32,7 @@ from .._parameters import align
 from ..lif import ResetMechanism, membrane_dtype, membrane_update
 from ..neurons import Leaky
 
-__all__ = ["block_sizes", "lif_sequence"]
+__all__ = ["block_sizes", "channels_last", "lif_sequence"]
 
 BLOCK = 2**19  # membranes handled at a time on a CPU, whose cache holds them: two MiB
 HALF = (torch.float16, torch.bfloat16)
@@ -56,7 +56,7 @@ def lif_sequence(
         of ``beta``.
     """
     constant = isinstance(cur, Tensor)
-    curs = [_channels_last(block) for block in ([cur] if constant else cur)]
+    curs = [channels_last(block) for block in ([cur] if constant else cur)]
     if not constant:
         curs = [block.unflatten(0, (k, -1)) for block, k in zip(curs, sizes, strict=True)]
     step = curs[0] if constant else curs[0][0]
@@ -70,7 +70,7 @@ def lif_sequence(
     return [block.to(step.dtype) for block in spk], mem, last
 
 
-def _channels_last(cur: Tensor) -> Tensor:
+def channels_last(cur: Tensor) -> Tensor:
     """The order in memory in which convolutions of many small maps run fastest.
 
     On a CPU with the channels last. On a GPU too in half precision, and where cuDNN may measure
