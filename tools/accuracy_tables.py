@@ -1,0 +1,161 @@
+"""What is shipped of the long runs: the bits, the weights of the run in the middle, the tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+
+from benchmarks import measure
+from course_kit import accuracy as shipped
+from tools.accuracy import BATCH, PLANS, ROOT, Plan
+from tutorial_lib import data, networks
+from tutorial_lib.simulation import forward_pass
+from tutorial_lib.training.recipes import RECIPES
+
+RESULTS = ROOT / "results" / "accuracy.json"
+NAMES = {
+    "best": "the course's recipe",
+    "relu": "the same with ReLUs, no time",
+    "tutorial6": "tutorial 6 as printed",
+    "tutorial6-long": "the same for 20 epochs",
+    "digits": "the course's recipe, embedded digits",
+}
+
+
+def write(folder: Path) -> None:
+    """Write all that is shipped, from the folder of the runs."""
+    digits = data.load("mnist", verbose=False)
+    sizes = {"test": len(digits.test), "val": len(digits.val)}
+    found: dict[str, Any] = {
+        "command": "python -m tools.accuracy",
+        "commit": measure.commit(),
+        "machine": measure.machine(),
+        "plans": {},
+    }
+    bits: dict[str, Any] = {}
+    for name, plan in PLANS.items():
+        runs = [_run(folder / name / str(seed), plan) for seed in range(plan.seeds)]
+        if None in runs:
+            print(f"{name}: runs are missing; left out")
+            continue
+        of = {"test": 300, "val": 200} if plan.data == "digits" else sizes
+        for part, size in of.items():
+            bits[f"{name}_{part}"] = np.stack([run[part] for run in runs])
+            bits[f"{name}_{part}s"] = size
+        found["plans"][name] = _summary(plan, runs, of)
+    best = found["plans"]["best"]["seeds"]
+    middle = sorted(range(len(best)), key=lambda seed: best[seed]["test"])[len(best) // 2]
+    found["pretrained"] = {"seed": middle, **best[middle]}
+    source = folder / "best" / str(middle) / f"{best[middle]['epoch']:02}.pt"
+    torch.save(torch.load(source, weights_only=True)["net"], networks.PRETRAINED)
+    bits["pretrained_test"] = np.packbits(_right_in_double(digits))
+    bits["pretrained_tests"] = sizes["test"]
+    bits |= _hard(digits, shown(bits, "best"), best)
+    np.savez_compressed(shipped.FILE, **bits)
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    RESULTS.with_suffix(".md").write_text(table(found), encoding="utf-8")
+
+
+def shown(bits: dict[str, Any], name: str) -> np.ndarray:
+    """Whether each test image was right, ``[seeds, epochs, images]``."""
+    return np.unpackbits(bits[f"{name}_test"], axis=-1, count=bits[f"{name}_tests"]).astype(bool)
+
+
+def _run(folder: Path, plan: Plan) -> dict[str, Any] | None:
+    """The epochs of one run: packed bits ``[epochs, ...]``, losses, seconds."""
+    epochs = [folder / f"{epoch:02}.npz" for epoch in range(1, plan.epochs + 1)]
+    if not all(path.exists() for path in epochs):
+        return None
+    opened = [dict(np.load(path)) for path in epochs]
+    return {key: np.stack([epoch[key] for epoch in opened]) for key in opened[0]}
+
+
+def _summary(plan: Plan, runs: list[dict[str, Any]], sizes: dict[str, int]) -> dict[str, Any]:
+    seeds = []
+    for run in runs:
+        share = {
+            part: np.unpackbits(run[part], axis=-1, count=size).mean(-1)
+            for part, size in sizes.items()
+        }
+        # The epoch is chosen by validation images alone; of equals, by their loss.
+        epoch = max(range(plan.epochs), key=lambda e: (share["val"][e], -run["val_loss"][e]))
+        seeds.append(
+            {
+                "epoch": epoch + 1,
+                "val": share["val"][epoch],
+                "test": share["test"][epoch],
+                "last": share["test"][-1],
+                "best_on_test": share["test"].max(),
+                "core_minutes": run["core_seconds"].sum() / 60,
+            }
+        )
+    chosen = np.array([seed["test"] for seed in seeds])
+    summary = {"recipe": asdict(RECIPES[plan.recipe]), "relu": plan.relu, "seeds": seeds}
+    summary["mean"] = chosen.mean()
+    if len(chosen) > 1:
+        half = stats.t.ppf(0.975, len(chosen) - 1) * chosen.std(ddof=1) / len(chosen) ** 0.5
+        summary |= {
+            "std": chosen.std(ddof=1),
+            "interval": [chosen.mean() - half, chosen.mean() + half],
+        }
+    return summary
+
+
+def _right_in_double(digits: data.Digits) -> np.ndarray:
+    """Whether the shipped weights get each test image right, in float64: alike everywhere."""
+    net = networks.pretrained().double()
+    images, targets = digits.test.tensors
+    with torch.no_grad():
+        counts = [
+            forward_pass(net, networks.PRETRAINED_STEPS, part.double())[0].sum(0)
+            for part in images.split(BATCH)
+        ]
+    return (torch.cat(counts).argmax(1) == targets).numpy()
+
+
+def _hard(
+    digits: data.Digits, right: np.ndarray, seeds: list[dict[str, Any]]
+) -> dict[str, np.ndarray]:
+    """The test images that every seed gets wrong after its chosen epoch."""
+    chosen = np.stack([right[seed, run["epoch"] - 1] for seed, run in enumerate(seeds)])
+    index = np.flatnonzero(~chosen.any(0))
+    images, labels = digits.test.tensors
+    grey = (images[index, 0] * 255).round().to(torch.uint8).numpy()
+    return {"hard_index": index, "hard_images": grey, "hard_labels": labels[index].numpy()}
+
+
+def table(found: dict[str, Any]) -> str:
+    """The table of ``results/accuracy.md``."""
+    machine = found["machine"]
+    versions = f"Python {machine['python']}, torch {machine['versions']['torch']}"
+    lines = [
+        f"Made with `{found['command']}` at commit {found['commit']}, a thread for each run, on "
+        f"{machine['processor']}; {versions}. Each run's epoch is chosen by its 5,000 validation "
+        "images (200 of the embedded digits); then the test images count, once. The interval is "
+        "Student's, for the mean over seeds, at 95 %.",
+        "",
+        "| runs | test accuracy, mean | interval | each seed, in % | epochs | core minutes a run |",
+        "|---|---:|:---:|---|---:|---:|",
+    ]
+    for name, plan in found["plans"].items():
+        seeds = plan["seeds"]
+        interval = " to ".join(f"{100 * end:.2f}" for end in plan.get("interval", ())) or "one run"
+        each = ", ".join(f"{100 * seed['test']:.2f}" for seed in seeds)
+        minutes = np.mean([seed["core_minutes"] for seed in seeds])
+        lines.append(
+            f"| {NAMES[name]} | {100 * plan['mean']:.2f} % | {interval} | {each} "
+            f"| {PLANS[name].epochs} | {minutes:.1f} |"
+        )
+    middle = found["pretrained"]
+    lines += [
+        "",
+        f"`networks.pretrained()` is the run in the middle, seed {middle['seed']} after epoch "
+        f"{middle['epoch']}.",
+    ]
+    return "\n".join(lines) + "\n"
