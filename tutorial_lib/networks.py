@@ -14,7 +14,7 @@ from .neurons import Leaky, ResetMechanism, SpikeFunction
 __all__ = ["PRETRAINED_STEPS", "conv_net", "pretrained"]
 
 PRETRAINED = Path(__file__).with_name("pretrained.pt")
-PRETRAINED_STEPS = 8
+PRETRAINED_STEPS = 6
 """Number of time steps T that :func:`pretrained` was trained for."""
 
 

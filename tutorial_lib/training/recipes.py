@@ -137,7 +137,7 @@ RECIPES = {
     # chosen on validation images, among those of results/accuracy.md
     "best": Recipe(
         beta=0.5, slope=5.0, gain=3.0, loss="ce_count_loss", lr=5e-3, lr_schedule="one_cycle",
-        schedule_epochs=12, weight_decay=0.01, rotation=10.0, zoom=0.1, shift=2.0, num_steps=8,
+        schedule_epochs=16, weight_decay=0.01, rotation=10.0, zoom=0.1, shift=2.0, num_steps=6,
         precision="bf16",
     ),
 }  # fmt: skip
