@@ -96,7 +96,9 @@ def _summary(plan: Plan, runs: list[dict[str, Any]], sizes: dict[str, int]) -> d
             }
         )
     chosen = np.array([seed["test"] for seed in seeds])
-    summary = {"recipe": asdict(RECIPES[plan.recipe]), "relu": plan.relu, "seeds": seeds}
+    recipe = RECIPES[plan.recipe]
+    ran = "fp32" if plan.relu else recipe.on(torch.device("cpu")).precision
+    summary = {"recipe": asdict(recipe), "relu": plan.relu, "precision": ran, "seeds": seeds}
     summary["mean"] = chosen.mean()
     if len(chosen) > 1:
         half = stats.t.ppf(0.975, len(chosen) - 1) * chosen.std(ddof=1) / len(chosen) ** 0.5
@@ -152,9 +154,11 @@ def table(found: dict[str, Any]) -> str:
             f"| {NAMES[name]} | {100 * plan['mean']:.2f} % | {interval} | {each} "
             f"| {PLANS[name].epochs} | {minutes:.1f} |"
         )
+    half = [NAMES[name] for name, plan in found["plans"].items() if plan["precision"] == "bf16"]
     middle = found["pretrained"]
     lines += [
         "",
+        f"Currents were in bfloat16 in: {'; '.join(half) or 'none'}. "
         f"`networks.pretrained()` is the run in the middle, seed {middle['seed']} after epoch "
         f"{middle['epoch']}.",
     ]
