@@ -58,7 +58,7 @@ def runs(name: str) -> Runs:
     """
     with np.load(FILE) as file:
         names = sorted(key.removesuffix("_test") for key in file if key.endswith("_test"))
-        if name not in names:
+        if not isinstance(name, str) or name not in names:
             raise ValueError(f"name must be one of {', '.join(names)}, got {name!r}.")
         bits = {
             part: np.unpackbits(file[f"{name}_{part}"], axis=-1, count=int(file[f"{name}_{part}s"]))

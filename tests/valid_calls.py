@@ -400,10 +400,22 @@ VALID: dict[str, Maker] = {
     "tutorial_lib.training.load_checkpoint": lambda: _loading(small_net()),
     "tutorial_lib.training.seed_everything": call(training.seed_everything, seed=1),
     "tutorial_lib.training.recipes.Recipe": call(
-        recipes.Recipe, beta=0.5, slope=25.0, lr=1e-2, batch_size=128, num_steps=50
+        recipes.Recipe,
+        beta=0.5, slope=25.0, gain=2.0, loss="ce_count_loss", lr=1e-2, lr_schedule="steps",
+        schedule_epochs=2, weight_decay=0.1, rotation=5.0, zoom=0.1, shift=1.0, batch_size=128,
+        num_steps=50, precision="fp32",
     ),
     "tutorial_lib.training.recipes.Recipe.on": method(
         lambda: recipes.RECIPES["tutorial6"], "on", device=lambda: torch.device("cpu")
+    ),
+    "tutorial_lib.training.recipes.Recipe.optimizer": method(
+        lambda: recipes.RECIPES["best"], "optimizer", net=small_net
+    ),
+    "tutorial_lib.training.recipes.Recipe.scheduler": method(
+        lambda: recipes.RECIPES["best"],
+        "scheduler",
+        optimizer=lambda: torch.optim.AdamW(small_net().parameters()),
+        num_iterations=10,
     ),
     "tutorial_lib.utils.detach": call(utils.detach, net=small_net),
     "tutorial_lib.utils.device_of": call(utils.device_of, net=small_net),

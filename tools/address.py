@@ -22,7 +22,10 @@ THIRD_PARTY = frozenset(
     {
         "fangwei123456/spikingjelly",
         "fzenke/spytorch",
+        "haoyizhu/snn_image_classification",
         "jeshraghian/snntorch",
+        "microsoft/vscode",
+        "microsoft/vscode-jupyter",
         "norse/norse",
     }
 )

@@ -13,6 +13,7 @@ from torch.optim import lr_scheduler
 from .. import _checks, networks, surrogate
 from .. import functional as SF
 from ..fast import has_bf16_units
+from ..utils import check_module
 from ._augmentation import Augmentation
 
 __all__ = ["RECIPES", "Recipe"]
@@ -104,13 +105,28 @@ class Recipe:
         return net
 
     def optimizer(self, net: nn.Module) -> torch.optim.AdamW:
-        """A new optimizer over the parameters of ``net``."""
+        """A new optimizer over the parameters of ``net``.
+
+        Raises:
+            TypeError: if ``net`` is no module.
+            ValueError: if it has no parameters.
+        """
+        if not list(check_module(net).parameters()):
+            raise ValueError(f"net must have parameters to learn, got {net!r} without any.")
         return torch.optim.AdamW(net.parameters(), self.lr, weight_decay=self.weight_decay)
 
     def scheduler(
         self, optimizer: torch.optim.Optimizer, num_iterations: int
     ) -> lr_scheduler.LRScheduler:
-        """A scheduler of its learning rate over ``num_iterations`` updates, those of all epochs."""
+        """A scheduler of its learning rate over ``num_iterations`` updates, those of all epochs.
+
+        Raises:
+            TypeError: if ``optimizer`` is none of torch's, or ``num_iterations`` no integer.
+            ValueError: if ``num_iterations`` is below 1.
+        """
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise TypeError(f"optimizer must be one of torch, got {_checks.shown(optimizer)}.")
+        num_iterations = _checks.at_least_one("num_iterations", num_iterations)
         if self.lr_schedule == "one_cycle":
             return lr_scheduler.OneCycleLR(
                 optimizer, self.lr, num_iterations, pct_start=0.2, cycle_momentum=False
