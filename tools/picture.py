@@ -1,4 +1,4 @@
-"""Draws the README's picture: a digit's way through a briefly trained network.
+"""Draws the README's picture: a digit's way through the network that ships with the library.
 
 Usage: python -m tools.picture
 """
@@ -10,23 +10,16 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 
-from tutorial_lib import data, networks, simulation, surrogate, training
-from tutorial_lib import functional as SF
+from tutorial_lib import data, networks, simulation
 from tutorial_lib import plotting as splt
 
 OUTPUT = Path(__file__).resolve().parent.parent / "book" / "_static" / "readme.png"
 
 
 def main() -> None:
-    """Train for 150 iterations on MNIST; draw the first test image, whatever it is."""
-    digits = data.load("mnist")
-    loaders = data.loaders(digits, batch_size=128)
-    training.seed_everything(0)
-    net = networks.conv_net(spike_grad=surrogate.fast_sigmoid(slope=25))
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
-    training.train(net, loaders.train, optimizer, SF.ce_rate_loss(), 50, num_iterations=150)
-    image = digits.test[0][0]
-    records = list(simulation.record_spikes(net, 50, image.unsqueeze(0)).values())
+    """Draw the first test image of MNIST, whatever it is, for the 50 steps of tutorial 6."""
+    image = data.load("mnist").test[0][0]
+    records = list(simulation.record_spikes(networks.pretrained(), 50, image[None]).values())
 
     figure = Figure(figsize=(11, 3), dpi=110, layout="constrained", facecolor="white")
     axes = figure.subplots(1, 5, width_ratios=[1, 1.5, 1.5, 1.5, 1.5])
