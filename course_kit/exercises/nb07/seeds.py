@@ -1,0 +1,76 @@
+"""How many seeds tell two recipes apart."""
+
+import math
+from statistics import NormalDist
+
+from scipy import stats
+
+from ..exercise import Exercise, Function, Wrong, edit
+from ..values import as_number, show
+
+exercise = Exercise(__name__,
+    "How many seeds of each recipe find a given difference with a power of 80 %?",
+    shows="Say before a comparison how many runs it takes.", kind="function")
+
+
+@exercise.reference
+def solved_seeds(sd, difference):
+    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+    return math.ceil(2 * (z * sd / difference) ** 2)
+
+
+CASES = ((0.1, 0.05), (0.05, 0.05), (0.03, 0.1), (0.5, 0.2))
+
+
+@exercise.judge
+def judge(seeds: Function) -> str:
+    for sd, difference in CASES:
+        number = as_number(seeds(sd, difference), "Your number of seeds")
+        wanted = solved_seeds(sd, difference)
+        if abs(number - wanted) > 1e-6:
+            raise Wrong(
+                f"For seeds that scatter by {show(sd)} points and a difference of "
+                f"{show(difference)}, you have {show(number)} seeds; expected {wanted}.",
+                "What stands in the formula: both recipes, both z, and a square?",
+            )
+    return (
+        "Four cases are right. Half the difference takes four times the seeds; that is why small "
+        "gains are so often claimed and so seldom shown."
+    )
+
+
+@exercise.right("by the standard library")
+def by_statistics(sd, difference):
+    normal = NormalDist()
+    z = normal.inv_cdf(0.975) + normal.inv_cdf(0.8)
+    n = 2 * z**2 * sd**2 / difference**2
+    return int(n) + (n > int(n))
+
+
+@exercise.right("by trying")
+def by_trying(sd, difference):
+    n = 1
+    error = sd * math.sqrt(2)
+    while stats.norm.cdf(difference / (error / math.sqrt(n)) - stats.norm.ppf(0.975)) < 0.8:
+        n += 1
+    return n
+
+
+Z = "stats.norm.ppf(0.975) + stats.norm.ppf(0.8)"
+exercise.wrong("One recipe scatters.", edit("2 * (z", "(z"),
+    asks="Both recipes have seeds. What is the variance of a difference?")
+exercise.wrong("Significant is enough.", edit(Z, "stats.norm.ppf(0.975)"),
+    asks="With a difference just at the limit, how often is it found: in 80 % of all cases?")
+exercise.wrong("The number goes with the difference.", edit(") ** 2", ")"),
+    asks="Half the difference: is it found with twice the seeds?")
+exercise.wrong("Round to the nearest.", edit("math.ceil(", "round("),
+    asks="With a little less than the number asked for, is the power reached?")
+exercise.wrong("A direction is known.", edit("0.975", "0.95"),
+    asks="Would you not report a difference in the other direction?")
+exercise.wrong("The sign of the power is minus.", edit("+ stats", "- stats"),
+    asks="Does a higher power ask for fewer seeds?")
+exercise.wrong("Five seeds are always enough.",
+    edit("return math.ceil(2 * (z * sd / difference) ** 2)", "return 5"),
+    asks="For which differences?")
+exercise.wrong("A part of a seed can be run.", edit("math.ceil(", "("),
+    asks="Can you run a part of a seed?")
