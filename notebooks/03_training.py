@@ -549,6 +549,7 @@ print(f"{p:.2%} +- {standard_error:.2%} on {n:,} images")
 
 # %% [markdown]
 # That is only the chance of the draw. Another seed moves the number, too: compare two recipes across several seeds.
+# [Notebook 07](07_defensible_numbers.ipynb) shows how, and how many seeds that takes.
 #
 # ## A checkpoint
 #

@@ -81,7 +81,8 @@ curves = {
     "validation": 100 * best.val[0].mean(axis=-1),
     "test": 100 * best.test[0].mean(axis=-1),
 }
-figures.lines(curves, "Epoch", "Accuracy (%)", x=epochs)
+ax = figures.lines(curves, "Epoch", "Accuracy (%)", x=epochs)
+style.whole_numbers(ax.xaxis)
 figures.show("Accuracy of seed 0 after each epoch, on two sets of images.")
 
 # %% [markdown]
@@ -448,7 +449,8 @@ assert low < results.mean() < high
 #
 # seeds, where $z_{0.975} = 1.96$ and $z_{0.8} = 0.84$ are points of the normal distribution.
 #
-# > **Exercise 3: how many seeds?** Return that $n$ as a whole number that is large enough.
+# > **Exercise 3: how many seeds?** Return that $n$ as a whole number that is large enough, and at
+# > least 2: one seed does not show how far seeds scatter.
 
 # %% tags=["exercise"]
 def my_seeds(sd, difference):
@@ -471,7 +473,7 @@ exercises.check("07-seeds", my_seeds)
 # ```python
 # def solved_seeds(sd, difference):
 #     z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
-#     return math.ceil(2 * (z * sd / difference) ** 2)
+#     return max(2, math.ceil(2 * (z * sd / difference) ** 2))  # one seed shows no scatter
 # ```
 #
 # </details>
@@ -658,13 +660,16 @@ shares = {name: [100 * row[name].mean() for row in cries] for name in cries[0]}
 # %% tags=["hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Code of the figure
 ax = figures.lines(shares, "True difference of the recipes (points)", 'Share of "different!" (%)',
-                   x=steps, level=("5 %", 5))
+                   x=steps)
+style.level(ax, 5, "5 %")
+style.note(ax, 0.2, 4, "5 %", va="top", ha="right")
 ax.set_ylim(0, 105)
 figures.show("How often three tests call two recipes different, by their true difference.")
 
 # %% [markdown]
-# The t test over five seeds is the one that starts at 5 %, and it rises fastest. It sees five times as much. But at 0.05 points, even it
-# finds the difference in a small part of the trials: five seeds are too few, as you have computed.
+# The t test over five seeds rises fastest: it sees five times as much. McNemar's test starts too high, on the left, where
+# there is nothing to find. And at 0.05 points even the t test finds the difference in a small part of the trials: five
+# seeds are too few for that.
 #
 # - A claim about **these two networks** (which one do I ship?): McNemar's test, on the test images.
 # - A claim about **two recipes**: several seeds of each, and a test over seeds.
@@ -711,7 +716,7 @@ assert len(hard.index) == len(hard.images) == len(hard.labels)
 #@title Code of the figure
 def gallery(images):
     rows = math.ceil(len(images) / 8)
-    axes = style.own_axes(8, 1.25 * rows, rows, 8).flat
+    axes = style.own_axes(8, 1.25 * rows, rows, 8).ravel()
     for ax in axes:
         ax.set_axis_off()
     for number, (ax, image) in enumerate(zip(axes, images), 1):

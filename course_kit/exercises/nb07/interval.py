@@ -43,8 +43,8 @@ def judge(interval: Function) -> str:
                 "How wide is the standard error of the mean, and what does t multiply it by?",
             )
     return (
-        "Three cases are right. With five seeds t is 2.78, not 1.96: so few seeds tell little about "
-        "their own scatter, and the interval owns up to it."
+        "Three cases are right. With five seeds t is 2.78, not 1.96: so few seeds tell little "
+        "about their own scatter, and the interval owns up to it."
     )
 
 

@@ -23,7 +23,10 @@ def solved_mcnemar(first, second):
 
 
 # images of four kinds: both right, only the first, only the second, neither
-CASES = ((40, 12, 4, 6), (9900, 30, 14, 56), (940, 3, 9, 48), (500, 7, 7, 20), (200, 0, 0, 5), (90, 0, 8, 2))
+CASES = (
+    (40, 12, 4, 6), (9900, 30, 14, 56), (940, 3, 9, 48), (500, 7, 7, 20), (200, 0, 0, 5),
+    (90, 0, 8, 2),
+)  # fmt: skip
 
 
 @exercise.judge

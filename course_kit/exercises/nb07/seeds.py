@@ -16,10 +16,10 @@ exercise = Exercise(__name__,
 @exercise.reference
 def solved_seeds(sd, difference):
     z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
-    return math.ceil(2 * (z * sd / difference) ** 2)
+    return max(2, math.ceil(2 * (z * sd / difference) ** 2))  # one seed shows no scatter
 
 
-CASES = ((0.1, 0.05), (0.05, 0.05), (0.03, 0.1), (0.5, 0.2))
+CASES = ((0.1, 0.05), (0.05, 0.05), (0.04, 0.1), (0.5, 0.2), (0.03, 0.2))
 
 
 @exercise.judge
@@ -34,7 +34,7 @@ def judge(seeds: Function) -> str:
                 "What stands in the formula: both recipes, both z, and a square?",
             )
     return (
-        "Four cases are right. Half the difference takes four times the seeds; that is why small "
+        "Five cases are right. Half the difference takes four times the seeds; that is why small "
         "gains are so often claimed and so seldom shown."
     )
 
@@ -44,12 +44,12 @@ def by_statistics(sd, difference):
     normal = NormalDist()
     z = normal.inv_cdf(0.975) + normal.inv_cdf(0.8)
     n = 2 * z**2 * sd**2 / difference**2
-    return int(n) + (n > int(n))
+    return max(int(n) + (n > int(n)), 2)
 
 
 @exercise.right("by trying")
 def by_trying(sd, difference):
-    n = 1
+    n = 2
     error = sd * math.sqrt(2)
     while stats.norm.cdf(difference / (error / math.sqrt(n)) - stats.norm.ppf(0.975)) < 0.8:
         n += 1
@@ -70,7 +70,9 @@ exercise.wrong("A direction is known.", edit("0.975", "0.95"),
 exercise.wrong("The sign of the power is minus.", edit("+ stats", "- stats"),
     asks="Does a higher power ask for fewer seeds?")
 exercise.wrong("Five seeds are always enough.",
-    edit("return math.ceil(2 * (z * sd / difference) ** 2)", "return 5"),
+    edit("return max(2, math.ceil(2 * (z * sd / difference) ** 2))", "return 5"),
     asks="For which differences?")
+exercise.wrong("One seed may be enough.", edit("max(2, ", "max(1, "),
+    asks="How far do the seeds scatter, if there is one of each?")
 exercise.wrong("A part of a seed can be run.", edit("math.ceil(", "("),
     asks="Can you run a part of a seed?")
