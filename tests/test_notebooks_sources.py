@@ -55,7 +55,7 @@ def course(tmp_path: Path) -> Path:
 def write_course(root: Path, source: str) -> None:
     for folder in ("notebooks", "tools", "book"):
         (root / folder).mkdir(exist_ok=True)
-    (root / "notebooks" / "07_sample.py").write_text(source, encoding="utf-8")
+    (root / "notebooks" / "99_sample.py").write_text(source, encoding="utf-8")
     (root / "tools" / "bootstrap_cell.py").write_text(BOOTSTRAP + "\n", encoding="utf-8")
     url = f"{HUB}/{SLUG}"
     (root / "pyproject.toml").write_text(f'[project]\n[project.urls]\nRepository = "{url}"\n')
@@ -63,7 +63,7 @@ def write_course(root: Path, source: str) -> None:
 
 
 def target(root: Path) -> Path:
-    return root / "notebooks" / "07_sample.ipynb"
+    return root / "notebooks" / "99_sample.ipynb"
 
 
 def edit(root: Path, text: str) -> bytes:
@@ -121,7 +121,7 @@ def test_the_bootstrap_cell_does_nothing_outside_colab() -> None:
 def test_the_notebook_is_minimal_and_its_ids_are_stable(course: Path) -> None:
     notebook: Any = json.loads(target(course).read_text(encoding="utf-8"))
     nbformat.validate(notebook)
-    assert [cell["id"] for cell in notebook["cells"]] == [f"07_sample-{n:03d}" for n in range(5)]
+    assert [cell["id"] for cell in notebook["cells"]] == [f"99_sample-{n:03d}" for n in range(5)]
     assert [cell["metadata"] for cell in notebook["cells"]] == [
         {},
         {"tags": ["hide-input"], "jupyter": {"source_hidden": True}, "cellView": "form"},
@@ -171,7 +171,7 @@ def test_an_edit_in_the_notebook_alone_fails(
     edit(course, "Predict!")
     status, said = run_check(course, capsys)
     assert status == 1
-    assert said.startswith("notebooks/07_sample.ipynb: differs from what 07_sample.py generates.")
+    assert said.startswith("notebooks/99_sample.ipynb: differs from what 99_sample.py generates.")
     assert "make notebooks" in said
 
 
@@ -182,23 +182,23 @@ def test_an_edit_in_the_source_alone_fails(
     assert run_check(course, capsys)[0] == 1
     assert notebooks.main([], course) == 0
     assert run_check(course, capsys)[0] == 0
-    assert names(course) == ["07_sample.ipynb", "07_sample.py"]  # no person's work was in it
+    assert names(course) == ["99_sample.ipynb", "99_sample.py"]  # no person's work was in it
 
 
 def test_a_missing_notebook_fails(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target(course).unlink()
     status, said = run_check(course, capsys)
-    assert status == 1 and "07_sample.ipynb: missing. Remedy: make notebooks" in said
+    assert status == 1 and "99_sample.ipynb: missing. Remedy: make notebooks" in said
 
 
 def test_a_notebook_whose_source_is_gone_fails(
     course: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (course / "notebooks" / "08_old.ipynb").write_bytes(
-        target(course).read_bytes().replace(b"07_sample.py", b"08_old.py")
+        target(course).read_bytes().replace(b"99_sample.py", b"08_old.py")
     )
     (course / "notebooks" / "mine.ipynb").write_text('{"cells": [], "metadata": {}}')
-    (course / "notebooks" / "07_sample-Copy1.ipynb").write_bytes(target(course).read_bytes())
+    (course / "notebooks" / "99_sample-Copy1.ipynb").write_bytes(target(course).read_bytes())
     status, said = run_check(course, capsys)
     assert status == 1
     assert said.startswith("notebooks/08_old.ipynb: ") and said.count("\n") == 1
@@ -223,7 +223,7 @@ def test_another_bootstrap_cell_fails(
     write_course(course, SOURCE.replace(old, new))
     notebooks.generate(course)
     status, said = run_check(course, capsys)
-    assert status == 1 and "notebooks/07_sample.py" in said and message in said
+    assert status == 1 and "notebooks/99_sample.py" in said and message in said
 
 
 def test_an_address_that_differs_fails(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -239,7 +239,7 @@ def test_a_new_address_reaches_the_notebooks(course: Path) -> None:
     assert notebooks.main([], course) == 0
     assert notebooks.main(["--check"], course) == 0
     assert f"git+{HUB}/Someone/else-where" in target(course).read_text()
-    assert names(course) == ["07_sample.ipynb", "07_sample.py"]
+    assert names(course) == ["99_sample.ipynb", "99_sample.py"]
 
 
 # What a person did is kept
@@ -249,13 +249,13 @@ def test_an_edited_notebook_is_kept_before_it_is_written_anew(course: Path) -> N
     generated = target(course).read_bytes()
     first = edit(course, "My answer")
     said = notebooks.generate(course)
-    assert "kept as 07_sample.edited.ipynb" in said[0]
+    assert "kept as 99_sample.edited.ipynb" in said[0]
     assert target(course).read_bytes() == generated
-    assert target(course).with_name("07_sample.edited.ipynb").read_bytes() == first
+    assert target(course).with_name("99_sample.edited.ipynb").read_bytes() == first
     second = edit(course, "My second answer")
     notebooks.generate(course)
-    assert target(course).with_name("07_sample.edited.ipynb").read_bytes() == first
-    assert target(course).with_name("07_sample.edited-2.ipynb").read_bytes() == second
+    assert target(course).with_name("99_sample.edited.ipynb").read_bytes() == first
+    assert target(course).with_name("99_sample.edited-2.ipynb").read_bytes() == second
 
 
 def test_a_notebook_with_results_is_kept(course: Path) -> None:
@@ -263,7 +263,7 @@ def test_a_notebook_with_results_is_kept(course: Path) -> None:
     notebook["cells"][3]["execution_count"] = 1
     target(course).write_text(json.dumps(notebook))
     notebooks.generate(course)
-    assert "07_sample.edited.ipynb" in names(course)
+    assert "99_sample.edited.ipynb" in names(course)
 
 
 @pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b"\xff\xfe", b'{"metadata": {}}'])
@@ -271,7 +271,7 @@ def test_a_file_that_is_no_notebook_is_kept(course: Path, damaged: bytes) -> Non
     target(course).write_bytes(damaged)
     assert len(notebooks.check(course)) == 1
     notebooks.generate(course)
-    assert target(course).with_name("07_sample.edited.ipynb").read_bytes() == damaged
+    assert target(course).with_name("99_sample.edited.ipynb").read_bytes() == damaged
 
 
 LINES = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1)
