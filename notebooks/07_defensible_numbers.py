@@ -666,7 +666,7 @@ shares = {name: [100 * row[name].mean() for row in cries] for name in cries[0]}
 ax = figures.lines(shares, "True difference of the recipes (points)", 'Share of "different!" (%)',
                    x=steps)
 style.level(ax, 5, "5 %")
-style.note(ax, 0.2, 4, "5 %", va="top", ha="right")
+style.note(ax, 0.2, 6, "5 %", va="bottom", ha="right")
 ax.set_ylim(0, 105)
 figures.show("How often three tests call two recipes different, by their true difference.")
 
