@@ -1,4 +1,4 @@
-# @title In Colab this cell installs the course's library; elsewhere it does nothing
+#@title In Colab this cell installs the course's library; elsewhere it does nothing
 import importlib.util
 import os
 import subprocess
