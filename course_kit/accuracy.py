@@ -50,8 +50,9 @@ def runs(name: str) -> Runs:
 
     Args:
         name: "best", the course's recipe; "relu", the same with ReLUs and without time; "digits",
-            the course's recipe on the embedded digits; "tutorial6", the tutorial's recipe as
-            printed, for one epoch; "tutorial6-long", the same for twenty, once.
+            the course's recipe on the embedded digits; "tutorial6", the recipe of snnTorch's
+            tutorial 6 as printed, one epoch; "best-1", the course's recipe, its schedule stretched
+            over one epoch.
 
     Raises:
         ValueError: for another name.

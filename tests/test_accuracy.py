@@ -47,9 +47,8 @@ def test_the_numbers_of_the_table_are_those_of_the_bits() -> None:
 
 
 def test_recipes_are_still_those_that_ran() -> None:
-    for plan in RESULTS["plans"].values():
-        names = [name for name, recipe in RECIPES.items() if vars(recipe) == plan["recipe"]]
-        assert names, plan["recipe"]
+    for name, plan in RESULTS["plans"].items():
+        assert vars(accuracy.PLANS[name].settings) == plan["recipe"]
 
 
 def test_shipped_files_are_small() -> None:
@@ -183,3 +182,13 @@ def test_the_epoch_is_chosen_by_validation_images(tiny: Path) -> None:
     assert "88.00 %" in (tiny / "accuracy.md").read_text()
     assert shipped.runs("best").test.shape == (3, 3, 300)
     assert len(targets) == 300
+
+
+@pytest.mark.parametrize("page", ["README.md", "book/index.md"])
+def test_the_front_pages_state_the_number_with_its_interval(page: str) -> None:
+    best = RESULTS["plans"]["best"]
+    low, high = best["interval"]
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    assert f"{100 * best['mean']:.2f} % of MNIST's test images" in text
+    assert f"95 % interval {100 * low:.2f} to {100 * high:.2f}" in text
+    assert "accuracy.md" in text

@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -31,7 +31,7 @@ from tutorial_lib.fast import keep_freed_memory
 from tutorial_lib.simulation import forward_pass
 from tutorial_lib.training import _batches, seed_everything
 from tutorial_lib.training.__main__ import main as train
-from tutorial_lib.training.recipes import RECIPES
+from tutorial_lib.training.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 BATCH = 500  # images at once, in evaluation
@@ -47,13 +47,18 @@ class Plan:
     relu: bool = False
     data: Literal["mnist", "digits"] = "mnist"
 
+    @property
+    def settings(self) -> Recipe:
+        """The recipe, its schedule stretched over the epochs of the plan."""
+        return replace(RECIPES[self.recipe], schedule_epochs=self.epochs)
+
 
 PLANS = {
     "best": Plan("best", RECIPES["best"].schedule_epochs, 5),
     "relu": Plan("best", RECIPES["best"].schedule_epochs, 5, relu=True),
     "digits": Plan("best", RECIPES["best"].schedule_epochs, 5, data="digits"),
     "tutorial6": Plan("tutorial6", 1, 5),
-    "tutorial6-long": Plan("tutorial6-long", RECIPES["tutorial6-long"].schedule_epochs, 1),
+    "best-1": Plan("best", 1, 5),
 }
 
 
@@ -112,12 +117,14 @@ def spiking_epoch(
 ) -> Callable[[Tensor], Tensor]:
     """Train for one epoch by the course's command; return what counts the spikes."""
     there, last = (folder / f"{number:02}.pt" for number in (epoch, epoch - 1))
-    how = ["--resume", str(last)] if epoch > 1 else ["--recipe", plan.recipe, "--seed", str(seed)]
+    stretched = ["--schedule-epochs", str(plan.epochs)]
+    start = ["--recipe", plan.recipe, *stretched, "--seed", str(seed)]
+    how = ["--resume", str(last)] if epoch > 1 else start
     train(
         [*how, "--data", plan.data, "--device", "cpu", "--epochs", "1", "--overwrite"]
         + ["--eval-every", "1000000", "--checkpoint", str(there)]
     )
-    recipe = RECIPES[plan.recipe]
+    recipe = plan.settings
     net = recipe.network()
     net.load_state_dict(torch.load(there, weights_only=True)["net"])
     net.eval()
@@ -145,7 +152,7 @@ def relu_epoch(
 
     The gain of the recipe wakes neurons that have a threshold; ReLUs start as torch draws them.
     """
-    recipe = RECIPES[plan.recipe]
+    recipe = plan.settings
     seed_everything(seed)
     net = relu_net()
     optimizer = recipe.optimizer(net)

@@ -145,11 +145,6 @@ class Recipe:
 RECIPES = {
     # the published settings of snnTorch's tutorial 6
     "tutorial6": Recipe(beta=0.5, slope=25.0, lr=1e-2, batch_size=128, num_steps=50),
-    # the same for twenty epochs, as in the best public run of this network
-    "tutorial6-long": Recipe(
-        beta=0.5, slope=25.0, lr=1e-2, lr_schedule="steps", schedule_epochs=20, num_steps=50,
-        precision="bf16",
-    ),
     # chosen on validation images, among those of results/accuracy.md
     "best": Recipe(
         beta=0.5, slope=5.0, gain=3.0, loss="ce_count_loss", lr=5e-3, lr_schedule="one_cycle",
