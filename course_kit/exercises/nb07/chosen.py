@@ -32,14 +32,16 @@ def judge(chosen: Function) -> str:
                 "Which images choose the epoch, and which images are reported?",
             )
     return (
-        "Three sets of runs are right. The test images have had no say in what is reported of them."
+        "Four sets of runs are right. The test images have had no say in what is reported of them."
     )
 
 
 def cases() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Bits of networks that learn, then grow worse; no two epochs of a seed are equally good."""
+    """Bits of networks that learn, then grow worse; only in the last are two epochs alike."""
     chance = np.random.default_rng(0)
-    for seeds, epochs, images in ((2, 5, 200), (4, 7, 300), (3, 4, 150)):
+    for seeds, epochs, images, tie in (
+        (2, 5, 200, False), (4, 7, 300, False), (3, 4, 150, False), (2, 6, 100, True),
+    ):  # fmt: skip
         course = 0.6 + 0.3 * np.sin(np.linspace(0.3, 2.4, epochs)) + np.zeros((seeds, 1))
         while True:
             levels = course + chance.normal(0, 0.03, (seeds, epochs))
@@ -47,6 +49,8 @@ def cases() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             test = chance.random((seeds, epochs, 2 * images)) < levels[..., None]
             if all(len(set(row)) == epochs for part in (val, test) for row in part.mean(-1)):
                 break
+        if tie:  # the last epoch answers as the best does, but not in the test
+            val[:, -1] = val[np.arange(seeds), val.mean(-1).argmax(-1)]
         yield val, test
 
 
@@ -99,6 +103,12 @@ exercise.wrong("One epoch suits all seeds.",
     asks="Has each seed an epoch of its choice here, or do all share one?")
 exercise.wrong("The lowest is chosen.", edit(CHOICE, "val.mean(axis=-1).argmin(axis=-1)"),
     asks="Are the bits errors, or right answers?")
+exercise.wrong("Of equal epochs the last is taken.",
+    edit(CHOICE, "val.shape[1] - 1 - val.mean(axis=-1)[:, ::-1].argmax(axis=-1)"),
+    asks="If validation finds two epochs equally good, do you take the first of them?")
+exercise.wrong("An accuracy is in percent.",
+    edit("return test.mean", "return 100 * test.mean"),
+    asks="Is that a share, from 0 to 1, or is it in percent?")
 exercise.wrong("The seeds are averaged at once.",
     edit("epochs]", "epochs].mean()"), told="Over which axes does a mean")
 exercise.wrong("The axis of the epochs is the first.",

@@ -90,5 +90,10 @@ exercise.wrong("One standard error is enough.", edit(T, "1"),
 exercise.wrong("The range of the seeds is the interval.",
     edit("return mean - width, mean + width", "return min(accuracies), max(accuracies)"),
     asks="With more seeds the range only grows. Should the interval?")
+LIMITS = "return mean - width, mean + width"
+exercise.wrong("The upper limit comes first.", edit(LIMITS, "return mean + width, mean - width"),
+    asks="Which of the two comes first: low or high?")
+exercise.wrong("The mean and its width are the limits.", edit(LIMITS, "return mean, width"),
+    asks="Are these the two ends of the interval, or its middle and its half width?")
 exercise.wrong("A width is enough.", edit("return mean - width, mean + width", "return width"),
     told="expected two numbers")

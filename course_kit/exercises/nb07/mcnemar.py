@@ -42,7 +42,8 @@ def judge(mcnemar: Function) -> str:
                 f"Both are right on {both:,} images, only the first on {one}, only the second on "
                 f"{other}, neither on {none}: you have p = {show(found)}; expected "
                 f"{show(wanted)}.",
-                "Which images say anything about which of the two is better?",
+                "Do you count the images that tell the two apart, and is it the exact share, on "
+                "both sides, of splits at least as uneven?",
             )
     return (
         "Six cases are right. Images on which both are right, or both wrong, decide nothing, "
@@ -88,6 +89,12 @@ exercise.wrong("The better one is known before.", edit(TEST,
 exercise.wrong("The normal curve is exact.", edit(TEST,
     "stats.chi2.sf((only_first - only_second) ** 2 / (only_first + only_second), 1)"),
     asks="That is an approximation for many images. What is the exact distribution of a fair coin?")
+exercise.wrong("A correction makes the normal curve exact.", edit(TEST,
+    "stats.chi2.sf((abs(only_first - only_second) - 1) ** 2 / (only_first + only_second), 1)"),
+    asks="Even corrected, that is an approximation. What is the exact distribution of a fair coin?")
+exercise.wrong("The split that was seen does not count.", edit(TEST,
+    "min(1, 2 * stats.binom.cdf(min(only_first, only_second) - 1, only_first + only_second, 0.5))"),
+    asks="At least as uneven: is the split that was seen one of those?")
 exercise.wrong("The share of agreement is tested.", edit(TEST,
     "stats.binomtest(int((first == second).sum()), len(first), 0.5).pvalue"),
     asks="Does it matter for the comparison how often they agree?")

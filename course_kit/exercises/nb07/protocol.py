@@ -110,16 +110,18 @@ def one_seed_speaks(comparison: Function, ours: Bits, theirs: Bits) -> str:
     """Each seed in turn answers nothing right any more in the test."""
     before = call(comparison, ours, theirs)
     for place, runs in enumerate((ours, theirs)):
-        for seed in range(len(runs.test)):
+        heard = []
+        for seeds in (*range(len(runs.test)), slice(None)):  # each, then all
             test = runs.test.copy()
-            test[seed] = False
+            test[seeds] = False
             pair = [ours, theirs]
             pair[place] = runs._replace(test=test)
-            if abs(call(comparison, *pair) - before) < 1e-9:
-                return (
-                    "one seed speaks for all (a seed may fail entirely, and your difference stays "
-                    "the same)"
-                )
+            heard.append(abs(call(comparison, *pair) - before) > 1e-9)
+        *each, together = heard
+        if not all(each):
+            fault = "a seed is left out" if sum(each) > 1 else "one seed speaks for all"
+            fault = fault if together else "no seed's test images are asked"
+            return f"{fault} (a seed may fail entirely in the test, and your difference stays)"
     return ""
 
 
@@ -192,4 +194,8 @@ exercise.wrong("A difference has no direction.",
     edit("100 * (means[0] - means[1])", "100 * (means[1] - means[0])"),
     asks="Which of the two is taken from the other?")
 exercise.wrong("The validation accuracy is the result.",
-    edit("means.append(test[np", "means.append(val[np"), told="one seed speaks for all")
+    edit("means.append(test[np", "means.append(val[np"),
+    told="no seed's test images are asked")
+exercise.wrong("Both need as many seeds.",
+    edit("in (ours, theirs):", "in (Bits(*(x[:3] for x in both)) for both in (ours, theirs)):"),
+    told="a seed is left out")

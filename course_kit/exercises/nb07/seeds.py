@@ -1,12 +1,13 @@
 """How many seeds tell two recipes apart."""
 
 import math
+import numbers
 from statistics import NormalDist
 
 from scipy import stats
 
 from ..exercise import Exercise, Function, Wrong, edit
-from ..values import as_number, show
+from ..values import as_number, describe, show
 
 exercise = Exercise(__name__,
     "How many seeds of each recipe find a given difference with a power of 80 %?",
@@ -19,19 +20,27 @@ def solved_seeds(sd, difference):
     return max(2, math.ceil(2 * (z * sd / difference) ** 2))  # one seed shows no scatter
 
 
-CASES = ((0.1, 0.05), (0.05, 0.05), (0.04, 0.1), (0.5, 0.2), (0.03, 0.2))
+# of no case does it matter whether z is rounded to 1.96 + 0.84
+CASES = ((0.09, 0.03), (0.05, 0.05), (0.04, 0.1), (0.5, 0.21), (0.03, 0.2))
 
 
 @exercise.judge
 def judge(seeds: Function) -> str:
     for sd, difference in CASES:
-        number = as_number(seeds(sd, difference), "Your number of seeds")
+        answer = seeds(sd, difference)
+        number = as_number(answer, "Your number of seeds")
         wanted = solved_seeds(sd, difference)
         if abs(number - wanted) > 1e-6:
             raise Wrong(
                 f"For seeds that scatter by {show(sd)} points and a difference of "
                 f"{show(difference)}, you have {show(number)} seeds; expected {wanted}.",
                 "What stands in the formula: both recipes, both z, and a square?",
+            )
+        if not isinstance(answer, numbers.Integral):
+            raise Wrong(
+                f"Your number of seeds is {describe(answer)}, which is right as a number; expected "
+                "a whole number, an int.",
+                "Does `np.ceil` return an int? Does `math.ceil`?",
             )
     return (
         "Five cases are right. Half the difference takes four times the seeds; that is why small "
@@ -63,6 +72,11 @@ exercise.wrong("Significant is enough.", edit(Z, "stats.norm.ppf(0.975)"),
     asks="With a difference just at the limit, how often is it found: in 80 % of all cases?")
 exercise.wrong("The number goes with the difference.", edit(") ** 2", ")"),
     asks="Half the difference: is it found with twice the seeds?")
+exercise.wrong("Only z is squared.",
+    edit("2 * (z * sd / difference) ** 2", "2 * z**2 * sd / difference"),
+    asks="Which parts of the formula are squared: only z?")
+exercise.wrong("A count may be a float.", edit("math.ceil(2 * (z * sd / difference) ** 2)",
+    "float(math.ceil(2 * (z * sd / difference) ** 2))"), told="an int")
 exercise.wrong("Round to the nearest.", edit("math.ceil(", "round("),
     asks="With a little less than the number asked for, is the power reached?")
 exercise.wrong("A direction is known.", edit("0.975", "0.95"),
