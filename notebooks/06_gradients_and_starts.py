@@ -52,9 +52,9 @@ from torch.special import ndtr
 
 import tutorial_lib as snn
 from course_kit import exercises, explorers, figures, surrogate_map
-from tutorial_lib import data, initialization, networks, simulation
+from tutorial_lib import (
+    data, initialization, networks, simulation, surrogate, training)
 from tutorial_lib import functional as SF
-from tutorial_lib import surrogate, training
 from tutorial_lib.plotting import style
 
 # %% [markdown]

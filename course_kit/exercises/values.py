@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .exercise import Wrong
 
-__all__ = ["as_number", "describe", "entries", "is_near", "show"]
+__all__ = ["as_limits", "as_number", "describe", "entries", "is_near", "show"]
 
 
 def describe(value: Any) -> str:
@@ -75,6 +75,16 @@ def as_number(value: Any, what: str) -> float:
     if not math.isfinite(number):
         raise Wrong(f"{what} is {number}; expected a finite number. Is a divisor 0 somewhere?")
     return number
+
+
+def as_limits(value: Any) -> tuple[float, float]:
+    """Reads the lower and the upper limit of an interval. Raises Wrong if it is anything else."""
+    if not isinstance(value, tuple | list | np.ndarray | Tensor) or len(value) != 2:
+        raise Wrong(
+            f"Your function returns {describe(value)}; expected two numbers, low and high. Does "
+            "it return both?"
+        )
+    return as_number(value[0], "Your lower limit"), as_number(value[1], "Your upper limit")
 
 
 def entries(value: Any, *keys: str) -> Mapping[str, Any]:

@@ -2,14 +2,12 @@
 
 import math
 import statistics
-from typing import Any
 
 import numpy as np
-import torch
 from scipy import stats
 
 from ..exercise import Exercise, Function, Wrong, edit
-from ..values import as_number, describe, is_near, show
+from ..values import as_limits, is_near, show
 
 exercise = Exercise(__name__,
     "Return the 95 % interval for the mean accuracy of a recipe, from a few seeds.",
@@ -34,7 +32,7 @@ CASES = (
 @exercise.judge
 def judge(interval: Function) -> str:
     for accuracies in CASES:
-        low, high = pair(interval(np.array(accuracies)))
+        low, high = as_limits(interval(np.array(accuracies)))
         wanted = solved_interval(accuracies)
         if not (is_near(low, wanted[0]) and is_near(high, wanted[1])):
             raise Wrong(
@@ -46,16 +44,6 @@ def judge(interval: Function) -> str:
         "Three cases are right. With five seeds t is 2.78, not 1.96: so few seeds tell little "
         "about their own scatter, and the interval owns up to it."
     )
-
-
-def pair(answer: Any) -> tuple[float, float]:
-    """Two numbers."""
-    if not isinstance(answer, (tuple, list, np.ndarray, torch.Tensor)) or len(answer) != 2:
-        raise Wrong(
-            f"Your function returns {describe(answer)}; expected two numbers, low and high. Does "
-            "it return both?"
-        )
-    return as_number(answer[0], "Your lower limit"), as_number(answer[1], "Your upper limit")
 
 
 @exercise.right("scipy does it")

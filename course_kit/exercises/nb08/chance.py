@@ -1,13 +1,11 @@
 """How far from chance a network may be that guesses."""
 
 import math
-from typing import Any
 
 import numpy as np
-import torch
 
 from ..exercise import Exercise, Function, Wrong, edit
-from ..values import as_number, describe, is_near, show
+from ..values import as_limits, is_near, show
 
 exercise = Exercise(__name__,
     "Return the limits between which the share of hits of a guessing network lies, in 95 % of all "
@@ -24,7 +22,7 @@ def solved_interval(p, n):
 @exercise.judge
 def judge(interval: Function) -> str:
     for p, n in ((0.5, 100), (1 / 3, 1500), (0.1, 10_000)):
-        low, high = pair(interval(p, n))
+        low, high = as_limits(interval(p, n))
         wanted = solved_interval(p, n)
         if not (is_near(low, wanted[0], 1e-5) and is_near(high, wanted[1], 1e-5)):
             raise Wrong(f"For p = {show(p)} and n = {n:,}, you have {show(low)} to {show(high)}; "
@@ -32,14 +30,6 @@ def judge(interval: Function) -> str:
                 "How wide is one standard error of a share, and how many belong on each side?")
     return ("Three cases are right. Whoever reports an accuracy near chance owes this interval to "
         "the reader.")
-
-
-def pair(answer: Any) -> tuple[float, float]:
-    """Two numbers."""
-    if not isinstance(answer, (tuple, list, np.ndarray, torch.Tensor)) or len(answer) != 2:
-        raise Wrong(f"Your function returns {describe(answer)}; expected two numbers, low and "
-            "high. Does it return both?")
-    return as_number(answer[0], "Your lower limit"), as_number(answer[1], "Your upper limit")
 
 
 @exercise.right("a list")
