@@ -52,9 +52,8 @@ from torch.special import ndtr
 
 import tutorial_lib as snn
 from course_kit import exercises, explorers, figures, surrogate_map
-from tutorial_lib import (
-    data, initialization, networks, simulation, surrogate, training)
 from tutorial_lib import functional as SF
+from tutorial_lib import initialization, networks, simulation, surrogate
 from tutorial_lib.plotting import style
 
 # %% [markdown]
@@ -711,6 +710,8 @@ assert [f"{share:.2g}" for share in shares_above] == ["0.16", "0.023", "3.2e-05"
 # > how large is $\xi$ in layer 2? Which layer is the first to fall silent? And what would $\xi$ be at the output with its biases alone?
 
 # %%
+from tutorial_lib import data, training
+
 digits = data.load()
 loaders = data.loaders(digits, batch_size=128)
 torch.manual_seed(0)
