@@ -138,7 +138,7 @@ def table(found: dict[str, Any]) -> str:
     lines = [
         f"Made with `{found['command']}` at commit {found['commit']}, a thread for each run, on "
         f"{machine['processor']}; {versions}. Each run's epoch is chosen by its 5,000 validation "
-        "images (200 of the embedded digits); then the test images count, once. The interval is "
+        "images (200 of the embedded digits); then the test images count. The interval is "
         "Student's, for the mean over seeds, at 95 %.",
         "",
         "| runs | test accuracy, mean | interval | each seed, in % | epochs | core minutes a run |",
