@@ -515,11 +515,11 @@ explorers.gradient(chain=False)
 # <details><summary>Answer</summary>
 #
 # The staircase stays: forward, a spike is a step, whatever $k$. The lines become flatter, each of them: a larger $k$ makes
-# the surrogate derivative smaller at every $x \neq 0$. But for every $k$ they point downhill, or nowhere, at the bottom.
+# the surrogate derivative smaller at every $x \neq 0$. But for every $k$ they point downhill; at the bottom they are flat.
 #
 # </details>
 #
-# With one neuron, the surrogate gradient points the right way. In a chain of neurons it need not:
+# For this neuron, with one weight and a constant input, the surrogate gradient points the right way. In a chain of neurons it need not:
 # [notebook 06](06_gradients_and_starts.ipynb) shows that with the same explorer.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
@@ -1143,7 +1143,8 @@ figures.show("Rows are surrogates, dots are seeds, strokes their means.")
 # </details>
 #
 # What did reach miss? Watch the output neuron for class 1 (seed 2, quiet start): its mean membrane on the points of class 1,
-# where it should fire, and the largest gradient of its weights, over all points. Compare two pairs. The two triangles have
+# where it should fire, and the largest gradient of its weights, over all points. (It is the seed with which
+# `fast_sigmoid(12)` fails as well.) Compare two pairs. The two triangles have
 # one shape and one area; the wide one reaches three times as far, with a third of the peak. `fast_sigmoid(12)` and
 # `gaussian(0.5)` are the two about which reach was wrong.
 
@@ -1204,7 +1205,8 @@ figures.lines(membranes, "Update", "Mean membrane\n(threshold units)",
 figures.show("Mean membrane of the neuron for class 1, in training.")
 
 # %% [markdown]
-# The first updates push this neuron down, below rest, with all five surrogates.
+# The first updates push this neuron down, below rest, with all five surrogates. (Why they do so at first we do not look
+# into; that they do is what matters here.)
 #
 # - The wide triangle pulls it back up.
 # - With the narrow one its gradient shrinks and is exactly 0 in the end, over all 256 points. The neuron has *become* dead in

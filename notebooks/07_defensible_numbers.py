@@ -168,12 +168,14 @@ assert best.test.shape[:2] == best.val.shape[:2] and best.test.shape[2] == 10_00
 # the training images were held back for validation. How much can peeking alone buy?
 #
 # ### What a maximum does
+#
+# Start with the simplest case: $K$ networks, all equally good, which err independently. The best one is chosen on one test set.
 
 # %%
 exercises.predict("07-best-of")
 
 # %% [markdown]
-# The epochs of one run are no independent networks, though. They answer the same images, and what is hard for one is
+# The epochs of one run are not independent, though. They answer the same images, and what is hard for one is
 # hard for the next. Here is a simple model of that. Each image has a hardness that all networks share, each network
 # adds its own noise, and an answer is right if the sum is low enough. How low is set so that each network has exactly
 # the *true accuracy* that we ask for.
@@ -223,7 +225,8 @@ for shared in (0.0, 0.5, 0.8):
 # Independent: between 4 and 5 points, a good three standard errors. Much alike: still between 2 and 4 points. So peeking alone can
 # buy a large part of six points, without a better network anywhere.
 #
-# On MNIST the same habit buys a tenth of a point or so. Two things differ: the standard error there is 0.08 points
+# Late epochs may be more alike than our model has them; then peeking buys less. In this model, on MNIST, the same habit buys a
+# tenth of a point or so. Two things differ: the standard error there is 0.08 points
 # instead of 1.46, and our few epochs have fewer chances than 1,024.
 #
 # </details>
@@ -428,7 +431,7 @@ figures.show("Mean accuracies of resampled images, of resampled seeds, and of bo
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The printed ratio says which is larger here. What holds in general: with fifty seeds the second would shrink with the
+# The printed ratio says which is larger here. Both at once is a little more than the larger one: squares add, roughly. What holds in general: with fifty seeds the second would shrink with the
 # root of their number, the first hardly. The images stay the same ten thousand, so more seeds help only against the part in
 # which seeds err on different images. Against the rest, only more images would.
 #
@@ -455,11 +458,12 @@ assert low < results.mean() < high
 #
 # A test calls two recipes different if what was seen would be rarer than 5 % among recipes that are alike. Its **power** is the
 # chance that it finds a difference that is there. People ask for 80 %. If the seeds of both recipes
-# scatter with the standard deviation $s$, each needs about
+# scatter with the standard deviation $s$, the difference of two means of $n$ seeds has the standard error $s\sqrt{2/n}$. To be found
+# in 80 % of all cases, $\delta$ must be $z_{0.975} + z_{0.8}$ of these. Solved for $n$:
 #
 # $$n = \frac{2\,(z_{0.975} + z_{0.8})^2\,s^2}{\delta^2}$$
 #
-# seeds, where $z_{0.975} = 1.96$ and $z_{0.8} = 0.84$ are points of the normal distribution.
+# seeds for each, where $z_{0.975} = 1.96$ and $z_{0.8} = 0.84$ are points of the normal distribution.
 #
 # > **Exercise 3: how many seeds?** Return that $n$ as a whole number that is large enough, and at
 # > least 2: one seed does not show how far seeds scatter.
@@ -490,7 +494,7 @@ exercises.check("07-seeds", my_seeds)
 #
 # </details>
 #
-# One thing more: $s$ is a guess as well. From five and five seeds, the true scatter may be 0.7 to 1.9 times what you find, and $n$
+# One thing more: $s$ is a guess as well. It comes from runs that you have, or from a pilot; here we look back, with both recipes. From five and five seeds, the true scatter may be 0.7 to 1.9 times what you find, and $n$
 # goes with its square. So read the numbers below as rough ones.
 #
 # For comparison we have the same architecture with ReLUs in place of neurons, and without time: the same recipe and order
@@ -545,6 +549,8 @@ assert [round(x, 1) for x in true] == [0.7, 1.9]
 assert round(stats.norm.ppf(0.975), 2) == 1.96 and round(stats.norm.ppf(0.8), 2) == 0.84
 
 # %% [markdown]
+# (A good place to stop for today: this is about half way.)
+#
 # ## Two networks, or two recipes?
 #
 # Is the spiking network as good as the one with ReLUs? Compare them on the same images: a **paired** comparison. Most images
@@ -601,8 +607,8 @@ print(f"spiking minus ReLU: {results.mean() - relu_results.mean():+.3f} "
 # Two tests, two questions. McNemar's asks: are these two *networks* equally good? The t test over seeds: are these two
 # *recipes*? Look at how far the five p-values of McNemar's test lie apart, for the same pair of recipes.
 #
-# So is the spiking recipe as good as the one with ReLUs? If p of the t test is below 0.05, they differ, by about the printed
-# points. If not, five seeds cannot tell. That is not the same as "equally good": the interval says how large a
+# So is the spiking recipe as good as the one with ReLUs? If p of the t test is below 0.05, the test calls them different (as
+# it does with one in twenty equal pairs), and the interval says by how much. If not, five seeds cannot tell. That is not the same as "equally good": the interval says how large a
 # difference may still be there.
 #
 # (One could also pair the accuracies by seed, with `stats.ttest_rel`, since equal seeds share the order of images. That helps
@@ -855,7 +861,8 @@ figures.show("How often the network is right, against how sure it says it is, by
              "Bars: Wilson's 95 % intervals.")
 
 # %% [markdown]
-# Above the dotted line the network is better than it says, below it is worse. The margin is worth something in any case: on
+# Above the dotted line the network is better than it says, below it is worse. (With six spikes at most and nine classes beside, it
+# cannot say more than $e^6/(e^6+9)$, 98 %. For this reason alone the last point may lie above the line.) The margin is worth something in any case: on
 # the whole, the larger it is, the more often the answer is right (groups of few images scatter). So a machine that may
 # pass images on to a person should pass on those with small margins.
 #
@@ -893,7 +900,7 @@ short = accuracy.runs("best-1")  # ours, its schedule laid out for one epoch
 
 # A: the test set chooses the epoch, of ours
 leak_a = peeked.mean() - relu_results.mean()
-# B: the best seed of ours, the mean of the others
+# B: the best seed of ours, the mean of the ReLUs
 leak_b = results.max() - relu_results.mean()
 # C: ours after all its epochs, the tutorial's recipe after one
 leak_c = results.mean() - 100 * at_choice(tutorial).mean()
@@ -1077,7 +1084,8 @@ print(f"{best.val.shape[-1]:,} validation images. Test images chose nothing.")
 
 # %% [markdown]
 # What else belongs to it: how many recipes were tried on the way (on validation images), the code and its versions, and the
-# command that makes it. The book's page on accuracy has them. (The bootstrap of five seeds is a little too narrow, as you saw.)
+# command that makes it. The book's page on accuracy has them. (The interval over seeds and images is a rough one: five resampled
+# seeds scatter too little, while resampling both counts the noise of single answers more than once.)
 #
 # ## Summary
 #

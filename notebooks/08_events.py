@@ -175,8 +175,9 @@ exercises.predict("08-evening")
 # movements, called saccades, like those of our eyes. In pixels, the digit moves on the sensor by $(+3.5, +7)$,
 # $(+3.5, -7)$ and $(-7, 0)$, and is back where it began. Each movement takes 105 ms.
 #
-# `data.recordings` takes N-MNIST if it is there. Otherwise it lets our own digits make these movements in front of
-# our own camera, and says so.
+# `data.recordings` takes N-MNIST if it is there. Otherwise it moves digits in front of our own camera, and says which:
+# those of MNIST, or the small ones that come with scikit-learn (the "embedded" digits). Where an answer gives numbers
+# for MNIST or for the embedded digits, our own camera filmed both.
 
 # %%
 recordings = data.recordings(1000)
@@ -403,8 +404,11 @@ def note(scores, *accuracies):
         scores[name].append(accuracy)
 
 # %% [markdown]
-# > **Predict.** Which of the three is worst, and by how much: the spiking network on frames in order, the spiking
-# > network on shuffled frames, or the network that sees only the sum?
+# The third network is cheap and gets 80 updates, the spiking ones 40. So compare the first two with each other; the third
+# shows how far one gets without time.
+#
+# > **Predict.** The spiking network on frames in order, the spiking network on shuffled frames, the network that sees
+# > only the sum: how do they rank? And how large must a difference on 300 images be to count?
 
 # %% tags=["hide-output"]
 for seed in range(3):
@@ -429,15 +433,15 @@ for name, values in digit_scores.items():
 # All three read the digits, the order of the frames or not. On the embedded digits, three seeds gave us 88 % in order
 # (85 to 91 %), 89 % shuffled (88 to 90 %), and 91 % for the sum (89 to 93 %), which knows of no time at all. In order
 # minus shuffled was -5, 0 and +1 points. If the order is worth anything, it is less than 300 images can show: there, one
-# standard error of a share is nearly 2 %, and that of a difference up to 2.7 %.
+# standard error of a share is nearly 2 %, and that of a difference up to 2.7 % (less where both err on the same images).
 #
 # On MNIST the spiking networks are not done after 40 updates: 77 % in order (71 to 83 %), 76 % shuffled (67 to 81 %),
-# against 88 % for the sum (87 to 90 %). In order minus shuffled was +2, -1 and +4 points: nothing to build on, either.
+# against 88 % for the sum (87 to 90 %), which had 80. In order minus shuffled was +2, -1 and +4 points: nothing to build on, either.
 # (All this with one thread. Two round differently, and that alone can move a network by several points.)
 #
 # </details>
 #
-# So what was time for? To read a digit from N-MNIST, for little: Iyer et al. (2021) found the same. What the digit is
+# So what was time for? Hardly for reading a digit from N-MNIST: Iyer et al. (2021) found the same. What the digit is
 # stands in *where* the events are. A benchmark made of events need not be a task that needs time.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
@@ -451,6 +455,9 @@ assert by_count(stream).sum() == len(stream) // 9 * 9
 assert torch.equal(shuffled(test_x, 1).sum(0), test_x.sum(0))
 assert not torch.equal(shuffled(test_x, 1), test_x)
 
+# %% [markdown]
+# One question before a task that does need it:
+
 # %%
 exercises.predict("08-no-order")
 
@@ -461,8 +468,8 @@ exercises.predict("08-no-order")
 # the two turns, and put the three parts together again in one of three orders: 1 2 3, 2 3 1 or 3 1 2. The *order* is
 # the label. Which digit it was does not matter any more.
 #
-# The movements lead around a triangle, so a camera would see nearly the same if the digit started at another
-# corner of it.
+# The recordings are not torn by that: the movements close a triangle, so each order is nearly what a camera would film if
+# the digit started at another corner.
 #
 # To save time, add up squares of 2 x 2 pixels: `[9, B, 2, 17, 17]`.
 
@@ -491,9 +498,8 @@ assert torch.equal(order_x.sum(dim=0), small_x.sum(dim=0))
 assert torch.equal(order_test_x.sum(dim=0), small_test_x.sum(dim=0))
 
 # %% [markdown]
-# The assertions are the point: the sum of the frames is *the same tensor*, whatever the order.
-#
-# Three networks again, each with five seeds. A layer of 100 neurons is enough, with $\beta = 0.95$ for now. `beta` may
+# Three networks again, each with five seeds. (Each seed draws the orders of the test recordings anew, so a guesser makes
+# 5 x 300 independent guesses. `order_test_x` is for later.) A layer of 100 neurons is enough, with $\beta = 0.95$ for now. `beta` may
 # be a tensor, one value per neuron; with `learn_beta=True` training changes it. Both come later.
 
 # %%
@@ -606,8 +612,8 @@ assert np.mean(order_scores["spiking, in order"]) > 0.7
 # %% [markdown]
 # ## How long does a neuron remember?
 #
-# To tell the orders apart, a neuron must still know of one movement when the next one comes. Make that harder: after
-# each movement, also after the last, the digit rests for six frames. What rests makes no events, so these frames are
+# To tell the orders apart *by memory*, a neuron must still know of one movement when the next one comes. Make that harder: after
+# each movement, also after the last (you will see why), the digit rests for six frames. What rests makes no events, so these frames are
 # empty. Without input, a membrane keeps the share $\beta^n$ after $n$ steps.
 #
 # > **Exercise 4: half of it.** Six empty frames: the first frame of the next movement is the seventh step after the last
@@ -706,14 +712,16 @@ figures.show("The order task with pauses: three seeds of each kind of neuron, an
 # With 0.95 the network knows the order. With the spread ones it does on the embedded digits; on MNIST it is on its
 # way after as many updates (67 to 97 % in our runs, 86 to 100 % if the spread ones are learnt), for only a part of
 # its neurons remembers long enough. With 0.5 it does not: less than 1 % of a membrane is left when the next movement
-# comes. So the three orders give nearly the same spikes, and training finds next to nothing by which to tell them apart.
+# comes. So each movement gives nearly the same spikes, whatever came before it. In another order they come at other
+# times, but the output forgets as quickly (its $\beta$ is 0.5, too), and the loss counts: the counts are nearly the same.
 # On the embedded digits, its hidden neurons fire, but its output stays silent, or nearly. Then its "accuracy" is about the
 # share of the first order, which a silent network always gets, as in [notebook 03](03_training.ipynb).
 #
 # "0.5, learnt" does no better *in these 96 updates*. A step of Adam is about as long as the learning rate, 0.003, so a
 # $\beta$ moves by about $96 \cdot 0.003 = 0.29$ at most: from 0.5 to less than 0.8, and half a membrane needs 0.906. The
-# largest came to 0.60 in our last network, on the embedded digits. The gradient is small, too: over seven steps it has
-# the factor $\partial\beta^7/\partial\beta = 7\beta^6$, 0.11 at 0.5 against 5.1 at 0.95.
+# largest came to 0.60 in our last network, on the embedded digits. Adam makes up for a gradient that is only small. But
+# what comes across the pause, with the factor $\partial\beta^7/\partial\beta = 7\beta^6$ (0.11 at 0.5 against 5.1 at
+# 0.95), is small beside all the rest of the gradient.
 #
 # Small is not zero: with 400 updates, the same network got there with each of three seeds (100 % on the embedded digits;
 # the largest `beta` had then passed 1, which a neuron takes as 1: its membrane keeps all). So here the budget decides:
@@ -738,7 +746,8 @@ figures.show("The order task with pauses: three seeds of each kind of neuron, an
 # one that makes fewer spikes, and it differs between the orders. No neuron has to remember anything for that. With the
 # last pause, nothing is cut off, and the same network is back near chance: with three seeds on the embedded digits, it
 # fell from 99, 100 and 84 % to 38, 36 and 36 %. A network finds every such leak in a task, so look for them before it
-# does.
+# does. (The first order task had no last pause either: part of its success may have been this. Only the task with all
+# its pauses shows memory.)
 #
 # </details>
 
