@@ -108,9 +108,12 @@ def machine(device: str = "cpu") -> dict[str, object]:
     """Versions, threads and processor of this run; the GPU, where it ran on one."""
     import importlib.metadata as metadata
 
-    names = ("torch", "snntorch", "spikingjelly", "tutorial-lib")
+    versions = {}
+    for name in ("torch", "snntorch", "spikingjelly", "tutorial-lib"):
+        with contextlib.suppress(metadata.PackageNotFoundError):  # a peer that took no part
+            versions[name] = metadata.version(name)
     return {
-        "versions": {name: metadata.version(name) for name in names},
+        "versions": versions,
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),

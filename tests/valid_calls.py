@@ -424,6 +424,7 @@ VALID: dict[str, Maker] = {
         net=small_net, training=True,
     ),
     "tutorial_lib.utils.reset": call(utils.reset, net=small_net),
+    "course_kit.explorers.gradient": call(explorers.gradient, chain=False),
     "course_kit.explorers.draw_digit": call(
         explorers.draw_digit, shown, net=lambda: _images_net(), num_steps=3
     ),
@@ -495,6 +496,7 @@ FEW = {
     "course_kit.figures.to_html": 40,
     "tutorial_lib.networks.conv_net": 60,
     "course_kit.explorers.draw_digit": 30,
+    "course_kit.explorers.gradient": 30,
     "course_kit.explorers.rates.compute": 40,
     "course_kit.explorers.start.compute": 40,
     "course_kit.exercises.check": 400,

@@ -308,7 +308,12 @@ def gradient(*, chain: bool = True) -> Explorer:
 
     Returns:
         The explorer, with controls for the slope k, the depth if there is a chain, and the weight.
+
+    Raises:
+        TypeError: if ``chain`` is neither True nor False.
     """
+    if not isinstance(chain, bool):
+        raise TypeError(f"chain must be True or False, got {type(chain).__name__} {chain!r}.")
     slope = Control("slope", "Slope k", SLOPES, 5, page=(1, 5, 25, 100))
     weight = Control("weight", "Weight w (threshold units)", PLACES, PLACES[3])
     if not chain:
