@@ -120,8 +120,8 @@ exercises.check("07-chosen", my_chosen)
 #
 # </details>
 #
-# (`results/accuracy.md` decides between equal epochs by their validation loss, which is not among the bits. So a
-# hundredth may differ there.)
+# (`results/accuracy.md` decides between equal epochs by their validation loss, which is not among the bits. So its
+# numbers may differ by some hundredths of a point.)
 #
 # Many papers do it otherwise: they test after each epoch, and report the highest test accuracy. Call that *peeking*.
 #
