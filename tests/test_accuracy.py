@@ -21,11 +21,8 @@ RESULTS = json.loads((ROOT / "results" / "accuracy.json").read_text())
 NO_MNIST = bool(_files.missing(_files.find_folder(None)))
 
 
-def chosen(runs: shipped.Runs) -> np.ndarray:
-    """Test accuracy of each seed after the epoch of its best validation accuracy, ``[seeds]``.
-
-    Of epochs whose validation accuracy is the same all are given, ``[seeds][...]``.
-    """
+def chosen(runs: shipped.Runs) -> list[set[float]]:
+    """For each seed, its test accuracy after each epoch of its best validation accuracy."""
     val = runs.val.mean(-1)
     best = val == val.max(1, keepdims=True)
     return [set(test[epochs]) for test, epochs in zip(runs.test.mean(-1), best, strict=True)]

@@ -145,7 +145,7 @@ class Recipe:
 RECIPES = {
     # the published settings of snnTorch's tutorial 6
     "tutorial6": Recipe(beta=0.5, slope=25.0, lr=1e-2, batch_size=128, num_steps=50),
-    # chosen on validation images, among those of results/accuracy.md
+    # chosen on validation images, among those of book/accuracy.md
     "best": Recipe(
         beta=0.5, slope=5.0, gain=3.0, loss="ce_count_loss", lr=5e-3, lr_schedule="one_cycle",
         schedule_epochs=16, weight_decay=0.01, rotation=10.0, zoom=0.1, shift=2.0, num_steps=6,
