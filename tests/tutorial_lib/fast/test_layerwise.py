@@ -297,3 +297,18 @@ def test_currents_are_given_up_once_their_layer_has_run(block: int) -> None:
         patch.setattr(nn.Linear, "forward", noting)
         forward_pass(net, STEPS, torch.randn(3, 3))
     assert len(made[net[4]]) == (1 if block > 9 else STEPS)
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
+def test_a_membrane_exactly_at_threshold_does_not_fire(reset: str) -> None:
+    """It is not reset either, so its gradient goes on through time as in the plain loop."""
+    found = []
+    for schedule in ("step", "layer"):
+        neurons = Leaky(0.5, 1.0, init_hidden=True, output=True, reset_mechanism=reset)
+        net = nn.Sequential(nn.Linear(1, 1, bias=False), neurons)
+        nn.init.ones_(net[0].weight)
+        spk_rec, mem_rec = forward_pass(net, 3, torch.ones(1, 1), schedule=schedule)
+        assert mem_rec[0].item() == 1 and spk_rec[0].item() == 0
+        mem_rec.sum().backward()
+        found.append(net[0].weight.grad.item())
+    assert found[0] == found[1]
