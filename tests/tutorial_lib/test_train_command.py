@@ -113,12 +113,13 @@ def test_a_resumed_run_has_the_settings_of_its_checkpoint(command: Command, tmp_
     command("--checkpoint", part)
     tutorial = dataclasses.asdict(recipes.RECIPES["tutorial6"])
     asked = {"beta": 0.9, "slope": 2.0, "lr": 0.01, "batch_size": 16, "num_steps": 5}
-    assert saved(part)["settings"] == {**tutorial, **asked, "seed": 0, "data": "digits"}
+    run = {"iterations": 3, "seed": 0, "data": "digits"}
+    assert saved(part)["settings"] == {**tutorial, **asked, **run}
     before = part.read_bytes()
     for option, value, had in [
         ("beta", 0.8, 0.9), ("slope", 25.0, 2.0), ("lr", 0.5, 0.01), ("batch_size", 32, 16),
         ("num_steps", 9, 5), ("precision", "bf16", "fp32"), ("seed", 7, 0),
-        ("data", "mnist", "digits"),
+        ("data", "mnist", "digits"), ("iterations", 2, 3),
     ]:  # fmt: skip
         with pytest.raises(ValueError, match=rf"{option} {had} \(asked for: {value}\)"):
             command("--resume", part, f"--{option.replace('_', '-')}", value)
@@ -158,7 +159,7 @@ def test_recipes(
     published = {"beta": 0.5, "slope": 25.0, "lr": 1e-2, "batch_size": 128, "num_steps": 50}
     tutorial = dataclasses.asdict(recipes.RECIPES["tutorial6"])
     assert published.items() <= tutorial.items()
-    assert found["default"] == {**tutorial, "seed": 0, "data": "digits"}
+    assert found["default"] == {**tutorial, "iterations": 1, "seed": 0, "data": "digits"}
     assert found["tutorial6"] == found["default"]
     fast = {**found["default"], "num_steps": 4, "precision": "bf16"}
     assert found["other beta"] == {**fast, "beta": 0.9}

@@ -78,7 +78,7 @@ def _run(
     digits = data.load(settings["data"], verbose=rank == 0)  # the same splits for every seed
     settings = {**settings, "data": digits.source}
     per_epoch = len(digits.train) // batch_size
-    epoch = args.iterations or per_epoch
+    epoch = settings["iterations"] or per_epoch
     training.seed_everything(seed)
     net = recipe.network().to(args.device)
     optimizer = recipe.optimizer(net)

@@ -16,7 +16,7 @@ from .. import _checks
 from . import _files
 from .recipes import RECIPES, Recipe
 
-SETTINGS = (*(field.name for field in fields(Recipe)), "seed", "data")
+SETTINGS = (*(field.name for field in fields(Recipe)), "iterations", "seed", "data")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -31,7 +31,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     run = parser.add_argument_group("the run")
     option = run.add_argument
     option("--epochs", type=positive, help="passes over the training set (all that are left)")
-    option("--iterations", type=positive, help="updates per epoch (all)")
     option("--eval-every", type=positive, default=100, help="updates between validations (100)")
     option("--micro-batch", type=positive, help="images at once; bounds the memory (all)")
     option("--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:1, ... (auto)")
@@ -57,6 +56,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             kind = int if field.type == "int" else float
             how = {**how, "type": _checked(kind, partial(described["check"], "it"))}
         setting("--" + field.name.replace("_", "-"), **how)
+    setting("--iterations", type=positive, help="updates per epoch (all)")
     setting("--data", choices=("auto", "mnist", "digits"), help="(auto)")
     setting("--seed", type=_checked(int, _checks.seed), help="(0)")
     return parser.parse_args(argv)
@@ -73,7 +73,7 @@ def chosen(
     asked = {name: getattr(args, name) for name in SETTINGS if hasattr(args, name)}
     if saved is None:
         basis = RECIPES[recipe or next(iter(RECIPES))].on(device)
-        return {**asdict(basis), "seed": 0, "data": "auto", **asked}
+        return {**asdict(basis), "iterations": None, "seed": 0, "data": "auto", **asked}
     settings = saved.get("settings", {})
     if missing := [name for name in SETTINGS if name not in settings]:
         raise ValueError(
