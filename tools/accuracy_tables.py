@@ -30,7 +30,6 @@ NAMES = {
 def write(folder: Path) -> None:
     """Write all that is shipped, from the folder of the runs."""
     digits = data.load("mnist", verbose=False)
-    sizes = {"test": len(digits.test), "val": len(digits.val)}
     found: dict[str, Any] = {
         "command": "python -m tools.accuracy",
         "commit": measure.commit(),
@@ -43,7 +42,8 @@ def write(folder: Path) -> None:
         if None in runs:
             print(f"{name}: runs are missing; left out")
             continue
-        of = {"test": 300, "val": 200} if plan.data == "digits" else sizes
+        images = data.load(plan.data, verbose=False)
+        of = {part: len(getattr(images, part)) for part in ("test", "val")}
         for part, size in of.items():
             bits[f"{name}_{part}"] = np.stack([run[part] for run in runs])
             bits[f"{name}_{part}s"] = size
@@ -54,7 +54,7 @@ def write(folder: Path) -> None:
     source = folder / "best" / str(middle) / f"{best[middle]['epoch']:02}.pt"
     torch.save(torch.load(source, weights_only=True)["net"], networks.PRETRAINED)
     bits["pretrained_test"] = np.packbits(_right_in_double(digits))
-    bits["pretrained_tests"] = sizes["test"]
+    bits["pretrained_tests"] = len(digits.test)
     bits |= _hard(digits, shown(bits, "best"), best)
     np.savez_compressed(shipped.FILE, **bits)
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
