@@ -336,6 +336,18 @@ def test_what_is_not_finite_does_not_pass_for_silence(schedule: str) -> None:
     assert large[1].isfinite().all()  # though their sum is not
 
 
+@schedules
+def test_a_sum_that_overflows_is_no_infinity_in_the_data(schedule: str) -> None:
+    """And infinities that would cancel are found."""
+    net = nn.Sequential(nn.Linear(2, 2), Leaky(0.5, init_hidden=True, output=True))
+    nn.init.zeros_(net[0].weight)
+    data = torch.full((4, 2), 3e38)
+    assert forward_pass(net, 2, data, schedule=schedule)[1].isfinite().all()
+    data[0, 0], data[1, 0] = math.inf, -math.inf
+    with pytest.raises(ValueError, match="data contains NaN or infinity"):
+        forward_pass(net, 2, data, schedule=schedule)
+
+
 def test_nothing_to_record() -> None:
     peers = nn.Sequential(snntorch.Leaky(0.5, init_hidden=True, output=True))
     for net, kind in ((nn.Linear(3, 2), "Linear"), (peers, "Sequential")):
