@@ -55,7 +55,8 @@ class Contender:
 class Floor(Contender):
     """The convolutions and the linear layer alone: the first once, the others for all steps.
 
-    In the faster of the two memory layouts: with the channels last on a CPU, not on a GPU.
+    On event frames ``[T, B, ...]`` the first for all steps, too. In the faster of the two memory
+    layouts: with the channels last on a CPU, not on a GPU.
     """
 
     def train(self, data: Tensor, targets: Tensor, steps: int) -> None:
@@ -72,17 +73,20 @@ class Floor(Contender):
             layer(given)
 
     def _work(self, data: Tensor, steps: int) -> list[tuple[nn.Module, Tensor]]:
-        rows = steps * len(data)
-        if rows not in self.inputs:
-            maps = data.new_zeros(rows, 12, 12, 12)
-            maps = maps.contiguous(memory_format=_layout(data.device))
-            self.inputs[rows] = maps, data.new_zeros(rows, 1024)
-        maps, vectors = self.inputs[rows]
-        return [(self.net[0], data), (self.net[3], maps), (self.net[7], vectors)]
+        given = (data.shape, steps)
+        if given not in self.inputs:
+            frames = data.ndim > 4
+            rows = len(data) * (data.shape[1] if frames else steps)
+            layout = _layout(data.device)
+            first = data.flatten(0, 1).contiguous(memory_format=layout) if frames else data
+            side = (data.shape[-1] - 4) // 2  # convolved and pooled
+            maps = data.new_zeros(rows, 12, side, side).contiguous(memory_format=layout)
+            self.inputs[given] = first, maps, data.new_zeros(rows, self.net[7].in_features)
+        return list(zip((self.net[0], self.net[3], self.net[7]), self.inputs[given], strict=True))
 
     @property
-    def inputs(self) -> dict[int, tuple[Tensor, Tensor]]:
-        """Zeros of the right shape, made once: filling them is not part of the floor."""
+    def inputs(self) -> dict[tuple[torch.Size, int], tuple[Tensor, ...]]:
+        """The data, and zeros of the right shape, made once: that is not part of the floor."""
         return self.__dict__.setdefault("_inputs", {})
 
 
@@ -179,9 +183,9 @@ def graphed(autocast: torch.dtype | None = None, name: str = "ours, CUDA graph")
     return Contender(name, net, run, autocast)
 
 
-def floor() -> Contender:
-    """See :class:`Floor`."""
-    net = _network(nn.Identity, nn.Identity)
+def floor(frames: bool = False) -> Contender:
+    """See :class:`Floor`; ``frames`` as for :func:`snntorch`."""
+    net = _network(nn.Identity, nn.Identity, *((2, 5) if frames else (1, 4)))
     return Floor("floor", net, lambda data, steps: data)
 
 
@@ -200,6 +204,7 @@ GPU_MAKERS: dict[str, Callable[[], Contender]] = {
 FRAME_MAKERS: dict[str, Callable[[], Contender]] = {
     "snnTorch, event frames": lambda: snntorch(frames=True),
     "ours, layer, event frames": lambda: ours("layer", frames=True),
+    "floor, event frames": lambda: floor(frames=True),
 }
 
 

@@ -105,7 +105,7 @@ def speed(device: str, quick: bool) -> dict[str, dict[str, float]]:
 
 
 def on_events(device: str, rounds: int) -> dict[str, float]:
-    """A training step on event frames, ours and snnTorch's, and the making of streams.
+    """A training step on event frames, ours, snnTorch's and the floor, and the making of streams.
 
     A batch of 64 recordings in 15 frames; the streams are those of saccades, made on the CPU.
     """
@@ -116,8 +116,8 @@ def on_events(device: str, rounds: int) -> dict[str, float]:
     events.saccades(images)
     making = time.perf_counter() - start
     data, targets = contenders.frame_batch(BATCH // 2, FRAMES, device)
-    snn, ours = contenders.FRAME_MAKERS
-    made = {name: contenders.make(name, device) for name in (snn, ours)}
+    snn, ours, floor = contenders.FRAME_MAKERS
+    made = {name: contenders.make(name, device) for name in contenders.FRAME_MAKERS}
     seconds = measure.interleaved(
         {name: lambda c=c: c.train(data, targets, FRAMES) for name, c in made.items()},
         rounds=rounds,
@@ -129,10 +129,12 @@ def on_events(device: str, rounds: int) -> dict[str, float]:
         "ours": sorted(seconds[ours])[rounds // 2],
         "snntorch": sorted(seconds[snn])[rounds // 2],
         "ratio": measure.ratio(seconds, snn, ours),
+        "floor_ratio": measure.ratio(seconds, snn, floor),
         "seconds_per_10000_streams": making * 10_000 / STREAMS,
     }
     print(f"\nEvent frames, B {found['batch']}, T {FRAMES}: ours {found['ours']:.4f} s,", end="")
-    print(f" snnTorch {found['snntorch']:.4f} s, {found['ratio']:.2f} times as fast")
+    print(f" snnTorch {found['snntorch']:.4f} s, {found['ratio']:.2f} times as fast,", end="")
+    print(f" the floor {found['floor_ratio']:.2f} times")
     print(f"10,000 streams: {found['seconds_per_10000_streams']:.0f} s", flush=True)
     return found
 

@@ -68,7 +68,7 @@ def test_equal_spikes_and_equal_steps_of_training(name: str) -> None:
 def test_equal_spikes_and_steps_of_training_on_event_frames() -> None:
     data, targets = contenders.frame_batch(BATCH, 9)
     assert data.shape == (9, BATCH, 2, 34, 34) and (data.sum(dim=(1, 2, 3, 4)) > 0).all()
-    theirs, ours = (contenders.make(name) for name in contenders.FRAME_MAKERS)
+    theirs, ours, _ = (contenders.make(name) for name in contenders.FRAME_MAKERS)
     with torch.no_grad():
         expected = theirs.run(data, 9)
         assert torch.equal(ours.run(data, 9), expected)
@@ -85,12 +85,13 @@ def test_the_row_of_event_frames(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interleaved(tasks: dict, rounds: int, device: str) -> dict[str, list[float]]:
-        return {name: [6.0 if "snn" in name else 3.0] * rounds for name in tasks}
+        times = {"snnTorch": 6.0, "ours": 3.0, "floor": 2.0}
+        return {name: [times[name.split(",")[0]]] * rounds for name in tasks}
 
     monkeypatch.setattr(measure, "interleaved", interleaved)
     monkeypatch.setattr(speed, "STREAMS", 2)
     speed.main(["--events"])
-    assert "2.00 times as fast" in capsys.readouterr().out
+    assert "2.00 times as fast, the floor 3.00 times" in capsys.readouterr().out
 
 
 def test_mixed_precision_is_near() -> None:
@@ -136,6 +137,20 @@ def test_the_floor_does_the_matrix_work_of_all_steps() -> None:
     seen.clear()
     contender.evaluate(data, targets, STEPS)
     assert [shape for shape, _ in seen] == [(BATCH, 1, 28, 28), (rows, 12, 12, 12), (rows, 1024)]
+
+
+def test_the_floor_on_event_frames_convolves_every_frame() -> None:
+    contender = contenders.make("floor, event frames")
+    seen = []
+    for index in (0, 3, 7):
+        contender.net[index].register_forward_hook(
+            lambda layer, args, out: seen.append((tuple(args[0].shape), args[0].requires_grad))
+        )
+    contender.train(*contenders.frame_batch(BATCH, 9), 9)
+    rows = 9 * BATCH
+    assert seen == [
+        ((rows, 2, 34, 34), False), ((rows, 12, 15, 15), True), ((rows, 1600), True)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("size", [1, 7, 1500])
@@ -305,7 +320,8 @@ def test_all_tables_of_a_whole_run(tmp_path: Path) -> None:
         "speed": {"ours, layer": row},
         "memory": {"ours, layer": {"train": 100.4, "evaluate": 50.6}, "long": {"train": 7.0}},
         "events": {
-            "batch": 64, "steps": 15, "ratio": 2.25, "seconds_per_10000_streams": 41.6,
+            "batch": 64, "steps": 15, "ratio": 2.25, "floor_ratio": 2.75,
+            "seconds_per_10000_streams": 41.6,
         },
         "over_steps": growth,
         "over_batch": growth,
@@ -321,7 +337,8 @@ def test_all_tables_of_a_whole_run(tmp_path: Path) -> None:
     assert "| ours, layer | 100 | 51 |" in text and "| long | 7 |  |" in text
     assert text.count("| 128 | 20 | 2.0 | 5.0 | 2.50 |") == 2
     assert "| ours, layer | 80 | 96.0% | 3.00 |" in text
-    assert "2.25 times as fast as snnTorch's loop. 10,000 streams are made in 42 s" in text
+    assert "2.25 times as fast as snnTorch's loop, the floor 2.75 times. 10,000" in text
+    assert "10,000 streams are made in 42 s" in text
     assert "95% on 1,000 test images of digits" in text
     assert "on 2 threads of p; Python 3" in text and "keeps freed memory" in text
     found["machine"]["gpu"] = "a GPU"
