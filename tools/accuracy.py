@@ -44,13 +44,19 @@ class Plan:
     recipe: str
     epochs: int
     seeds: int
+    lr_schedule: str | None = None  # in place of the recipe's
     relu: bool = False
     data: Literal["mnist", "digits"] = "mnist"
 
     @property
     def settings(self) -> Recipe:
         """The recipe, its schedule stretched over the epochs of the plan."""
-        return replace(RECIPES[self.recipe], schedule_epochs=self.epochs)
+        recipe = RECIPES[self.recipe]
+        return replace(
+            recipe,
+            lr_schedule=self.lr_schedule or recipe.lr_schedule,
+            schedule_epochs=self.epochs,
+        )
 
 
 PLANS = {
@@ -58,6 +64,7 @@ PLANS = {
     "relu": Plan("best", RECIPES["best"].schedule_epochs, 5, relu=True),
     "digits": Plan("best", RECIPES["best"].schedule_epochs, 5, data="digits"),
     "tutorial6": Plan("tutorial6", 1, 5),
+    "tutorial6-20": Plan("tutorial6", 20, 1, lr_schedule="steps"),
     "best-1": Plan("best", 1, 5),
 }
 
@@ -117,14 +124,14 @@ def spiking_epoch(
 ) -> Callable[[Tensor], Tensor]:
     """Train for one epoch by the course's command; return what counts the spikes."""
     there, last = (folder / f"{number:02}.pt" for number in (epoch, epoch - 1))
-    stretched = ["--schedule-epochs", str(plan.epochs)]
+    recipe = plan.settings
+    stretched = ["--lr-schedule", recipe.lr_schedule, "--schedule-epochs", str(plan.epochs)]
     start = ["--recipe", plan.recipe, *stretched, "--seed", str(seed)]
     how = ["--resume", str(last)] if epoch > 1 else start
     train(
         [*how, "--data", plan.data, "--device", "cpu", "--epochs", "1", "--overwrite"]
         + ["--eval-every", "1000000", "--checkpoint", str(there)]
     )
-    recipe = plan.settings
     net = recipe.network()
     net.load_state_dict(torch.load(there, weights_only=True)["net"])
     net.eval()
