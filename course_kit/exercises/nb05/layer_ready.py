@@ -63,18 +63,17 @@ def judge(answer: type[nn.Module]) -> str:
         explain(net, images, refusal)
     stepped, _ = run(net, images, "step")
     if stepped.shape != expected.shape:
-        raise Wrong(f"For images {list(images.shape)} a step returns spikes "
-            f"{list(stepped.shape[1:])}; expected {list(expected.shape[1:])}. Does every image "
-            "still have its own row?")
+        raise Wrong(f"A step returns spikes {list(stepped.shape[1:])}; expected "
+            f"{list(expected.shape[1:])}. Does every image still have its own row?")
     off = (stepped != expected).flatten(1)
     if off.any():
         betas = [round(m.beta.item(), 4) for m in net.modules() if isinstance(m, snn.Leaky)]
-        question = "What differs from the class given: threshold, reset, or what lies between?"
-        if betas != [0.9, 0.8]:
-            question = f"Its layers of neurons have the beta {betas}, where 0.9 and 0.8 were given."
         raise Wrong(f"It can be run layer by layer, but it is another network: in {STEPS} steps, "
             f"{off.sum()} of its {off.numel()} outputs are others than those of the class given, "
-            f"the first at step {off.any(1).nonzero()[0].item()} (counted from 0). {question}")
+            f"the first at step {off.any(1).nonzero()[0].item()} (counted from 0).",
+            "What differs from the class given: threshold, reset, or what lies between?"
+            if betas == [0.9, 0.8]
+            else f"Its layers of neurons have the beta {betas}, where 0.9 and 0.8 were given.")
     if not torch.equal(by_layer, stepped):
         raise Wrong("Layer by layer your network sends other spikes than step by step. Does "
             "something in it depend on how many images come at once?")
@@ -85,8 +84,7 @@ def judge(answer: type[nn.Module]) -> str:
                 f"{show(theirs.norm().item())}.",
                 "Which surrogate gradient has each layer, and may every parameter learn?")
     return (f"It is accepted, and all {by_layer.numel()} outputs are the same either way, as are "
-        "the gradients. Any network that keeps its states in its layers, and wires them in "
-        "`forward`, can be run this way.")
+        "the gradients. With states in layers and wiring in `forward`, any network can run so.")
 
 
 def run(net: nn.Module, images: Tensor, schedule: simulation.Schedule) -> tuple[Tensor, list]:
@@ -161,17 +159,18 @@ def explain(net: nn.Module, images: Tensor, refusal: Exception) -> None:
 
 def restarted(net: nn.Module, images: Tensor) -> str:
     """The name of a layer that fires as if its membrane were 0 before each step, or ""."""
-    records: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in net.modules()}
+    records: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
 
     def keep(layer: nn.Module, args: tuple[Tensor, ...], out: Tensor | tuple[Tensor, ...]) -> None:
         if isinstance(layer, snn.Leaky):
             spk = out[0] if isinstance(out, tuple) else out
-            records[layer].append((spk, (args[0] > layer.threshold).to(spk.dtype)))
+            alone = (args[0] > layer.threshold).to(spk.dtype)
+            records.setdefault(layer, []).append((spk, alone))
 
     with register_module_forward_hook(keep):
         simulation.forward_pass(net, STEPS, images, schedule="step")
     for name, layer in net.named_modules():
-        steps = records[layer]
+        steps = records.get(layer, [])
         if any(spk.any() for spk, _ in steps) and all(torch.equal(*pair) for pair in steps):
             return name
     return ""
