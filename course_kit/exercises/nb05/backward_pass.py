@@ -65,7 +65,7 @@ def question(fired: Tensor, got: Tensor, expected: Tensor) -> str:
     """What to ask about the last step of a run, which gets its spike's part only."""
     right = torch.isclose(got, expected, rtol=1e-4, atol=1e-6)
     if right[~fired].all() and not got[fired].any():
-        return "A neuron that fires still gets its spike's part. Which of the two terms has (1 - S)?"
+        return "A neuron that fires still gets its spike's part. Which of the terms has (1 - S)?"
     if right[fired].all() and not got[~fired].any():
         return ("A neuron that stays silent gets its spike's part, too. Is the surrogate "
             "derivative 0 where there is no spike?")
@@ -140,10 +140,10 @@ exercise.wrong("The loop begins at the last step but two.",
     asks="It has the spike's part only, but earlier steps have more: where does the loop begin?")
 exercise.wrong("What fires passes nothing on at all.",
     edit("* grad_spk", "* grad_spk * (mem_rec <= threshold)", "beta * silent[t]", "beta"),
-    told="Which of the two terms has (1 - S)")
+    told="Which of the terms has (1 - S)")
 exercise.wrong("A neuron that fires has no gradient.",
     edit("* grad_spk", "* grad_spk * (mem_rec <= threshold)"),
-    told="Which of the two terms has (1 - S)")
+    told="Which of the terms has (1 - S)")
 exercise.wrong("No spike, no gradient of a spike.",
     edit("* grad_spk", "* grad_spk * (mem_rec > threshold)"),
     told="Is the surrogate derivative 0 where there is no spike")
