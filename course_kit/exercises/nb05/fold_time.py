@@ -38,8 +38,8 @@ def judge(over_time: Function) -> str:
         except AttributeError as error:
             if error.obj is not watched:
                 raise
-            raise Wrong(f"Your code asks `layer` for {error.name!r}, which not all functions have; "
-                "here it may be any of a batch. What does it take to have its result?") from error
+            raise Wrong(f"Your code asks `layer` for {error.name!r}, which not all functions have, "
+                "and `layer` may be any. What does it take to have its result?") from error
         except (RuntimeError, ValueError) as error:
             if not shapes:
                 raise
