@@ -27,15 +27,13 @@ def judge(factor: Function) -> str:
         raise Wrong("For a large k your factor is right: at k = 10,000,000 the area is 1. But it "
             f"is {shown}; expected 1 at every k. Is something added or rounded, or a tail cut off?")
     for k, found in off.items():
-        raise Wrong(f"At k = {k} your factor is {show(value(factor, k))}, which makes the area "
-            f"{show(found)}; a Dirac delta has 1.",
-            "What is the integral of 1 / (1 + k |x|)^2 over all x?")
+        raise Wrong(f"At k = {k} your factor is {show(value(factor, k))}, so the area is "
+            f"{show(found)}, not 1.", "What is the integral of 1 / (1 + k |x|)^2 over all x?")
     line = torch.linspace(-6, 6, 240_001, dtype=torch.float64)
     bell = surrogate.fast_sigmoid(1000).derivative(line) * torch.exp(-line.square())
     plain = torch.trapezoid(bell, line).item()
-    return ("Area 1 for every k. Under the integral with exp(-x^2), which a delta turns into 1, k "
-        f"= 1000 gives {plain:.3f} as published and {plain * value(factor, 1000):.3f} with your "
-        "factor. Now the claim is true.")
+    return ("Area 1 for every k. In the integral with exp(-x^2), which a delta makes 1, k = 1000 "
+        f"gives {plain:.3f} as published, {plain * value(factor, 1000):.3f} with your factor.")
 
 
 def area(factor: Function, k: int) -> float:

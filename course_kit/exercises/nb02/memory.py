@@ -137,7 +137,7 @@ def expect_gradient(net: nn.Module, right: nn.Module, x: Tensor) -> None:
 
 START = "self.lif1.init_leaky(), self.lif2.init_leaky()"
 
-exercise.right("one tensor, through functions",
+exercise.right("one tensor",
     edit(START, "torch.zeros(len(x), 40)", "= state\n", "= state.split([30, 10], dim=1)\n",
          "self.lif1(self.fc1(x), mem1)",
          "snn.lif_step(self.fc1(x), mem1, 0.9, spike_grad=self.lif1.spike_grad)",
@@ -150,11 +150,9 @@ exercise.right("a dict",
     edit("mem1, mem2 = state", "mem1, mem2 = state.values() if isinstance(state, dict) else state",
          "(mem1, mem2)", '{"mem1": mem1, "mem2": mem2}'))
 exercise.right("another name",
-    edit("x, state=None", "x, mems=None, state=None",
-    "        if state", "        state = mems\n        if state"))
+    edit("x, state=None", "x, mems=None", "if state", "state = mems\n        if state"))
 
-exercise.wrong("A state may start at each call.",
-    edit("if state is None:\n            state", "state"),
+exercise.wrong("A state may start at each call.", edit("state is None", "True"),
     asks="Each step is the first again: is the incoming state used, and the outgoing one new?")
 exercise.wrong("Hidden layers remember for all.",
     edit("mem2 = state", "mem2 = state[0], self.lif2.init_leaky()"),

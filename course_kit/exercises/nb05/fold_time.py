@@ -129,8 +129,7 @@ exercise.wrong("The batch comes first.", edit("x.shape[:2]", "x.shape[1::-1]"),
     asks="Which of the two axes comes first in x?")
 exercise.wrong("A shape says it all.", edit("x.shape[:2])", "x.shape[1::-1]).transpose(0, 1)"),
     told="the same order of T and B: do they")
-exercise.wrong("Samples first, or steps first.",
-    edit("x.flatten(0, 1)", "x.transpose(0, 1).flatten(0, 1)"),
+exercise.wrong("Samples first, or steps first.", edit("x.flatten", "x.transpose(0, 1).flatten"),
     told="the same order of T and B: do they")
 exercise.wrong("Flatten means flatten.", edit("flatten(0, 1)", "flatten()"),
     told="Which two axes become one")

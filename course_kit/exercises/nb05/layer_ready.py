@@ -217,8 +217,7 @@ exercise.wrong("A membrane starts as zeros.",
          "flatten(1)))", "flatten(1)), torch.zeros_like(self.fc1(x.flatten(1))))"),
     told="does forward() start its membrane anew each time")
 exercise.wrong("The output may start anew.",
-    edit("beta=0.8, init_hidden=True, output=True", "beta=0.8",
-         "fc2(spk1))", "fc2(spk1), self.lif2.init_leaky())"),
+    edit(", init_hidden=True, output=True", "", "fc2(spk1)", "fc2(spk1), self.lif2.init_leaky()"),
     told="those neurons of 'lif2' fire whose current alone exceeds")
 exercise.wrong("A shape is a number.", edit("flatten(1)", "view(x.shape[0], -1)"),
     told="asks for 'shape' of a tensor, which holds many steps here. Which method or layer")
