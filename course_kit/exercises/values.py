@@ -57,9 +57,7 @@ def nested_shape(value: Any) -> list[int]:
 def as_number(value: Any, what: str) -> float:
     """Reads one finite number, from Python, NumPy or torch. Raises Wrong if it is anything else.
 
-    Args:
-        value: what the learner's code returned.
-        what: what it stands for, as the subject of a sentence: "Your membrane".
+    What it stands for begins the sentence: "Your membrane".
     """
     if isinstance(value, Tensor):
         value = value.detach()
@@ -77,10 +75,7 @@ def as_number(value: Any, what: str) -> float:
 def as_limits(value: Any) -> tuple[float, float]:
     """Reads the lower and the upper limit of an interval. Raises Wrong if it is anything else."""
     if not isinstance(value, tuple | list | np.ndarray | Tensor) or len(value) != 2:
-        raise Wrong(
-            f"Your function returns {describe(value)}; expected two numbers, low and high. Does "
-            "it return both?"
-        )
+        raise Wrong(f"Your function returns {describe(value)}; expected two numbers, low and high.")
     return as_number(value[0], "Your lower limit"), as_number(value[1], "Your upper limit")
 
 

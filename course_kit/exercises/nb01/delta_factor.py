@@ -28,7 +28,7 @@ def judge(factor: Function) -> str:
             f"is {shown}; expected 1 at every k. Is something added or rounded, or a tail cut off?")
     for k, found in off.items():
         raise Wrong(f"At k = {k} your factor is {show(value(factor, k))}, so the area is "
-            f"{show(found)}, not 1.", "What is the integral of 1 / (1 + k |x|)^2 over all x?")
+            f"{show(found)}; expected 1.", "What is the integral of 1 / (1 + k |x|)^2 over all x?")
     line = torch.linspace(-6, 6, 240_001, dtype=torch.float64)
     bell = surrogate.fast_sigmoid(1000).derivative(line) * torch.exp(-line.square())
     plain = torch.trapezoid(bell, line).item()
@@ -63,5 +63,4 @@ exercise.wrong("The area falls as 1 / k^2.", edit("k / 2", "k**2 / 2"),
     asks="With which power of k does the area of 1 / (1 + k |x|)^2 fall?")
 exercise.wrong("One factor fits all k.", edit("k / 2", "12.5"), told="over all x")
 exercise.wrong("Any factor that grows as k / 2 will do.", edit("k / 2", "(k + 1) / 2"),
-    told="For a large k your factor is right: at k = 10,000,000 the area is 1. But it is 1.1 at "
-    "k = 10 and 1.04 at k = 25 and 1.3333 at k = 3; expected 1 at every k")
+    told="But it is 1.1 at k = 10 and 1.04 at k = 25 and 1.3333 at k = 3; expected 1 at every k")

@@ -79,12 +79,10 @@ def expect(
 @exercise.right("autograd")
 def by_autograd(w, inputs, error, derivative_at, detach_reset, beta=0.9, theta=1.0):
     w = torch.tensor(w, dtype=torch.float64, requires_grad=True)
-    spike_grad = surrogate.from_derivative(derivative_at)
+    spike = surrogate.from_derivative(derivative_at)
     mem = loss = torch.zeros((), dtype=torch.float64)
     for x_t, error_t in zip(inputs, error, strict=True):
-        spk, mem = neurons.lif_step(
-            w * x_t, mem, beta, theta, spike_grad, detach_reset=detach_reset
-        )
+        spk, mem = neurons.lif_step(w * x_t, mem, beta, theta, spike, detach_reset=detach_reset)
         loss = loss + error_t * spk
     return torch.autograd.grad(loss, w)[0]
 

@@ -121,8 +121,7 @@ exercise.wrong("One side has area 1.", edit(" / 0.5", ""), asks="Have you counte
 exercise.wrong("The nearer to a delta, the better.", edit(WHOLE, "10 * torch.exp(-20 * x.abs())"),
     told="reach down")
 exercise.wrong("The wider, the better.", surrogate.gaussian(10).derivative,
-    told="4 at most on the way. Your function at x = -0.8 is 0.0398, at 0 it is 0.0399. It reaches "
-    "this membrane, but weakly")
+    told="4 at most on the way. Your function at x = -0.8 is 0.0398, at 0 it is 0.0399. It reaches")
 exercise.wrong("As wide as can be.", edit(WHOLE, "(x.abs() < 100).to(x.dtype) / 200"),
     told="0 at most on the way. Your function at x = -0.8 is 0.005, at 0 it is 0.005. It reaches")
 exercise.wrong("A comparison is a box of height 1.", edit(WHOLE, "x.abs() < 0.5"),

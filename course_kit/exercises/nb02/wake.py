@@ -61,8 +61,7 @@ def expect_same_neurons(net: nn.Module) -> None:
                     f"{wanted}. The neurons should stay as they are: what else decides whether a "
                     "current suffices?")
     if not all(p.isfinite().all() for p in net.parameters()):
-        raise Wrong("A weight or bias is NaN or infinite now; expected finite numbers. What did "
-            "you divide by, or multiply with?")
+        raise Wrong("A weight or bias is NaN or infinite now. By what did you divide or multiply?")
 
 
 def expect_speech(record: list[Tensor], changed: list[bool], seed: int) -> None:

@@ -77,8 +77,7 @@ def judge_call(answer: Function, call: Call) -> int:
     expect_use(found, loaders, call)
     first, _ = next(iter(loaders[0]))
     if len(first) != call.batch:
-        raise Wrong(f"the training loader yields batches of {len(first)}.",
-            "Where did `batch_size` go?")
+        raise Wrong(f"training yields batches of {len(first)}.", "Where did `batch_size` go?")
     if numbers(loaders[0], call) == train:
         raise Wrong(f"in two epochs the training images come in the same order: {train[:4]} and so "
             "on; expected another order each time.", "Is it shuffled?")

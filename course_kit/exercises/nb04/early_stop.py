@@ -46,8 +46,7 @@ def judge(stop: Function) -> str:
             raise Wrong(f"{where}. With a lead of {lead} your rule answers {answer} after {steps} "
                 f"step{'s' * (steps != 1)}; expected {wanted[image][0]} after {wanted[image][1]}. "
                 f"Runs that differ: {differ} of {len(pairs)}.", question(pairs))
-    return ("Your rule uses only what it can see at the time, so it could stop a real run. The "
-        "next cell shows what it saves on the test images.")
+    return "Your rule sees no future and could stop a real run. The next cell shows what it saves."
 
 
 def question(pairs: list) -> str:
@@ -110,8 +109,7 @@ exercise.wrong("No decision takes one more.", edit("+ 1, len(spk_rec))", "+ 1, l
     asks="Is there a step after the last?")
 exercise.wrong("Without the lead nobody has won.",
     edit(ANSWERS, f"torch.where(enough.any(0), {ANSWERS}, -1)"),
-    asks="Is -1 your answer where the lead is never reached? The class that leads at the last step "
-    "is asked for, and -1 only if several are level.")
+    asks="-1 is for level classes only: who leads at the last step, if the lead is never reached?")
 exercise.wrong("A lead is one of a step.", edit(".cumsum(dim=0)", ""),
     asks="Is it the lead in the counts up to now, or in the spikes of one step?")
 exercise.wrong("A lead is over the average.", edit("best[..., 1]", "spk_rec.cumsum(0).mean(-1)"),

@@ -40,21 +40,15 @@ def judge(decode: Function) -> str:
         if found := mismatch(spk_rec, got, wanted):
             image, where = found
             raise Wrong(f"{where}. Your answer is {got[image]}; expected {wanted[image]}.", asked)
-    return ("Silence and level classes get -1, not class 0. Now compare this code with the count, "
-        "on the same spikes.")
+    return "Silence and level classes get -1, not class 0. Now compare this code with the count."
 
 
 @exercise.right("image by image")
 def by_image(spk_rec):
     answers = []
     for image in spk_rec.unbind(1):
-        answer = -1
-        for spk in image:
-            who = spk.nonzero().flatten().tolist()
-            if who:
-                answer = who[0] if len(who) == 1 else -1
-                break
-        answers.append(answer)
+        who = next((spk.nonzero().flatten().tolist() for spk in image if spk.any()), [])
+        answers.append(who[0] if len(who) == 1 else -1)
     return torch.tensor(answers, dtype=torch.int32)
 
 

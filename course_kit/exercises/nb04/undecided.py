@@ -95,7 +95,7 @@ exercise.wrong("The two are added up.",
 exercise.wrong("argmax settles a tie.", edit(WHOLE, "spk_rec.sum(0).argmax(-1)"),
     told="whom does the membrane favor")
 exercise.wrong("Silence is no tie.",
-    edit("answers >= 0", "(answers >= 0) | (spk_rec.sum((0, 2)) == 0)"), told="Is silence undecided")
+    edit("answers >= 0", "(answers >= 0) | ~spk_rec.any(2).any(0)"), told="Is silence undecided")
 exercise.wrong("The last membrane says it all.", edit("mem_rec.mean(dim=0)", "mem_rec[-1]"),
     told="mean over the steps, axis 0")
 exercise.wrong("The first axis is the batch.", edit("dim=0", "dim=1"), told="Over which axes")

@@ -77,11 +77,10 @@ def judge(answer: type[nn.Module]) -> str:
     if not torch.equal(by_layer, stepped):
         raise Wrong("Layer by layer your network sends other spikes than step by step. Does "
             "something in it depend on how many images come at once?")
-    for (name, weights), mine, theirs in zip(net.named_parameters(), got, wanted, strict=True):
+    for name, mine, theirs in zip(dict(net.named_parameters()), got, wanted, strict=True):
         if not torch.allclose(mine, theirs, rtol=1e-3, atol=1e-5 * theirs.abs().max().item()):
-            raise Wrong(f"The spikes are those of the class given, but the gradient of {name!r} "
-                f"{list(weights.shape)} has norm {show(mine.norm().item())}; expected "
-                f"{show(theirs.norm().item())}.",
+            raise Wrong(f"The spikes are those of the class given, but {name!r} has a gradient of "
+                f"norm {show(mine.norm().item())}; expected {show(theirs.norm().item())}.",
                 "Which surrogate gradient has each layer, and may every parameter learn?")
     return (f"It is accepted, and all {by_layer.numel()} outputs are the same either way, as are "
         "the gradients. With states in layers and wiring in `forward`, any network can run so.")
@@ -98,13 +97,12 @@ def run(net: nn.Module, images: Tensor, schedule: simulation.Schedule) -> tuple[
 
 
 def copy_weights(given: nn.Module, net: nn.Module) -> None:
-    old, new = list(given.parameters()), list(net.parameters())
-    shapes = [[list(p.shape) for p in weights] for weights in (old, new)]
+    shapes = [[list(p.shape) for p in each.parameters()] for each in (given, net)]
     if shapes[0] != shapes[1]:
         raise Wrong(f"Your network has parameters of the shapes {shapes[1]}; expected {shapes[0]}, "
             "as given. Are fc1 and fc2 still there, in this order?")
     with torch.no_grad():
-        for one, other in zip(old, new, strict=True):
+        for one, other in zip(given.parameters(), net.parameters(), strict=True):
             one.mul_(1.5)
             other.copy_(one)
 
