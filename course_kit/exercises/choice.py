@@ -33,8 +33,7 @@ class Question:
                 f"Exercise {exercise.id!r} has no options to choose from. "
                 f"Use exercises.check({exercise.id!r}, your_answer)."
             )
-        self._exercise = exercise
-        self._options = exercise.options
+        self._exercise, self._options = exercise, exercise.options
         self.result: Result | None = None if answer is None else examine(exercise, answer)
 
     def __repr__(self) -> str:

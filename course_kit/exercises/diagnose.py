@@ -10,14 +10,14 @@ import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 import torch
 
 import tutorial_lib
 
-__all__ = ["does_nothing", "is_gap", "place", "raised_by_stub", "sentence", "stack_of"]
+__all__ = ["does_nothing", "functions", "is_gap", "place", "raised_by_stub", "sentence", "stack_of"]
 
 _LIBRARIES = tuple(
     str(Path(folder).resolve())
@@ -91,17 +91,18 @@ def does_nothing(function: Callable[..., Any]) -> bool:
     return True
 
 
-def _codes(answer: Any) -> Iterator[CodeType]:
-    """The code objects that an answer consists of, those inside others included."""
+def functions(answer: Any) -> list[FunctionType]:
+    """A function, or all of a class; none of anything else."""
     if isinstance(answer, functools.partial):
         answer = answer.func
-    if inspect.isclass(answer):
-        for member in vars(answer).values():
-            function = getattr(member, "__func__", member)
-            if inspect.isfunction(function):
-                yield from _codes(function)
-    elif inspect.isfunction(answer) or inspect.ismethod(answer):
-        yield from _nested(answer.__code__)
+    parts = vars(answer).values() if inspect.isclass(answer) else [answer]
+    return [f for f in (getattr(p, "__func__", p) for p in parts) if inspect.isfunction(f)]
+
+
+def _codes(answer: Any) -> Iterator[CodeType]:
+    """The code objects that an answer consists of, those inside others included."""
+    for function in functions(answer):
+        yield from _nested(function.__code__)
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:

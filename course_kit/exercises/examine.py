@@ -18,7 +18,7 @@ import torch
 from . import diagnose, settings
 from .exercise import Exercise, Wrong
 from .limit import OutOfTime, limited
-from .values import describe
+from .values import as_number, describe
 
 __all__ = ["Result", "as_html", "examine"]
 
@@ -105,11 +105,12 @@ def examine(exercise: Exercise, answer: Any) -> Result:
 def _judged(exercise: Exercise, answer: Any, calls: _Calls) -> tuple[Status, str]:
     if _is_gap(answer):
         return "untouched", _UNTOUCHED
-    problem = _wrong_kind(exercise, answer)
-    if problem:
-        return "failed", problem
     try:
-        praise = exercise.check(_given(exercise, answer, calls))
+        given = _given(exercise, answer, calls)
+    except Wrong as wrong:
+        return "failed", str(wrong)
+    try:
+        praise = exercise.check(given)
     except Wrong as wrong:
         said = str(wrong)
     except (OutOfTime, KeyboardInterrupt):
@@ -124,9 +125,9 @@ def _judged(exercise: Exercise, answer: Any, calls: _Calls) -> tuple[Status, str
         return ("failed", _IN_PLACE.format(calls.changed)) if calls.changed else ("passed", praise)
     if _has_stub(answer):
         return "untouched", _UNTOUCHED
-    if calls.returned_a_gap():
+    if calls.last and any(part is ... for part in _parts(calls.last[2])):
         return "untouched", _GAP
-    if calls.last is not None and calls.last[2] is None:
+    if calls.last and calls.last[2] is None:
         said = _unlike_reference(exercise, calls) or said
     return "failed", said
 
@@ -136,60 +137,48 @@ def _judged(exercise: Exercise, answer: Any, calls: _Calls) -> tuple[Status, str
 
 def _is_gap(answer: Any) -> bool:
     """Is this the untouched stub, or does it hold a ``...`` that was to be filled in?"""
-    if type(answer) in (tuple, list, dict):
-        parts = list(answer.values() if isinstance(answer, dict) else answer)
-        return any(p is ... for p in parts) or bool(parts) and all(p is None for p in parts)
-    return answer is None or answer is ... or answer is NotImplemented
+    parts = _parts(answer)
+    empty = bool(parts) and all(part is None or part is NotImplemented for part in parts)
+    return empty or any(part is ... for part in parts)
+
+
+def _parts(value: Any) -> list[Any]:
+    """What a tuple, list or dictionary holds; anything else holds itself."""
+    value = list(value.values()) if type(value) is dict else value
+    return list(value) if type(value) in (tuple, list) else [value]
 
 
 def _has_stub(answer: Any) -> bool:
     """Is this a function that does nothing, or a class with one such method or without any?"""
-    if inspect.isclass(answer):
-        members = [getattr(m, "__func__", m) for m in vars(answer).values()]
-        functions = [m for m in members if inspect.isfunction(m)]
-        return not functions or any(map(diagnose.does_nothing, functions))
-    return inspect.isfunction(answer) and diagnose.does_nothing(answer)
-
-
-def _wrong_kind(exercise: Exercise, answer: Any) -> str | None:
-    got = describe(answer)
-    by_name = "by its name and without parentheses."
-    if exercise.kind == "number":
-        number = _number(answer)
-        if number is None:
-            return f"This exercise asks for one number; you gave {got}."
-        if not math.isfinite(number):
-            return f"Your answer is {number}; expected a finite number. Is a divisor 0 somewhere?"
-    if exercise.kind == "choice" and _key(answer) not in exercise.options:
-        return f"Choose one of {', '.join(exercise.options)}; you gave {got}."
-    if exercise.kind == "class" and not inspect.isclass(answer):
-        return f"This exercise asks for a class; you gave {got}. Give the class itself, {by_name}"
-    if exercise.kind == "function" and (inspect.isclass(answer) or not callable(answer)):
-        said = f"This exercise asks for a function; you gave {got}."
-        return said if inspect.isclass(answer) else f"{said} Give the function itself, {by_name}"
-    return None
+    functions = diagnose.functions(answer)
+    return inspect.isclass(answer) and not functions or any(map(diagnose.does_nothing, functions))
 
 
 def _given(exercise: Exercise, answer: Any, calls: _Calls) -> Any:
-    """The answer as the judge gets it."""
-    if exercise.kind == "number":
-        return _number(answer)
-    if exercise.kind == "choice":
-        return _key(answer)
-    is_function = callable(answer) and not inspect.isclass(answer)
-    return calls.watch(answer) if is_function and exercise.kind in ("function", "open") else answer
-
-
-def _key(answer: Any) -> str:
-    return answer.strip().lower() if isinstance(answer, str) else ""
+    """The answer as the judge gets it. Raises Wrong if it is of another kind than asked for."""
+    got, kind, is_class = describe(answer), exercise.kind, inspect.isclass(answer)
+    if kind == "number":
+        number = _number(answer)
+        if number is None:
+            raise Wrong(f"This exercise asks for one number; you gave {got}.")
+        as_number(number, "Your answer")  # or it is not finite
+        return number
+    if kind == "choice":
+        key = answer.strip().lower() if isinstance(answer, str) else ""
+        if key not in exercise.options:
+            raise Wrong(f"Choose one of {', '.join(exercise.options)}; you gave {got}.")
+        return key
+    is_function = callable(answer) and not is_class
+    if kind == "class" and not is_class or kind == "function" and not is_function:
+        hint = "" if is_class else f" Give the {kind} itself, by its name and without parentheses."
+        raise Wrong(f"This exercise asks for a {kind}; you gave {got}.{hint}")
+    return calls.watch(answer) if is_function and kind != "class" else answer
 
 
 def _number(answer: Any) -> int | float | None:
     """Python's own number for anything that holds exactly one, or None."""
-    if isinstance(answer, torch.Tensor):
-        answer = answer.item() if answer.numel() == 1 else None
-    elif isinstance(answer, np.ndarray | np.generic):
-        answer = answer.item() if answer.size == 1 else None
+    if isinstance(answer, torch.Tensor | np.ndarray | np.generic):
+        answer = answer.item() if math.prod(answer.shape) == 1 else None
     if isinstance(answer, bool) or not isinstance(answer, numbers.Real):
         return None
     return answer if isinstance(answer, int | float) else float(answer)
@@ -243,10 +232,6 @@ class _Calls:
             return result
 
         return watched
-
-    def returned_a_gap(self) -> bool:
-        result = self.last[2] if self.last else None
-        return result is ... or (type(result) in (tuple, list) and any(r is ... for r in result))
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:

@@ -1,5 +1,4 @@
-"""What an exercise is: a task, its reference, its judge, and the answers that prove the judge.
-"""
+"""What an exercise is: a task, its reference, its judge, and answers that prove the judge."""
 
 from __future__ import annotations
 
@@ -89,8 +88,7 @@ class Exercise:
         right_answers, wrong_answers: what :meth:`right` and :meth:`wrong` have registered.
 
     Raises:
-        ValueError: the module's path gives no id, the kind is unknown, or options are missing or
-            not expected.
+        ValueError: the path gives no id, or the kind is unknown or does not go with the options.
     """
 
     def __init__(
@@ -193,10 +191,8 @@ class Exercise:
             return answer == value
         try:
             self._judge(value)
-        except Wrong as other:
-            return other.fault == wrong.fault
-        except Exception:
-            pass
+        except Exception as other:
+            return isinstance(other, Wrong) and other.fault == wrong.fault
         return False
 
     @property

@@ -35,7 +35,7 @@ class OutOfTime(BaseException):
 
 
 def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
-    """Returns what ``work`` returns, or stops it.
+    """Returns what ``work`` returns, or stops it and raises :class:`OutOfTime`.
 
     A timer looks at the thread's processor time, so that a busy machine takes nothing away. What
     catches the exception by which it is stopped meets it again, until it gives up.
@@ -47,13 +47,9 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
         work: a function without arguments.
         computing: seconds of processor time that it may take.
         waiting: seconds that it may not compute: asleep, or because the machine is busy.
-
-    Raises:
-        OutOfTime: the work was stopped.
     """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(
-        signal, "setitimer"
-    ):
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or not hasattr(signal, "setitimer"):
         return work()
     begun, computed_before = time.monotonic(), time.thread_time()
     first: list[OutOfTime] = []

@@ -55,14 +55,9 @@ def nested_shape(value: Any) -> list[int]:
 
 
 def as_number(value: Any, what: str) -> float:
-    """Reads one finite number, from Python, NumPy or torch.
+    """Reads one finite number, from Python, NumPy or torch. Raises Wrong if it is anything else.
 
-    Args:
-        value: what the learner's code returned.
-        what: what it stands for, as the subject of a sentence: "Your membrane".
-
-    Raises:
-        Wrong: it is anything else.
+    What it stands for begins the sentence: "Your membrane".
     """
     if isinstance(value, Tensor):
         value = value.detach()
@@ -80,26 +75,19 @@ def as_number(value: Any, what: str) -> float:
 def as_limits(value: Any) -> tuple[float, float]:
     """Reads the lower and the upper limit of an interval. Raises Wrong if it is anything else."""
     if not isinstance(value, tuple | list | np.ndarray | Tensor) or len(value) != 2:
-        raise Wrong(
-            f"Your function returns {describe(value)}; expected two numbers, low and high. Does "
-            "it return both?"
-        )
+        raise Wrong(f"Your function returns {describe(value)}; expected two numbers, low and high.")
     return as_number(value[0], "Your lower limit"), as_number(value[1], "Your upper limit")
 
 
 def entries(value: Any, *keys: str) -> Mapping[str, Any]:
-    """Takes a dictionary with these keys.
-
-    Raises:
-        Wrong: it is anything else.
-    """
-    if isinstance(value, Mapping) and value.keys() >= set(keys):
-        return value
-    has = f" with the keys {', '.join(map(repr, value))}" if isinstance(value, Mapping) else ""
+    """Takes a dictionary with these keys. Raises Wrong if it is anything else."""
+    got = describe(value)
+    if isinstance(value, Mapping):
+        if value.keys() >= set(keys):
+            return value
+        got += f" with the keys {', '.join(map(repr, value))}"
     wanted = " and ".join([", ".join(map(repr, keys[:-1])), repr(keys[-1])])
-    raise Wrong(
-        f"A dictionary with the keys {wanted} is asked for; you gave {describe(value)}{has}."
-    )
+    raise Wrong(f"A dictionary with the keys {wanted} is asked for; you gave {got}.")
 
 
 def is_near(value: float, goal: float, tolerance: float = 1e-6) -> bool:

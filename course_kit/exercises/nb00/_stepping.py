@@ -18,11 +18,7 @@ def library_step(cur, mem, beta, threshold=1.0, reset="subtract"):
 
 
 def stepped(step: Function, *inputs: Any) -> tuple[float, float]:
-    """Returns spike and membrane after one step.
-
-    Raises:
-        Wrong: the step returns anything but two numbers, or the membrane first.
-    """
+    """Spike and membrane after a step. Raises Wrong for anything but two numbers in this order."""
     result = step(*inputs)
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise Wrong(f"Your step returns {describe(result)}; expected `return spk, mem`.")
@@ -35,11 +31,7 @@ def stepped(step: Function, *inputs: Any) -> tuple[float, float]:
 
 
 def expect_step(step: Function, *inputs: Any) -> float:
-    """Compares the membrane after one step with the library's, and returns the spike.
-
-    Raises:
-        Wrong: they differ.
-    """
+    """Returns the spike. Raises Wrong if the membrane after the step differs from the library's."""
     spk, mem = stepped(step, *inputs)
     wanted = library_step(*inputs)[1]
     if not is_near(mem, wanted, 1e-5):
@@ -51,7 +43,7 @@ def expect_step(step: Function, *inputs: Any) -> float:
 def given(cur: float, mem: float, beta: float, threshold: float = 1.0, reset: str = "") -> str:
     """The inputs of a step in words."""
     side = "above" if mem > threshold else "below"
-    settings = f"beta = {beta}" + (f", `reset={reset!r}`" if reset else "")
+    how = f", `reset={reset!r}`" if reset else ""
     driven = f"an input of {show(cur)}" if cur else "no input"
-    return (f"At U = {show(mem)}, {side} the threshold of {show(threshold)}, with {settings} and "
-        f"{driven}")
+    return (f"At U = {show(mem)}, {side} the threshold of {show(threshold)}, with beta = {beta}"
+        f"{how} and {driven}")

@@ -50,20 +50,18 @@ def judge(encode: Function) -> str:
 
 def encoded(encode: Function, image: Tensor, num_steps: int) -> Tensor:
     spk_rec = encode(image.clone(), num_steps)
-    if not isinstance(spk_rec, Tensor):
-        raise Wrong(f"Your function returns {describe(spk_rec)}; expected a tensor. Do you still "
-            "have to `torch.stack` a list?")
-    if spk_rec.shape != (num_steps, *image.shape):
-        raise Wrong(f"An image of shape {list(image.shape)} and {num_steps} steps give the shape "
-            f"{list(spk_rec.shape)}; expected {[num_steps, *image.shape]}. Is time the first axis, "
-            "with one entry per step?")
+    if not isinstance(spk_rec, Tensor) or spk_rec.shape != (num_steps, *image.shape):
+        raise Wrong(f"An image of shape {list(image.shape)} and {num_steps} steps give "
+            f"{describe(spk_rec)}; expected a tensor of shape {[num_steps, *image.shape]}.",
+            "Is time the first axis, with one entry per step?"
+            if isinstance(spk_rec, Tensor)
+            else "Do you still have to `torch.stack` a list?")
     return spk_rec.detach().double()
 
 
 def expect_even(spk_rec: Tensor, pixels: Tensor) -> None:
     """Complains about the first step at which a count is off by more than one."""
-    steps = torch.arange(1, len(spk_rec) + 1, dtype=torch.float64)
-    due = steps[:, None] * pixels.double()
+    due = torch.outer(torch.arange(1.0, len(spk_rec) + 1, dtype=torch.float64), pixels.double())
     counts = spk_rec.cumsum(0)
     off = ((counts - due).abs() > 1 + 1e-3).nonzero().tolist()
     if off:
@@ -113,8 +111,7 @@ exercise.wrong("A list of steps is a record.", edit("torch.stack(spk_rec)", "spk
     told="Do you still have to `torch.stack` a list")
 exercise.wrong("A gray value is a spike.",
     lambda image, num_steps: image.expand(num_steps, *image.shape), told="A gray value is no spike")
-exercise.wrong("Rates need chance.",
-    lambda image, num_steps: (torch.rand(num_steps, *image.shape) < image).float(),
+exercise.wrong("Rates need chance.", lambda image, n: (torch.rand(n, *image.shape) < image).float(),
     told="Are there dice in your code")
 
 
@@ -124,19 +121,12 @@ def frozen_dice(image, num_steps):
     return (torch.rand(num_steps, *image.shape, generator=dice) < image).float()
 
 
-@exercise.wrong("One spike is enough to count.",
+exercise.wrong("One spike is enough to count.",
+    lambda image, steps: (from_0(steps, image) == ((1 - image) * (steps - 1)).round()).float(),
     asks="Is each pixel allowed one spike only? How could a count carry its gray value?")
-def latency(image, num_steps):
-    return (from_0(num_steps, image) == ((1 - image) * (num_steps - 1)).round()).float()
-
-
-@exercise.wrong("Only the total counts.",
+exercise.wrong("Only the total counts.",
+    lambda image, steps: (from_0(steps, image) < (image * steps).round()).float(),
     asks="The total is right in the end: are the spikes spread evenly on the way?")
-def burst(image, num_steps):
-    return (from_0(num_steps, image) < (image * num_steps).round()).float()
-
-
-@exercise.wrong("Every period is a whole number.",
+exercise.wrong("Every period is a whole number.",
+    lambda image, n: ((from_0(n, image) + 1) % (1 / image.clamp_min(1e-6)).long() == 0).float(),
     asks="Does a pixel that has fired pay for its spike, and keep what is left over?")
-def whole_period(image, num_steps):
-    return ((from_0(num_steps, image) + 1) % (1 / image.clamp_min(1e-6)).long() == 0).float()

@@ -50,8 +50,7 @@ def judge(step: Function) -> str:
             _, mem = library_step(*inputs)
             if abs(mem - 0.7) > 1e-4:  # or else too near to the threshold for single precision
                 expect(step, *inputs)
-    return ("500 steps with each reset agree with the library's neuron. The rest of this notebook "
-        "can run on your code.")
+    return "500 steps with each reset agree with the library's. This notebook can run on yours."
 
 
 def expect(step: Function, *inputs: float | str) -> None:
@@ -78,9 +77,8 @@ def with_branches(cur, mem, beta, threshold=1.0, reset="subtract"):
 def on_tensors(cur, mem, beta, threshold=1.0, reset="subtract"):
     mem = torch.as_tensor(mem, dtype=torch.float32)
     fired = (mem > threshold).float()
-    kept = torch.where(fired.bool(), 0.0, mem) if reset == "zero" else mem
-    cost = {"subtract": threshold, "zero": 0.0, "none": 0.0}[reset]
-    new = beta * kept + cur - cost * fired
+    kept, cost = {"subtract": (1, threshold), "zero": (1 - fired, 0), "none": (1, 0)}[reset]
+    new = beta * kept * mem + cur - cost * fired
     return [torch.heaviside(new - threshold, torch.tensor(0.0)), new]
 
 
@@ -96,20 +94,16 @@ exercise.wrong("The current still needs its factor 1 - beta.", edit("+ cur", "+ 
 exercise.wrong("Input comes before the leak.", edit("beta * mem + cur", "beta * (mem + cur)"),
     asks="does the leak act on the input of this step too?")
 exercise.wrong("The membrane returned is reset already.",
-    edit("mem = mem - fired * threshold", "pass",
-         "threshold), mem", "threshold), mem - float(mem > threshold) * threshold"),
+    edit(" - fired * threshold", "", "), mem", "), mem - float(mem > threshold) * threshold"),
     asks="is the reset already in the membrane you return? It acts at the next step.")
-exercise.wrong("The spike comes from the old U.",
-    edit("return float(mem > threshold)", "return fired"),
+exercise.wrong("The spike comes from the old U.", edit("float(mem > threshold),", "fired,"),
     asks="is the spike taken from the membrane before the input of this step?")
-exercise.wrong("Reaching the threshold is enough.",
-    edit("return float(mem > threshold)", "return float(mem >= threshold)"),
+exercise.wrong("Reaching the threshold is enough.", edit("> threshold),", ">= threshold),"),
     asks="must the membrane exceed the threshold, or only reach it?")
 exercise.wrong("A spike costs nothing.", edit("mem - fired * threshold", "mem"),
     asks="what does the spike of the step before cost?")
 exercise.wrong("The reset acts before the leak.",
-    edit("mem = mem - fired * threshold", "pass",
-         "beta * mem + cur", "beta * (mem - fired * threshold) + cur"),
+    edit(" - fired * threshold", "", "beta * mem", "beta * (mem - fired * threshold)"),
     asks="is the threshold subtracted before the decay, where it should be after?")
 exercise.wrong("A spike costs 1.", edit("fired * threshold", "fired"),
     asks="is the amount subtracted the threshold, or 1?")
@@ -124,8 +118,7 @@ exercise.wrong("What does not subtract costs nothing.", edit("(1 - fired) * mem"
 exercise.wrong("What is not reset to zero loses a threshold.",
     edit('if reset == "subtract"', 'if reset != "zero"'),
     asks="is a threshold subtracted here, too?")
-exercise.wrong("What is not subtracted goes to zero.",
-    edit('if reset == "zero"', 'if reset != "subtract"'),
+exercise.wrong("What is not subtracted goes to zero.", edit('== "zero"', '!= "subtract"'),
     asks="is the membrane reset to zero here, too?")
 exercise.wrong("Reset to zero means U = 0.",
     edit("mem = (1 - fired) * mem", "mem, cur = (1 - fired) * mem, (1 - fired) * cur"),

@@ -18,14 +18,12 @@ solved_tau = exercise.reference(-2 / math.log(0.5))
 def judge(tau: float) -> str:
     if is_near(tau, solved_tau, 0.005):
         return (f"After one step `exp(-2 / {show(tau)})` = {math.exp(-2 / tau):.4f} is left. Now "
-            "you can translate any `beta` into milliseconds, and compare it with a paper or a real "
-            "cell.")
-    question = "Which `tau` solves `exp(-2 / tau) = 0.5`?"
-    if tau <= 0:
-        raise Wrong(f"A time constant of {show(tau)} ms is not above 0.", question)
-    raise Wrong(f"With `tau` = {show(tau)} ms the share `exp(-2 / tau)` = "
-        f"{show(math.exp(-2 / tau))} of the membrane is left after one step of 2 ms; expected 0.5.",
-        question)
+            "you can translate any `beta` into milliseconds, and compare it with a real cell.")
+    fault = f"A time constant of {show(tau)} ms is not above 0."
+    if tau > 0:
+        fault = (f"With `tau` = {show(tau)} ms the share `exp(-2 / tau)` = "
+            f"{show(math.exp(-2 / tau))} of the membrane is left after 2 ms; expected 0.5.")
+    raise Wrong(fault, "Which `tau` solves `exp(-2 / tau) = 0.5`?")
 
 
 exercise.right("a tensor", torch.tensor(2.0, dtype=torch.float64) / math.log(2))

@@ -1,18 +1,15 @@
 """One neuron that learns to fire five times, for the exercises that watch it."""
 
-from collections.abc import Callable
-
 import torch
-from torch import Tensor
 
 from tutorial_lib import neurons
+
+from ..exercise import Function
 
 GOAL = 5
 
 
-def learn(
-    start: float, spike_grad: Callable[[Tensor], Tensor], num_updates: int, lr: float
-) -> list[int]:
+def learn(start: float, spike_grad: Function, num_updates: int, lr: float) -> list[int]:
     """Returns the spikes before each update of one weight, by plain gradient descent.
 
     The neuron (beta 0.9) gets the current ``w`` for 20 steps. The loss is ``(count - 5) ** 2``.

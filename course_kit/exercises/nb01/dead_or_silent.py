@@ -38,8 +38,7 @@ def judge(key: str) -> str:
     differ = MEANT[key] - reached or reached - MEANT[key]
     name = next(name for name in ends if name in differ)
     first, last = ends[name]
-    raise Wrong(f"The neuron '{name}' goes from {first} to {last} spikes in 40 updates; {GOAL} is "
-        "the goal.")
+    raise Wrong(f"In 40 updates '{name}' goes from {first} to {last} spikes; the goal is {GOAL}.")
 
 
 @cache

@@ -27,15 +27,13 @@ def judge(factor: Function) -> str:
         raise Wrong("For a large k your factor is right: at k = 10,000,000 the area is 1. But it "
             f"is {shown}; expected 1 at every k. Is something added or rounded, or a tail cut off?")
     for k, found in off.items():
-        raise Wrong(f"At k = {k} your factor is {show(value(factor, k))}, which makes the area "
-            f"{show(found)}; a Dirac delta has 1.",
-            "What is the integral of 1 / (1 + k |x|)^2 over all x?")
+        raise Wrong(f"At k = {k} your factor is {show(value(factor, k))}, so the area is "
+            f"{show(found)}; expected 1.", "What is the integral of 1 / (1 + k |x|)^2 over all x?")
     line = torch.linspace(-6, 6, 240_001, dtype=torch.float64)
     bell = surrogate.fast_sigmoid(1000).derivative(line) * torch.exp(-line.square())
     plain = torch.trapezoid(bell, line).item()
-    return ("Area 1 for every k. Under the integral with exp(-x^2), which a delta turns into 1, k "
-        f"= 1000 gives {plain:.3f} as published and {plain * value(factor, 1000):.3f} with your "
-        "factor. Now the claim is true.")
+    return ("Area 1 for every k. In the integral with exp(-x^2), which a delta makes 1, k = 1000 "
+        f"gives {plain:.3f} as published, {plain * value(factor, 1000):.3f} with your factor.")
 
 
 def area(factor: Function, k: int) -> float:
@@ -65,5 +63,4 @@ exercise.wrong("The area falls as 1 / k^2.", edit("k / 2", "k**2 / 2"),
     asks="With which power of k does the area of 1 / (1 + k |x|)^2 fall?")
 exercise.wrong("One factor fits all k.", edit("k / 2", "12.5"), told="over all x")
 exercise.wrong("Any factor that grows as k / 2 will do.", edit("k / 2", "(k + 1) / 2"),
-    told="For a large k your factor is right: at k = 10,000,000 the area is 1. But it is 1.1 at "
-    "k = 10 and 1.04 at k = 25 and 1.3333 at k = 3; expected 1 at every k")
+    told="But it is 1.1 at k = 10 and 1.04 at k = 25 and 1.3333 at k = 3; expected 1 at every k")

@@ -49,19 +49,18 @@ def judge(answer: type) -> str:
             fault = (f"At an overdrive of {show(overdrive)} with slope = {show(slope)}{upstream}, "
                 f"`backward` gives {show(given)}; expected {show(expected)}")
             if given == 0 and (mirrored := gradient_of(answer, -x, slope, error).item()):
-                asked = "how should a silent neuron learn?"
-                if overdrive > 0:
-                    asked = "should a neuron that fires not learn?"
-                raise Wrong(f"{fault}. At {show(-overdrive)} it gives {show(mirrored)}:", asked)
+                raise Wrong(f"{fault}. At {show(-overdrive)} it gives {show(mirrored)}:",
+                    "should a neuron that fires not learn?"
+                    if overdrive > 0
+                    else "how should a silent neuron learn?")
             raise Wrong(f"{fault}:", "does the formula read 1 / (1 + k |x|)^2?")
     for dtype in (torch.float32, torch.float64):
         points = torch.rand(4, 25, dtype=dtype, generator=torch.Generator().manual_seed(0)) - 0.5
         expected = surrogate.fast_sigmoid(10).derivative(points)
         given = gradient_of(answer, points, 10.0, 1.0)
-        if given.shape != points.shape or not torch.allclose(given, expected, atol=1e-5):
-            raise Wrong(f"For a tensor of shape [4, 25] in {str(dtype).removeprefix('torch.')} the "
-                f"gradient is off by up to {show((given - expected).abs().max().item())}: is every "
-                "entry treated alone, whatever the shape?")
+        if not torch.allclose(given, expected, atol=1e-5):
+            raise Wrong(f"For {describe(points)} the gradient is off by up to "
+                f"{show((given - expected).abs().max().item())}: is every entry treated alone?")
     return ("Spikes forward, a derivative backward, as the library's `fast_sigmoid`. Any formula "
         "in place of yours makes another surrogate, and a network can now learn with it.")
 
@@ -71,14 +70,13 @@ def expect_spikes(answer: type) -> None:
     spk = answer.apply(x, 25.0)
     if not isinstance(spk, Tensor) or not spk.is_floating_point() or spk.shape != x.shape:
         raise Wrong(f"For a tensor of shape [3] `forward` returns {describe(spk)}; expected one "
-            "spike per entry, 0.0 or 1.0.",
-            "Are they floating-point numbers, and is every entry treated alone?")
+            "spike per entry, 0.0 or 1.0.", "Is each a floating-point number, treated alone?")
     for overdrive, given in zip(x.tolist(), spk.tolist(), strict=True):
         if given != float(overdrive > 0):
-            reached = "must the overdrive be above 0, or only reach it?"
-            smooth = "is the forward pass still the true step?"
             raise Wrong(f"At an overdrive of {show(overdrive)} `forward` gives {show(given)}; "
-                f"expected {float(overdrive > 0):.0f}: {smooth if overdrive else reached}")
+                f"expected {float(overdrive > 0):.0f}:", "is the forward pass still the true step?"
+                if overdrive
+                else "must the overdrive be above 0, or only reach it?")
 
 
 def gradient_of(answer: type, x: Tensor, slope: float, error: float) -> Tensor:
@@ -88,16 +86,16 @@ def gradient_of(answer: type, x: Tensor, slope: float, error: float) -> Tensor:
     class Observed(answer):  # type: ignore[misc, valid-type]
         @staticmethod
         def backward(ctx, *grad_outputs):
-            returned.append(answer.backward(ctx, *grad_outputs))
-            if not isinstance(returned[-1], tuple) or len(returned[-1]) != 2:
-                raise Wrong("`backward` must return a tuple with one gradient per argument of "
-                    "`forward`: the overdrive's, then None for the slope. Yours returns "
-                    f"{describe(returned[-1])}.",
+            result = answer.backward(ctx, *grad_outputs)
+            returned.append(result)
+            if not isinstance(result, tuple) or len(result) != 2:
+                raise Wrong(f"`backward` returns {describe(result)}; expected a tuple with one "
+                    "gradient per argument of `forward`: the overdrive's, then None for the slope.",
                     "What is the second argument of `forward`, and what is its gradient?")
-            if returned[-1][1] is not None and returned[-1][0] is not None:
+            if result[0] is not None and result[1] is not None:
                 raise Wrong("The gradient for `slope` must be None: it is a plain number. Yours is "
-                    f"{describe(returned[-1][1])}.")
-            return returned[-1]
+                    f"{describe(result[1])}.")
+            return result
 
     leaf = x.clone().requires_grad_()
     gradient = None
@@ -174,8 +172,7 @@ exercise.wrong("The primitive is f(kx).", edit("= 1 /", "= ctx.slope /"),
     asks="is that the derivative of a function of k x? Then its peak is k, not 1.")
 exercise.wrong("The peak is k / 2.", edit("= 1 /", "= ctx.slope / 2 /"),
     asks="is that the normalized form, with its factor k / 2?")
-exercise.wrong("The smooth step goes backward.",
-    edit(FORMULA, "overdrive / (1 + ctx.slope * overdrive.abs())"),
+exercise.wrong("The smooth step goes backward.", edit("= 1 /", "= overdrive /", " ** 2", ""),
     asks="is that the primitive, where its derivative was asked for?")
 exercise.wrong("Backward belongs to forward.", edit(FORMULA, "torch.zeros_like(overdrive)"),
     asks="is that the true derivative?")

@@ -54,9 +54,8 @@ def judge(answer: Function) -> str:
     inputs, error = torch.rand(2, 12, generator=noise, dtype=torch.float64).mul(1.5).tolist()
     for w, detach_reset, beta, theta in product((0.7, 1.6), (True, False), (0.9, 0.5), (1.0, 0.6)):
         expect(answer, "Twelve random steps", w, inputs, error, detach_reset, beta, theta)
-    return ("By hand and by autograd agree, with the reset detached and attached. You know "
-        "what number `loss.backward()` computes for a spiking neuron, and can read any paper's "
-        "variant of it.")
+    return ("By hand and by autograd agree, with the reset detached and attached. You know what "
+        "`loss.backward()` computes for a spiking neuron, and can read any paper's variant of it.")
 
 
 def expect(
@@ -69,24 +68,21 @@ def expect(
         as_number(function(w, x, e, derivative_at, detach_reset, beta, theta), "Your gradient")
         for function in (by_autograd, answer))
     if not is_near(found, expected, 1e-5):
-        asked = "Which term of the recursion differs?"
-        if (beta, theta) != (0.9, 1.0):
-            asked = ("With beta = 0.9 and theta = 1 your gradient is right: does every term use "
-                "the arguments `beta` and `theta`?")
         raise Wrong(f"{given}, w = {w}, beta = {beta}, theta = {theta}, "
             f"detach_reset={detach_reset}: your gradient is {show(found)}; expected "
-            f"{show(expected)}.", asked)
+            f"{show(expected)}.", "Which term of the recursion differs?"
+            if (beta, theta) == (0.9, 1.0)
+            else "With beta = 0.9 and theta = 1 it is right: does every term use the arguments "
+            "`beta` and `theta`?")
 
 
 @exercise.right("autograd")
 def by_autograd(w, inputs, error, derivative_at, detach_reset, beta=0.9, theta=1.0):
     w = torch.tensor(w, dtype=torch.float64, requires_grad=True)
-    spike_grad = surrogate.from_derivative(derivative_at)
+    spike = surrogate.from_derivative(derivative_at)
     mem = loss = torch.zeros((), dtype=torch.float64)
     for x_t, error_t in zip(inputs, error, strict=True):
-        spk, mem = neurons.lif_step(
-            w * x_t, mem, beta, theta, spike_grad, detach_reset=detach_reset
-        )
+        spk, mem = neurons.lif_step(w * x_t, mem, beta, theta, spike, detach_reset=detach_reset)
         loss = loss + error_t * spk
     return torch.autograd.grad(loss, w)[0]
 
@@ -116,12 +112,9 @@ exercise.wrong("X[t] comes with its weight.", edit("dmem_dw + x_t", "dmem_dw + w
 exercise.wrong("The spike passes the error on as it is.", edit(TERM, "error_t"),
     asks="Where is g[t], the surrogate derivative at this step?")
 exercise.wrong("g[t] belongs to U[t-1].",
-    edit("mem = beta * mem", "old, mem = mem, beta * mem",
-         TERM, "error_t * derivative_at(old - theta)"),
+    edit("mem = beta", "old, mem = mem, beta", "at(mem - theta) *", "at(old - theta) *"),
     asks="Is your g that of the old membrane? g[t] is taken at the new membrane.")
-exercise.wrong("The reset leaks, too.",
-    edit("beta * mem + w * x_t - theta * (mem > theta)",
-         "beta * (mem - theta * (mem > theta)) + w * x_t"),
+exercise.wrong("The reset leaks, too.", edit("theta * (mem >", "beta * theta * (mem >"),
     asks="Is the reset taken off after the leak, as in the formula, or multiplied by beta, too?")
 exercise.wrong("The reset acts at once.",
     edit(" - theta * (mem > theta)", "\n        mem = mem - theta * (mem > theta)"),
@@ -145,8 +138,7 @@ exercise.wrong("Only the last spike counts.", edit("gradient + error_t", "error_
     asks="Are the terms of all steps added up?")
 exercise.wrong("The reset is only for the backward pass.", edit(" - theta * (mem > theta)", ""),
     asks="Is the membrane reset after the spike at the first step?")
-exercise.wrong("The reset always has a derivative.",
-    edit("beta if detach_reset else beta - theta", "beta - theta"),
+exercise.wrong("The reset always has a derivative.", edit("beta if detach_reset else ", ""),
     asks="The reset is detached here: does its derivative count all the same?")
 exercise.wrong("The reset never has a derivative.", edit(FACTOR, "factor = beta\n"),
     asks="The reset is attached here: does your code look at `detach_reset`?")

@@ -43,14 +43,12 @@ def judge(answer: Function) -> str:
         elif max(history) < GOAL:
             question = "It wakes the neuron, but slowly: how much of it is left at x = -0.8?"
         else:
-            question = (f"It comes past {GOAL} without stopping there: how large are its steps "
-                "near threshold?")
+            question = f"It jumps past {GOAL}: how large are its steps near threshold?"
         raise Wrong(f"The neuron whose membrane comes up to 0.18 should fire {GOAL} times within "
             f"100 updates. It fires {history[-1]} times after them, and {max(history)} at most on "
             f"the way. Your function at x = -0.8 is {far}, at 0 it is {peak}. {question}")
     return (f"Peak {peak}, area {show(area)}, and at x = -0.8 it still is {far}: a silent neuron "
-        f"fires {GOAL} times after {history.index(GOAL)} updates. It wakes "
-        "this neuron; the next cells try it in a network.")
+        f"fires {GOAL} times after {history.index(GOAL)} updates. Next, try it in a network.")
 
 
 def expect_bump(x: Tensor, y: Tensor) -> None:
@@ -72,12 +70,10 @@ def values(answer: Function, x: Tensor) -> Tensor:
     if not isinstance(y, Tensor) or y.shape != x.shape:
         raise Wrong(f"For a tensor x of shape {list(x.shape)} your function returns {describe(y)}; "
             "expected a tensor of the same shape. Is every entry treated alone?")
-    if y.dtype == torch.bool:
-        raise Wrong("Your function returns True and False; expected numbers.",
-            "Have you converted them, say by `.to(x.dtype)`?")
     if not y.is_floating_point():
-        raise Wrong(f"Your function returns {describe(y)}; expected floating-point numbers.",
-            "Have you converted it, say by `.to(x.dtype)`?")
+        got = "True and False" if y.dtype == torch.bool else describe(y)
+        raise Wrong(f"Your function returns {got}; expected floating-point numbers.",
+            "Have you converted them, say by `.to(x.dtype)`?")
     if not bool(torch.isfinite(y).all()):
         raise Wrong(f"At x = {show(x[~torch.isfinite(y)][0].item())} your function is not finite. "
             "Is a divisor 0 there, or does an exponential grow for want of an absolute value?")
@@ -125,12 +121,11 @@ exercise.wrong("One side has area 1.", edit(" / 0.5", ""), asks="Have you counte
 exercise.wrong("The nearer to a delta, the better.", edit(WHOLE, "10 * torch.exp(-20 * x.abs())"),
     told="reach down")
 exercise.wrong("The wider, the better.", surrogate.gaussian(10).derivative,
-    told="4 at most on the way. Your function at x = -0.8 is 0.0398, at 0 it is 0.0399. It reaches "
-    "this membrane, but weakly")
+    told="4 at most on the way. Your function at x = -0.8 is 0.0398, at 0 it is 0.0399. It reaches")
 exercise.wrong("As wide as can be.", edit(WHOLE, "(x.abs() < 100).to(x.dtype) / 200"),
     told="0 at most on the way. Your function at x = -0.8 is 0.005, at 0 it is 0.005. It reaches")
 exercise.wrong("A comparison is a box of height 1.", edit(WHOLE, "x.abs() < 0.5"),
-    told="returns True and False; expected numbers. Have you converted them")
+    told="returns True and False; expected floating-point numbers. Have you converted them")
 exercise.wrong("Whole numbers will do.", edit(WHOLE, "(x.abs() < 0.5).long()"),
     told="and int64; expected floating-point numbers")
 exercise.wrong("One value for all.", edit(WHOLE, "x.abs().sum()"), told="of the same shape")

@@ -21,11 +21,10 @@ def judge(k: float) -> str:
     if abs(k - 2.16) < 0.00501:  # what 2.16 may have been before it was rounded
         return (f"Three layers at rest shrink an error by (1 + {show(k)})^6 = {shrinks:,.0f}. At "
             f"the tutorial's slope of 25 it is {26**6:,}.")
-    asked = "By what does one layer at rest multiply an error? And the next?"
-    if 2.05 < k < 2.25:
-        asked = "That is close: is it rounded? Give two decimals."
     raise Wrong(f"With k = {show(k)}, three layers at rest shrink an error by {shrinks:,.0f}; "
-        "expected 1,000.", asked)
+        "expected 1,000.", "That is close: is it rounded? Give two decimals."
+        if 2.05 < k < 2.25
+        else "By what does one layer at rest multiply an error? And the next?")
 
 
 exercise.right("two decimals", 2.16)

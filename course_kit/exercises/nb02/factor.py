@@ -29,8 +29,7 @@ def judge(factor: float) -> str:
             f"printed digits{elsewhere}; expected {due:,}, as at a threshold of 0.25.",
             "What becomes of the current when you divide the update by the threshold?")
     return (f"Every spike of every layer is the same, {int(sum(s.sum() for s in wanted)):,} of "
-        "them: for spikes, only the ratio of weight and threshold counts. For learning there is "
-        "more to it, as you can see below.")
+        "them: for spikes, only weight over threshold counts. For learning, there is more below.")
 
 
 @cache

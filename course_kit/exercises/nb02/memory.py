@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 import tutorial_lib as snn
-from tutorial_lib.neurons import lif_step
 
 from ..exercise import Exercise, Wrong, edit
 from ..values import describe, show
@@ -55,15 +54,13 @@ def judge(answer: type[nn.Module]) -> str:
         setattr(right, name, getattr(net, name))
     x = 4 * torch.rand(3, 20, generator=torch.Generator().manual_seed(0))
     expected = run(right, x)
-    compare(
-        "The same input at each step", run(net, x), expected,
-        "Is the state at rest at the start, what enters fc2, and do the membranes of one step go "
-        "into the next, each into its own layer?")
+    compare("The same input at each step", run(net, x), expected,
+        "Is the state at rest at the start, what enters fc2, and does each membrane of one step go "
+        "into its own layer at the next?")
     if not torch.equal(step(net, x, None)[0], expected[0]):
         raise Wrong("A second run, started without a state, does not begin as the first did. Is a "
             "membrane of the run before left over, inside the network?")
-    compare(
-        "Two runs in turn, each with its state", run(net, x, in_turn=True), expected,
+    compare("Two runs in turn, each with its state", run(net, x, in_turn=True), expected,
         "Does the network remember in `self` what it should take from `state`?")
     expect_gradient(net, right, x)
     return (f"All {STEPS} steps agree with a loop inside, two runs do not disturb each other, and "
@@ -102,8 +99,7 @@ def step(net: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
             raise
         if state is None:
             raise Wrong("In the first call, without a state, a layer gets a membrane that does not "
-                f"fit: {said}. How should a membrane at rest know the batch size? See "
-                "`init_leaky`.") from error
+                f"fit: {said}. How should rest know the batch size? See `init_leaky`.") from error
         raise Wrong(f"In the second call a layer gets a membrane that is not its own: {said}. In "
             "which order does the state go out, and in which does it come in?") from error
     if not isinstance(out, tuple | list) or len(out) != 2:
@@ -111,9 +107,8 @@ def step(net: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
             "state.", "What does the next call need?")
     spk = out[0]
     if not isinstance(spk, Tensor) or spk.shape != (len(x), 10):
-        raise Wrong(f"The first value returned is {describe(spk)}; expected the spikes of one "
-            f"step, of shape {[len(x), 10]}.",
-            "Is it the output of lif2, at one step? The caller has the loop.")
+        raise Wrong(f"The first value returned is {describe(spk)}; expected spikes of shape "
+            f"{[len(x), 10]}.", "Is it the output of lif2, at one step? The caller has the loop.")
     if bool((odd := (spk != 0) & (spk != 1)).any()):
         raise Wrong(f"The first value returned holds {show(spk[odd][0].item())}; expected spikes, "
             "0 or 1. Is it the membrane? Which comes first in `spk, mem = lif(cur, mem)`?")
@@ -123,52 +118,41 @@ def step(net: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
 def compare(what: str, record: Tensor, expected: Tensor, question: str) -> None:
     if torch.equal(record, expected):
         return
-    number, sample, neuron = (record != expected).nonzero()[0].tolist()
-    fires = bool(record[number, sample, neuron])
-    got, wanted = ("fires", "silence") if fires else ("is silent", "a spike")
-    raise Wrong(f"{what}: at step {number}, counted from 0, output neuron {neuron} {got}; expected "
+    step, sample, neuron = (record != expected).nonzero()[0].tolist()
+    got, wanted = ("fires", "silence") if record[step, sample, neuron] else ("is silent", "a spike")
+    raise Wrong(f"{what}: at step {step}, counted from 0, output neuron {neuron} {got}; expected "
         f"{wanted}. In all there are {int(record.sum())} spikes; expected {int(expected.sum())}.",
         question)
 
 
 def expect_gradient(net: nn.Module, right: nn.Module, x: Tensor) -> None:
-    norms = []
-    for record in (run(net, x), run(right, x)):
-        net.zero_grad()
-        if record.requires_grad:
-            record[-1].sum().backward()
-        grad = net.fc1.weight.grad
-        norms.append(0.0 if grad is None else grad.norm().item())
-    got, wanted = norms
+    weight = net.fc1.weight
+    ends = (run(each, x)[-1].sum() + 0 * weight.sum() for each in (net, right))  # 0 where cut off
+    got, wanted = (torch.autograd.grad(end, weight)[0].norm().item() for end in ends)
     if abs(got - wanted) > 1e-3 * wanted:
         raise Wrong(f"The spikes are right. But from the last of {STEPS} steps, a gradient of norm "
             f"{show(got)} reaches fc1.weight; expected {show(wanted)}. Is the state cut off by "
             "`detach` or `no_grad`, so that the earlier steps cannot learn?")
 
 
-@exercise.right("one tensor")
-class InOneTensor(MyNet):
-    def forward(self, x, state=None):
-        if state is None:
-            state = torch.zeros(len(x), 40)
-        mem1, mem2 = state.split([30, 10], dim=1)
-        spk1, mem1 = lif_step(self.fc1(x), mem1, 0.9, spike_grad=self.lif1.spike_grad)
-        spk2, mem2 = lif_step(self.fc2(spk1), mem2, 0.9, spike_grad=self.lif2.spike_grad)
-        return [spk2, torch.cat([mem1, mem2], dim=1)]
+START = "self.lif1.init_leaky(), self.lif2.init_leaky()"
 
-
+exercise.right("one tensor",
+    edit(START, "torch.zeros(len(x), 40)", "= state\n", "= state.split([30, 10], dim=1)\n",
+         "self.lif1(self.fc1(x), mem1)",
+         "snn.lif_step(self.fc1(x), mem1, 0.9, spike_grad=self.lif1.spike_grad)",
+         "self.lif2(self.fc2(spk1), mem2)",
+         "snn.lif_step(self.fc2(spk1), mem2, 0.9, spike_grad=self.lif2.spike_grad)",
+         "spk2, (mem1, mem2)", "[spk2, torch.cat([mem1, mem2], dim=1)]"))
 exercise.right("zeros of the batch",
-    edit("self.lif1.init_leaky(), self.lif2.init_leaky()",
-    "torch.zeros(len(x), 30), torch.zeros(len(x), 10)"))
+    edit(START, "torch.zeros(len(x), 30), torch.zeros(len(x), 10)"))
 exercise.right("a dict",
     edit("mem1, mem2 = state", "mem1, mem2 = state.values() if isinstance(state, dict) else state",
          "(mem1, mem2)", '{"mem1": mem1, "mem2": mem2}'))
 exercise.right("another name",
-    edit("x, state=None", "x, mems=None, state=None",
-    "        if state", "        state = mems\n        if state"))
+    edit("x, state=None", "x, mems=None", "if state", "state = mems\n        if state"))
 
-exercise.wrong("A state may start at each call.",
-    edit("if state is None:\n            state", "state"),
+exercise.wrong("A state may start at each call.", edit("state is None", "True"),
     asks="Each step is the first again: is the incoming state used, and the outgoing one new?")
 exercise.wrong("Hidden layers remember for all.",
     edit("mem2 = state", "mem2 = state[0], self.lif2.init_leaky()"),
@@ -178,12 +162,11 @@ exercise.wrong("Only the output needs a state.",
     asks="The output remembers, but does mem1?")
 exercise.wrong("`self` remembers best.",
     edit("if state is None", 'state = getattr(self, "kept", None)\n        if state is None',
-         "return spk2, (mem1, mem2)", "self.kept = mem1, mem2\n        return spk2, self.kept"),
+         "return spk2", "self.kept = mem1, mem2\n        return spk2"),
     told="of the run before left over")
 exercise.wrong("There is only one run at a time.",
-    edit("mem1, mem2 = state", "else:\n            state = self.kept\n        mem1, mem2 = state",
-         "return spk2, (mem1, mem2)", "self.kept = mem1, mem2\n        return spk2, self.kept"),
-    told="remember in `self`")
+    edit("mem1, mem2 =", "else:\n            state = self.kept\n        mem1, mem2 =",
+         "return spk2", "self.kept = mem1, mem2\n        return spk2"), told="remember in `self`")
 exercise.wrong("A state is a value without history.",
     edit("(mem1, mem2)", "(mem1.detach(), mem2.detach())"), told="cut off by `detach`")
 exercise.wrong("The membrane is the output.", edit("return spk2", "return mem2"),
@@ -197,8 +180,7 @@ exercise.wrong("A call is a run.",
 exercise.wrong("A state is a set.", edit("(mem1, mem2)", "(mem2, mem1)"),
     told="In which order does the state")
 exercise.wrong("A membrane is one number per neuron.",
-    edit("self.lif1.init_leaky(), self.lif2.init_leaky()", "torch.zeros(30), torch.zeros(10)"),
-    told="In the first call, without a state")
+    edit(START, "torch.zeros(30), torch.zeros(10)"), told="In the first call, without a state")
 exercise.wrong("A state may start anywhere.",
     edit("self.lif2.init_leaky()", "torch.full((len(x), 10), 0.9)"), told="Is the state at rest")
 exercise.wrong("Each membrane is returned.", edit("(mem1, mem2)", "mem1, mem2"),
@@ -213,5 +195,4 @@ exercise.wrong("There is always a state.", edit("state=None", "state"),
     told="cannot be called as `net(x)`")
 exercise.wrong("A layer may keep its state.",
     edit("    def", "    def __init__(self):\n        super().__init__()\n"
-         "        self.lif1 = snn.Leaky(beta=0.9, init_hidden=True)\n\n    def"),
-    told="Who keeps the state here")
+         "        self.lif1.init_hidden = True\n\n    def"), told="Who keeps the state here")

@@ -41,5 +41,4 @@ exercise.wrong("Random weights say a little.", "b",
 exercise.wrong("Chance is a tenth.", "c",
     asks="Nobody has told the network that one class in ten is right: who would balance that?")
 exercise.wrong("An untrained neuron is a coin.", "d",
-    asks="A fair coin would need currents around the threshold: how large are those of PyTorch's "
-    "weights, when most inputs are 0?")
+    asks="A fair coin needs currents near threshold: how large are they, if most inputs are 0?")

@@ -35,15 +35,12 @@ def judge(answer: Any) -> str:
             "the work that Adam did.")
     missed = [f"the loss is {end:.3f} (expected below {LOSS})"] if end >= LOSS else []
     if hit < SHARE:
-        missed += [
-            f"{hit:.0%} are right (expected at least {SHARE:.0%}; undecided is not right)"]
+        missed += [f"{hit:.0%} are right (expected at least {SHARE:.0%}; undecided is not right)"]
     raise Wrong(f"{said}. At the end {' and '.join(missed)}.",
         question(slope, gain, losses, decided, fed))
 
 
-def question(
-    slope: float, gain: float, losses: list[float], decided: list[float], fed: int
-) -> str:
+def question(slope: float, gain: float, losses: list[float], decided: list[float], fed: int) -> str:
     from_silence = abs(losses[0] - math.log(10))
     if not fed:
         return ("Layer 2 never fires, so the weights behind it have the gradient 0, whatever the "
@@ -52,8 +49,7 @@ def question(
         return (f"The output is silent in all {UPDATES} updates; layer 2 fires in {fed} of them. "
             "What helps: a larger gain, or a surrogate that passes more?")
     if from_silence < 0.01:
-        return ("The output is silent at first, or nearly so. Would it learn sooner if it spoke "
-            "from the start?")
+        return "The output starts nearly silent. Would it learn sooner if it spoke from the start?"
     if sum(decided[:3]) / 3 < 0.3:
         return (f"The outputs fire, but only {decided[0]:.0%} of the first images have one class "
             "ahead. Do many neurons fire at every step, so that nothing is said?")
@@ -78,10 +74,7 @@ def recipe(answer: Any) -> tuple[float, float]:
 
 @cache
 def descend(slope: float, gain: float) -> tuple[list[float], list[float], list[float], int]:
-    """Trains on printed digits; returns loss, decision rate and share of right answers.
-
-    And in how many of the updates layer 2 fires.
-    """
+    """Trains on printed digits: losses, decision and hit rates, updates in which layer 2 fires."""
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
         net = networks.conv_net(beta=0.5, spike_grad=surrogate.fast_sigmoid(slope))

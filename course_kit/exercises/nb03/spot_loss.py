@@ -53,10 +53,10 @@ def checked(record: Any, number: int) -> Tensor:
     record = record.detach().double()
     odd = record[(record != 0) & (record != 1)]
     if len(odd):
-        more = "Can a neuron fire twice in a step?"
-        less = "Is there anything between a spike and none?"
-        raise Wrong(f"Record {number} holds {show(odd[0].item())}; expected 0 and 1. "
-            f"{more if odd[0] > 1 else less}")
+        raise Wrong(f"Record {number} holds {show(odd[0].item())}; expected 0 and 1.",
+            "Can a neuron fire twice in a step?"
+            if odd[0] > 1
+            else "Is there anything between a spike and none?")
     return record
 
 

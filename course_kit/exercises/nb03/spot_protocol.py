@@ -1,7 +1,8 @@
 """Three sets of images, each with one role."""
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Subset, SubsetRandomSampler, TensorDataset
@@ -33,8 +34,7 @@ class Call(NamedTuple):
     batch: int
 
     def __str__(self) -> str:
-        sets = f"{self.train:,} training and {self.test} test images"
-        return f"{sets} and batch_size={self.batch}"
+        return f"{self.train:,} training and {self.test} test images and batch_size={self.batch}"
 
     @property
     def tests(self) -> set[int]:
@@ -70,20 +70,18 @@ def judge_call(answer: Function, call: Call) -> int:
     """How many images are held back."""
     sets = call.sets()
     loaders = three(answer, call, sets)
-    train, val, test = found = [
-        numbers(loader, name, call) for loader, name in zip(loaders, PLACES, strict=True)]
+    train, val, test = found = [numbers(loader, call) for loader in loaders]
     expect_order(found, call)
     expect_whole_test(test, val, call)
     expect_one_role(found)
     expect_use(found, loaders, call)
     first, _ = next(iter(loaders[0]))
     if len(first) != call.batch:
-        raise Wrong(f"the training loader yields batches of {len(first)}.",
-            "Where did `batch_size` go?")
-    if numbers(loaders[0], "first", call) == train:
+        raise Wrong(f"training yields batches of {len(first)}.", "Where did `batch_size` go?")
+    if numbers(loaders[0], call) == train:
         raise Wrong(f"in two epochs the training images come in the same order: {train[:4]} and so "
             "on; expected another order each time.", "Is it shuffled?")
-    again = set(numbers(three(answer, call, sets)[1], "second", call))
+    again = set(numbers(three(answer, call, sets)[1], call))
     if again != set(val):
         raise Wrong("called a second time, your function holds back other images: "
             f"{len(again & set(val))} of {len(val)} are the same; expected all.",
@@ -91,24 +89,22 @@ def judge_call(answer: Function, call: Call) -> int:
     return len(val)
 
 
-PLACES = ("first", "second", "third")
-
-
-def three(answer: Function, call: Call, sets: tuple[Dataset, Dataset]) -> list[Any]:
+def three(answer: Function, call: Call, sets: tuple[Dataset, Dataset]) -> Sequence[DataLoader]:
     got = answer(*sets, call.batch)
     if not isinstance(got, tuple | list) or len(got) != 3:
         raise Wrong(f"your function returns {describe(got)}; expected three: train, val, test.")
-    return list(got)
+    for place, loader in zip(("first", "second", "third"), got, strict=True):
+        if not isinstance(loader, DataLoader):
+            raise Wrong(f"the {place} thing returned is {describe(loader)}; expected a DataLoader.",
+                "Which wrapper makes batches of a set?")
+    return got
 
 
-def numbers(loader: Any, place: str, call: Call) -> list[int]:
+def numbers(loader: DataLoader, call: Call) -> list[int]:
     """The numbers of all images of a loader, in its order."""
-    if not isinstance(loader, DataLoader):
-        raise Wrong(f"the {place} thing returned is {describe(loader)}; expected a DataLoader.",
-            "Which wrapper makes batches of a set?")
     found = [number for images, _ in loader for number in images.flatten().tolist()]
     if not set(found) <= set(range(call.train + call.test)):
-        raise Wrong(f"the {place} loader yields images that are in neither of the sets that your "
+        raise Wrong(f"one loader yields {len(found)} images that are not all in the sets that your "
             "function was given.", "Is it made of the two sets?")
     return [int(number) for number in found]
 
@@ -140,25 +136,25 @@ def expect_whole_test(test: list[int], val: list[int], call: Call) -> None:
 
 def expect_one_role(found: list[list[int]]) -> None:
     """Complains about an image in two loaders, or twice in one."""
-    train, val, test = map(set, found)
-    for one, other, name, also, why in (
-        (val, test, "validation", "test", UNMET),
-        (val, train, "validation", "training", "What would an accuracy on trained images say?"),
-        (train, test, "training", "test", UNMET)):
-        if both := len(one & other):
+    roles = dict(zip(("training", "validation", "test"), found, strict=True))
+    for name, also, why in (
+        ("validation", "test", UNMET),
+        ("validation", "training", "What would an accuracy on trained images say?"),
+        ("training", "test", UNMET)):
+        own = set(roles[name])
+        if both := len(own.intersection(roles[also])):
             raise Wrong(
-                f"{both} of {len(one)} {name} images are {also} images as well; expected 0.", why)
-    for name, images in (("training", found[0]), ("validation", found[1])):
-        if len(set(images)) != len(images):
-            raise Wrong(f"the {name} loader yields {len(images)} images in an epoch, but only "
-                f"{len(set(images))} different ones; expected each once.",
+                f"{both} of {len(own)} {name} images are {also} images as well; expected 0.", why)
+        if len(own) != len(roles[name]):
+            raise Wrong(f"the {name} loader yields {len(roles[name])} images in an epoch, but only "
+                f"{len(own)} different ones; expected each once.",
                 "What puts an image back after it was drawn?")
 
 
 UNMET = "If the test images steer the training, who is left that the network has not met?"
 
 
-def expect_use(found: list[list[int]], loaders: list[Any], call: Call) -> None:
+def expect_use(found: list[list[int]], loaders: Sequence[DataLoader], call: Call) -> None:
     """Complains about images of the training set that are left out, and about a poor split."""
     train, val = len(found[0]), len(found[1])
     least = math.ceil(call.train / 50)
@@ -185,10 +181,6 @@ def last_sixth(train_set, test_set, batch_size=128):
     ]
 
 
-TRAINING = "DataLoader(train, batch_size, shuffle=True)"
-VALIDATION, REPORT = "DataLoader(val, batch_size)", "DataLoader(test_set, batch_size)"
-
-
 @exercise.right("a sampler of what is held back, and one of the rest")
 def with_samplers(train_set, test_set, batch_size=128):
     order = torch.randperm(len(train_set), generator=torch.Generator().manual_seed(3)).tolist()
@@ -202,6 +194,8 @@ def with_samplers(train_set, test_set, batch_size=128):
 
 exercise.right("other shares", edit("[0.9, 0.1]", "[0.8, 0.2]"))
 
+TRAINING, VALIDATION = "DataLoader(train, batch_size, shuffle=True)", "DataLoader(val, batch_size)"
+
 
 @exercise.wrong("The loaders are right.", told="what does `drop_last` do")
 def as_published(train_set, test_set, batch_size=128):
@@ -210,36 +204,28 @@ def as_published(train_set, test_set, batch_size=128):
     return train, test, test
 
 
-@exercise.wrong("Validation is half a test.", told="split off the test set")
-def split_test(train_set, test_set, batch_size=128):
-    half = len(test_set) // 2
-    halves = Subset(test_set, range(half)), Subset(test_set, range(half, 2 * half))
-    val, test = (DataLoader(part, batch_size) for part in halves)
-    return DataLoader(train_set, batch_size, shuffle=True), val, test
-
-
-@exercise.wrong("Any digits will do.", told="Is it made of the two sets")
-def other_images(train_set, test_set, batch_size=128):
-    other = TensorDataset(torch.rand(500, 1), torch.zeros(500))
-    return [DataLoader(other, batch_size) for _ in range(3)]
-
-
+exercise.wrong("Validation is half a test.",
+    edit("train, val =", "val, test =", "train_set, [0.9, 0.1]", "test_set, [0.5, 0.5]",
+         "DataLoader(train,", "DataLoader(train_set,", "DataLoader(test_set,", "DataLoader(test,"),
+    told="split off the test set")
+exercise.wrong("Any digits will do.",
+    edit("    seed", "    train_set = TensorDataset(torch.rand(99, 1), torch.zeros(99))\n    seed"),
+    told="Is it made of the two sets")
 exercise.wrong("The test set may steer.", edit(VALIDATION, "DataLoader(test_set, 2 * batch_size)"),
     told="If the test images steer")
-exercise.wrong("A copy is held back.",
-    edit(TRAINING, "DataLoader(train_set, batch_size, shuffle=True)"),
+exercise.wrong("A copy is held back.", edit("DataLoader(train,", "DataLoader(train_set,"),
     told="an accuracy on trained images")
 exercise.wrong("One split is as good as another.", edit(", generator=seed", ""),
     told="Does the split have a seed")
-exercise.wrong("The order of the images does not matter.",
-    edit(TRAINING, "DataLoader(train, batch_size)"), told="Is it shuffled")
+exercise.wrong("The order of the images does not matter.", edit(", shuffle=True", ""),
+    told="Is it shuffled")
 exercise.wrong("The order of the three is free.",
     edit(TRAINING, "FIRST", VALIDATION, TRAINING, "FIRST", VALIDATION),
     told="look like val, train, test")
 exercise.wrong("Every loader needs full batches.",
     edit(VALIDATION, "DataLoader(val, batch_size, drop_last=True)"),
     asks="What does `drop_last` do to a set that fills no batch?")
-exercise.wrong("A set is a loader.", edit(TRAINING, "train", VALIDATION, "val", REPORT, "test_set"),
+exercise.wrong("A set is a loader.", edit(TRAINING, "train", VALIDATION, "val"),
     told="is a Subset; expected a DataLoader")
 exercise.wrong("The sets have the sizes of MNIST.", edit("[0.9, 0.1]", "[54000, 6000]"),
     told="called with 1,000 training and 300 test images and batch_size=128. Give shares")
@@ -249,8 +235,8 @@ exercise.wrong("Part of the images can be left over.",
     edit("train, val =", "train, val, _ =", "[0.9, 0.1]", "[0.6, 0.1, 0.3]"),
     told="300 images of the training set come neither")
 exercise.wrong("A random draw is a shuffle.",
-    edit(TRAINING, "DataLoader(train, batch_size, sampler=torch.utils.data.RandomSampler("
-    "train, replacement=True))"), told="What puts an image back")
+    edit("shuffle=True", "sampler=torch.utils.data.RandomSampler(train, replacement=True)"),
+    told="What puts an image back")
 exercise.wrong("More images are better, whosever they are.",
-    edit(TRAINING, "DataLoader(train + test_set, batch_size, shuffle=True)"),
+    edit("DataLoader(train,", "DataLoader(train + test_set,"),
     told="training images are test images as well")

@@ -42,21 +42,18 @@ def mismatch(spk_rec: Tensor, got: Sequence, wanted: Sequence) -> tuple[int, str
 
 
 def integers(value: Any, images: int, what: str) -> list[int]:
-    """Reads one integer for each image.
-
-    Raises:
-        Wrong: it is anything else.
-    """
-    given = (f"For {images} image{'s' * (images > 1)} your function gives {describe(value)} as "
-        f"{what}")
-    if not isinstance(value, Tensor) and hasattr(value, "__len__") and len(value) == images:
-        raise Wrong(f"{given}; expected a tensor. Can `torch.as_tensor` make one of it?")
-    if not isinstance(value, Tensor) or list(value.shape) != [images]:
+    """Reads one integer for each image. Raises Wrong if it is anything else."""
+    many = f"{images} image{'s' * (images > 1)}"
+    fault = (f"For {many} your function gives {describe(value)} as {what}; expected a tensor of "
+        f"shape [{images}], one number for each image.")
+    if not isinstance(value, Tensor):
+        fits = hasattr(value, "__len__") and len(value) == images
+        raise Wrong(fault, "Can `torch.as_tensor` make one of it?" if fits else "")
+    if list(value.shape) != [images]:
         question = "Over which axes do you sum, or take a mean?"
-        if isinstance(value, Tensor) and value.numel() == images:
+        if value.numel() == images:
             question = "Is there an axis too many?" if value.ndim > 1 else "Where did its axis go?"
-        raise Wrong(f"{given}; expected a tensor of shape [{images}], one number for each image.",
-            question if isinstance(value, Tensor) else "")
+        raise Wrong(fault, question)
     if value.is_complex() or not bool((value.double() % 1 == 0).all()):
         raise Wrong(f"Your {what} are no whole numbers: the first is {value[0].item()!r}.")
     return [int(number) for number in value]

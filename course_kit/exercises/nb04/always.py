@@ -46,8 +46,7 @@ exercise.right("a tensor", torch.tensor(1.5))
 exercise.right("just above", 1.5001)
 
 exercise.wrong("A current above 1 fires at each step.", 1.0,
-    asks="Is that the current for reset to zero? Here a spike takes the threshold off, after the "
-    "decay: what must be left?")
+    asks="That is for reset to zero. Here a spike takes 1 off, after the decay: what must be left?")
 exercise.wrong("Firing is firing always.", 0.5,
     asks="That is the current from which on it fires at all. What does a spike cost?")
 exercise.wrong("A neuron fires by itself.", 0.0, asks="Does a neuron without a current fire?")

@@ -25,8 +25,7 @@ CASES = (
         "Is it the first spike that decides, or the number of them, or the last?"),
     (spikes("000", "000", "000", "010"),
         "Does a silent neuron count as one that fires at the last step?"),
-    (spikes("000", "000", "000", "000"),
-        "Nobody fires: which answer says that nothing was said?"),
+    (spikes("000", "000", "000", "000"), "Nobody fires: which answer says that nothing was said?"),
     (spikes("000", "101", "100", "000"), "Two are first at once: which answer says so?"),
     (random_spikes(0.05), "Is each image decoded for itself?"),
 )
@@ -34,29 +33,22 @@ CASES = (
 
 @exercise.judge
 def judge(decode: Function) -> str:
-    for spk_rec, question in CASES:
+    for spk_rec, asked in CASES:
         got, wanted = (
             integers(function(spk_rec.clone()), spk_rec.shape[1], "classes")
             for function in (decode, solved_decoder))
         if found := mismatch(spk_rec, got, wanted):
             image, where = found
-            raise Wrong(f"{where}. Your answer is {got[image]}; expected {wanted[image]}.",
-                question)
-    return ("Silence and level classes get -1, not class 0. Now compare this code with the count, "
-        "on the same spikes.")
+            raise Wrong(f"{where}. Your answer is {got[image]}; expected {wanted[image]}.", asked)
+    return "Silence and level classes get -1, not class 0. Now compare this code with the count."
 
 
 @exercise.right("image by image")
 def by_image(spk_rec):
     answers = []
     for image in spk_rec.unbind(1):
-        answer = -1
-        for spk in image:
-            who = spk.nonzero().flatten().tolist()
-            if who:
-                answer = who[0] if len(who) == 1 else -1
-                break
-        answers.append(answer)
+        who = next((spk.nonzero().flatten().tolist() for spk in image if spk.any()), [])
+        answers.append(who[0] if len(who) == 1 else -1)
     return torch.tensor(answers, dtype=torch.int32)
 
 
@@ -74,15 +66,13 @@ exercise.wrong("The count is the only code.", SF.predict_rate, told="or the numb
 exercise.wrong("Silence is early: argmax of no spikes is 0.",
     lambda spk_rec: spk_rec.argmax(0).argmin(-1),
     asks="That class never fires: at which step does it, for your code?")
-exercise.wrong("No answer is class 0.",
-    edit(DECIDE, "torch.where(first.sum(-1) <= 1, first.argmax(-1), -1)"),
+exercise.wrong("No answer is class 0.", edit("sum(-1) == 1", "sum(-1) <= 1"),
     told="that nothing was said")
 exercise.wrong("There are no ties.", edit("first.sum(-1) == 1", "first.sum(-1) > 0"),
     told="Two are first at once")
 exercise.wrong("The step is the answer.", edit(DECIDE, "fired.int().argmax(0)"),
     asks="Is that a step, where the class is asked for?")
-exercise.wrong("Who matters is there at once.",
-    edit("fired.int().argmax(0)", "0 * fired.int().argmax(0)"),
+exercise.wrong("Who matters is there at once.", edit("fired.int()", "0 * fired.int()"),
     asks="Somebody does fire alone here: how far along the run do you look?")
 exercise.wrong("An answer is a column.", edit(DECIDE, f"{DECIDE}.unsqueeze(-1)"),
     told="axis too many")
@@ -90,8 +80,7 @@ exercise.wrong("One image needs no axis.", edit(DECIDE, f"{DECIDE}.squeeze()"),
     told="Where did its axis go")
 exercise.wrong("A batch has one answer.", edit(DECIDE, f"int({DECIDE}[0])"),
     told="one number for each image")
-exercise.wrong("Any negative number is no answer.",
-    edit("first.argmax(-1), -1)", "first.argmax(-1), -2)"),
+exercise.wrong("Any negative number is no answer.", edit(", -1)", ", -2)"),
     asks="Which number should say that there is no answer?")
 
 

@@ -37,8 +37,7 @@ CASES = (
     (SILENCE, BURST, "Is it the mean over the steps, axis 0, and over all of them?"),
     (SILENCE, DEEP, "Which is higher, a membrane below zero or one above?"),
     (spikes("110", "010", "100", "000"), PAID,
-        "Is something taken off the membrane where there was a spike? Its mean, as recorded, is "
-        "asked for."),
+        "Is something taken off the membrane at a spike? Its mean, as recorded, is asked for."),
     (TIE, BELOW, "Both membranes are below 0: what do the other classes count in your rule?"),
     (RANDOM, torch.randn(RANDOM.shape, generator=torch.Generator().manual_seed(1)),
         "Is each image decided for itself, by the count or else by the mean membrane?"),
@@ -96,12 +95,10 @@ exercise.wrong("The two are added up.",
 exercise.wrong("argmax settles a tie.", edit(WHOLE, "spk_rec.sum(0).argmax(-1)"),
     told="whom does the membrane favor")
 exercise.wrong("Silence is no tie.",
-    edit("answers >= 0,", "(answers >= 0) | (spk_rec.sum((0, 2)) == 0),"),
-    told="Is silence undecided")
+    edit("answers >= 0", "(answers >= 0) | ~spk_rec.any(2).any(0)"), told="Is silence undecided")
 exercise.wrong("The last membrane says it all.", edit("mem_rec.mean(dim=0)", "mem_rec[-1]"),
     told="mean over the steps, axis 0")
-exercise.wrong("The first axis is the batch.",
-    edit("mem_rec.mean(dim=0)", "mem_rec.mean(dim=1)"), told="Over which axes")
+exercise.wrong("The first axis is the batch.", edit("dim=0", "dim=1"), told="Over which axes")
 exercise.wrong("What is far from zero is loud.", edit("mem_rec.mean", "mem_rec.abs().mean"),
     told="a membrane below zero")
 exercise.wrong("A spike costs the membrane at once.",

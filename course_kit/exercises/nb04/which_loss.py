@@ -67,9 +67,8 @@ exercise.right("the losses themselves",
 
 exercise.wrong("A loss on membranes makes even rates.", {"P": MEMBRANE, "Q": RATE, "R": COUNT},
     asks=f"Why would {MEMBRANE}, which never looks at a spike, hold the target of P back?")
-TOO_LITTLE = (f"Would {RATE}, which charges for every wrong spike at every step, leave that many "
-    "in P, and ask that little of the target?")
-exercise.wrong("ce_rate_loss sets rates.", {"P": RATE, "Q": COUNT, "R": MEMBRANE}, asks=TOO_LITTLE)
+exercise.wrong("ce_rate_loss sets rates.", {"P": RATE, "Q": COUNT, "R": MEMBRANE},
+    asks=f"Would {RATE}, which charges for every wrong spike at every step, leave that many in P?")
 exercise.wrong("Only the target's row is looked at.", {"P": COUNT, "Q": MEMBRANE, "R": RATE},
     asks=f"Why would {MEMBRANE}, which never looks at a spike, silence nearly all others in Q?")
 exercise.wrong("Two networks may share a loss.", {"P": COUNT, "Q": RATE, "R": RATE},

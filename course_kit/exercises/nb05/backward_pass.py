@@ -33,8 +33,7 @@ SPIKE_GRAD = surrogate.fast_sigmoid(slope=2.0)
 
 @exercise.judge
 def judge(backward: Function) -> str:
-    fault = asked = ""
-    differ = 0
+    faults, differ = [], 0
     for steps, seed, beta, threshold in RUNS:
         mem_rec, grad_spk, expected = run(steps, seed, beta, threshold)
         got = backward(mem_rec, grad_spk, beta, threshold, SPIKE_GRAD)
@@ -45,28 +44,28 @@ def judge(backward: Function) -> str:
         got = got.detach().double()
         near = torch.isclose(got, expected, rtol=1e-4, atol=1e-6).all(1)
         differ += int((~near).sum())
-        if not near.all() and not fault:
-            t = steps - 1 if not near[-1] else int((got - expected).abs().amax(1).argmax())
-            fault = (f"In a run of {steps} step{'s' * (steps > 1)} with beta {beta} and "
+        if not near.all():
+            t = int((got - expected).abs().amax(1).argmax()) if near[-1] else steps - 1
+            faults.append(Wrong(f"In a run of {steps} step{'s' * (steps > 1)} with beta {beta} and "
                 f"threshold {threshold}, three neurons have a membrane of {listed(mem_rec[t])} at "
                 f"step {t} (counted from 0). Your G there is {listed(got[t])}; expected "
-                f"{listed(expected[t])}.")
-            asked = "What is the derivative of U[t+1] with respect to U[t], and where is G[t+1]?"
-            if t == steps - 1:
-                asked = question(mem_rec[t] > threshold, got[t], expected[t])
-    if fault:
-        raise Wrong(f"{fault} In {len(RUNS)} runs, G differs at {differ} of "
-            f"{sum(steps for steps, *_ in RUNS)} steps.", asked)
+                f"{listed(expected[t])}.",
+                question(mem_rec[t] > threshold, got[t], expected[t]) if t == steps - 1 else FLOW))
+    if faults:
+        raise Wrong(f"{faults[0].fault} In {len(RUNS)} runs, G differs at {differ} of "
+            f"{sum(steps for steps, *_ in RUNS)} steps.", faults[0].question)
     return ("Your recursion agrees with autograd, in runs of 1 to 12 steps. You can now write a "
         "layer of neurons as one function, for any reset that you can differentiate.")
+
+
+FLOW = "What is the derivative of U[t+1] with respect to U[t], and where is G[t+1]?"
 
 
 def question(fired: Tensor, got: Tensor, expected: Tensor) -> str:
     """What to ask about the last step of a run, which gets its spike's part only."""
     right = torch.isclose(got, expected, rtol=1e-4, atol=1e-6)
     if right[~fired].all() and not got[fired].any():
-        return ("A neuron that fires still gets its spike's part. Which of the two terms does "
-            "(1 - S) belong to?")
+        return "A neuron that fires still gets its spike's part. Which of the terms has (1 - S)?"
     if right[fired].all() and not got[~fired].any():
         return ("A neuron that stays silent gets its spike's part, too. Is the surrogate "
             "derivative 0 where there is no spike?")
@@ -133,26 +132,22 @@ exercise.wrong("Only the reset takes away.", edit("beta * ", ""),
     asks="Reset is not the only thing that takes from U[t]: where is the decay?")
 exercise.wrong("A spike is all there is.", edit("beta * silent[t] * grad[t + 1]", "0"),
     asks="It has the spike's part only. What comes back through the membrane of the next step?")
-exercise.wrong("The loop may stop at step 1.",
-    edit("reversed(range(len(grad) - 1))", "range(len(grad) - 2, 0, -1)"),
+exercise.wrong("The loop may stop at step 1.", edit("len(grad) - 1", "1, len(grad) - 1"),
     asks="At step 0 it has the spike's part only. Does the loop reach step 0?")
-exercise.wrong("The loop begins at the last step but two.",
-    edit("len(grad) - 1)", "len(grad) - 2)"),
-    asks="It has the spike's part only, but earlier steps have more: at which step does the loop "
-    "begin?")
+exercise.wrong("The loop begins at the last step but two.", edit("grad) - 1", "grad) - 2"),
+    asks="It has the spike's part only, but earlier steps have more: where does the loop begin?")
 exercise.wrong("What fires passes nothing on at all.",
     edit("* grad_spk", "* grad_spk * (mem_rec <= threshold)", "beta * silent[t]", "beta"),
-    told="Which of the two terms does (1 - S) belong to")
+    told="Which of the terms has (1 - S)")
 exercise.wrong("A neuron that fires has no gradient.",
     edit("* grad_spk", "* grad_spk * (mem_rec <= threshold)"),
-    told="Which of the two terms does (1 - S) belong to")
+    told="Which of the terms has (1 - S)")
 exercise.wrong("No spike, no gradient of a spike.",
     edit("* grad_spk", "* grad_spk * (mem_rec > threshold)"),
     told="Is the surrogate derivative 0 where there is no spike")
 exercise.wrong("Every term decays.",
     edit("* grad_spk", "* grad_spk * beta"), told="and by nothing else")
-exercise.wrong("Time runs forward only.",
-    edit("reversed(range(len(grad) - 1))", "range(len(grad) - 1)"),
+exercise.wrong("Time runs forward only.", edit("reversed", "list"),
     asks="Does step t get what G has become at t + 1? Then which step must be done first?")
 exercise.wrong("A spike passes all on.", edit(DIRECT, "grad_spk.clone()"),
     asks="The last step has one source, its spike: where is the surrogate?")
@@ -161,8 +156,7 @@ exercise.wrong("A derivative is a gradient.", edit(" * grad_spk", ""),
 exercise.wrong("The derivative is taken at U.", edit("mem_rec - threshold", "mem_rec"),
     told="taken at U - threshold")
 exercise.wrong("A reset has a derivative.",
-    edit("beta * silent[t]",
-         "beta * (silent[t] - mem_rec[t] * spike_grad.derivative(mem_rec[t] - threshold))"),
+    edit("silent[t]", "(silent[t] - mem_rec[t] * spike_grad.derivative(mem_rec[t] - threshold))"),
     asks="Is the reset attached? Here it is detached: its S[t] is a number, without a derivative.")
 exercise.wrong("The last step has no successor, so no gradient.",
     edit("    return", "    grad[-1] = 0\n    return"),

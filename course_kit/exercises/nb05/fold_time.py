@@ -38,17 +38,15 @@ def judge(over_time: Function) -> str:
         except AttributeError as error:
             if error.obj is not watched:
                 raise
-            raise Wrong(f"Your code asks `layer` for {error.name!r}, which modules have, but not "
-                "all functions. Here `layer` may be any function of a batch. What does it take to "
-                "have its result?") from error
+            raise Wrong(f"Your code asks `layer` for {error.name!r}, which not all functions have, "
+                "and `layer` may be any. What does it take to have its result?") from error
         except (RuntimeError, ValueError) as error:
             if not shapes:
                 raise
             expect_one_call(shapes, x, name)
             raise Wrong(f"{name} ran on {shapes[0]}, as it should; then your code raised "
-                f"{type(error).__name__}. The layer's result holds {x.shape[0]} steps of "
-                f"{x.shape[1]} samples. Does your code take these two numbers from x, and leave "
-                "the shape of the rest to the layer?") from error
+                f"{type(error).__name__}. The result holds {x.shape[0]} steps of {x.shape[1]} "
+                "samples: do you leave the shape of the rest to the layer?") from error
         expect_one_call(shapes, x, name)
         expect_same(out, expected.detach(), x, name)
         expect_gradient(out, expected, x, name)
@@ -63,9 +61,8 @@ def expect_one_call(shapes: list[list[int]], x: Tensor, name: str) -> None:
             "What would a batch look like that holds all steps of all samples?")
     folded = [steps * samples, *rest]
     if shapes[0] != folded:
-        raise Wrong(f"For x of shape {list(x.shape)}, {name} was called with the shape "
-            f"{shapes[0]}; expected {folded}. Which two axes become one, so that every step of "
-            "every sample is in it, and which stay?")
+        raise Wrong(f"For x of shape {list(x.shape)}, {name} was called with {shapes[0]}; expected "
+            f"{folded}. Which two axes become one, of all steps of all samples, and which stay?")
 
 
 def expect_same(out: Any, expected: Tensor, x: Tensor, name: str) -> None:
@@ -92,12 +89,11 @@ def expect_gradient(out: Tensor, expected: Tensor, x: Tensor, name: str) -> None
             "expected one, to learn from. Is the result cut off by `detach` or `no_grad`?")
     asked = torch.randn_like(expected)
     (wanted,) = torch.autograd.grad(expected, x, asked)
-    (got,) = torch.autograd.grad(out, x, asked.to(out.dtype), allow_unused=True)
-    norm = 0.0 if got is None else got.norm().item()
-    if got is None or not torch.allclose(got, wanted, rtol=1e-3, atol=1e-5):
+    (got,) = torch.autograd.grad(out, x, asked.to(out.dtype), materialize_grads=True)
+    if not torch.allclose(got, wanted, rtol=1e-3, atol=1e-5):
         raise Wrong(f"The numbers of {name} are right, but the gradient that reaches x has a norm "
-            f"of {show(norm)}; expected {show(wanted.norm().item())}. The layers below learn from "
-            "it: is x cut off on its way to the layer, by `detach` for example?")
+            f"of {show(got.norm().item())}; expected {show(wanted.norm().item())}. The layers "
+            "below learn from it: is x cut off on its way to the layer, by `detach` for example?")
 
 
 @exercise.right("view")
@@ -133,8 +129,7 @@ exercise.wrong("The batch comes first.", edit("x.shape[:2]", "x.shape[1::-1]"),
     asks="Which of the two axes comes first in x?")
 exercise.wrong("A shape says it all.", edit("x.shape[:2])", "x.shape[1::-1]).transpose(0, 1)"),
     told="the same order of T and B: do they")
-exercise.wrong("Samples first, or steps first.",
-    edit("x.flatten(0, 1)", "x.transpose(0, 1).flatten(0, 1)"),
+exercise.wrong("Samples first, or steps first.", edit("x.flatten", "x.transpose(0, 1).flatten"),
     told="the same order of T and B: do they")
 exercise.wrong("Flatten means flatten.", edit("flatten(0, 1)", "flatten()"),
     told="Which two axes become one")

@@ -38,21 +38,12 @@ class Descent:
         for weight in self.weights:
             weight.grad = None if set_to_none else torch.zeros_like(weight)
 
-    def step(self, closure: Function | None = None) -> None:
-        if closure is not None:
-            closure()
+    def step(self) -> None:
         self.steps += 1
         with torch.no_grad():
             for weight in self.weights:
                 if weight.grad is not None:
                     weight -= weight.grad
-
-
-class Kept:
-    """A tensor that autograd keeps for the backward pass."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
 
 
 class Bench:
@@ -67,18 +58,20 @@ class Bench:
             weight.grad = torch.ones_like(weight)  # left over from the update before
         self.sizes: list[int] = []
         self.alive: list[int] = []
-        self._kept: weakref.WeakSet[Kept] = weakref.WeakSet()
+        self._kept: weakref.WeakSet[Function] = weakref.WeakSet()  # tensors, for a backward pass
 
     def loss_of(self, images: Tensor, targets: Tensor) -> Tensor:
         self.alive.append(len(self._kept))
         self.sizes.append(len(images))
 
-        def keep(tensor: Tensor) -> Kept:
-            kept = Kept(tensor)
+        def keep(tensor: Tensor) -> Function:
+            def kept() -> Tensor:
+                return tensor
+
             self._kept.add(kept)
             return kept
 
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept.tensor):
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept()):
             return self.mean_loss(images, targets)
 
     def mean_loss(self, images: Tensor, targets: Tensor) -> Tensor:
@@ -95,8 +88,7 @@ def judge(update: Function) -> str:
         bench = Bench()
         start = [weight.detach().clone() for weight in bench.weights]
         whole = torch.autograd.grad(bench.mean_loss(images, targets), bench.weights)
-        with torch.enable_grad():
-            update(bench.optimizer, bench.loss_of, images, targets, size)
+        update(bench.optimizer, bench.loss_of, images, targets, size)
         said = f"{count} images, at most {size} at a time: "
         expect_parts(bench, count, size, said)
         moved = [old - new.detach() for old, new in zip(start, bench.weights, strict=True)]
@@ -105,14 +97,12 @@ def judge(update: Function) -> str:
             raise Wrong(f"{said}the weights move by {show(got.norm().item())}; expected "
                 f"{show(wanted.norm().item())}, as from the whole batch.",
                 "How much does one image count in a part, and how much in the whole batch?")
-    return ("One update as from the whole batch, with one part in memory at a time, and a last "
-        "part that is smaller does no harm. Batch and number of steps are yours to choose now, as "
-        "long as one image fits into memory.")
+    return ("One update as from the whole batch, one part in memory at a time, and a smaller last "
+        "part does no harm. Batch and steps are yours to choose now, if one image fits in memory.")
 
 
 def expect_parts(bench: Bench, count: int, size: int, said: str) -> None:
     """Raises Wrong unless all images came once, few enough at a time, and one step was made."""
-    steps = bench.optimizer.steps
     if max(bench.sizes, default=0) > size:
         raise Wrong(f"{said}`loss_of` was called with {max(bench.sizes)}; expected at most {size}.",
             "What does `images.split(size)` give?")
@@ -123,11 +113,11 @@ def expect_parts(bench: Bench, count: int, size: int, said: str) -> None:
         raise Wrong(f"{said}when a later part began, {max(bench.alive)} tensors of the parts "
             "before it were still kept for the backward pass; expected 0. What frees them, "
             "when is it called, and is anything told to keep them?")
-    if steps != 1:
-        question = "Which weights should the second part be computed with?"
-        if steps == 0:
-            question = "The gradients are there: what moves the weights by them?"
-        raise Wrong(f"{said}the optimizer made {steps} steps; expected 1. {question}")
+    if (steps := bench.optimizer.steps) != 1:
+        raise Wrong(f"{said}the optimizer made {steps} steps; expected 1.",
+            "Which weights should the second part be computed with?"
+            if steps
+            else "The gradients are there: what moves the weights by them?")
 
 
 @exercise.right("by index")
@@ -144,16 +134,13 @@ def by_index(optimizer, loss_of, images, targets, size):
     return sum(losses)
 
 
-exercise.right("smaller parts",
-    edit("    optimizer.zero_grad()", "    size = max(1, size // 2)\n    optimizer.zero_grad()"))
+CLEAR, PARTS = "    optimizer.zero_grad()\n", "images.split(size), targets.split(size)"
 
-CLEAR = "    optimizer.zero_grad()\n"
+exercise.right("smaller parts", edit(CLEAR, f"    size = max(1, size // 2)\n{CLEAR}"))
 
-exercise.wrong("A batch is a batch.",
-    edit("images.split(size), targets.split(size)", "[images], [targets]"),
+exercise.wrong("A batch is a batch.", edit(PARTS, "[images], [targets]"),
     told="What does `images.split(size)` give")
-exercise.wrong("A chunk is a part.",
-    edit("images.split(size), targets.split(size)", "images.chunk(size), targets.chunk(size)"),
+exercise.wrong("A chunk is a part.", edit(PARTS, "images.chunk(size), targets.chunk(size)"),
     asks="`chunk(n)` makes n parts. Which method makes parts of n?")
 exercise.wrong("Parts are equal.",
     edit("        loss = ", "        if len(part) < size:\n            continue\n        loss = "),
