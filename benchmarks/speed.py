@@ -16,7 +16,7 @@ import torch
 
 from tutorial_lib import fast
 
-from . import contenders, measure, report
+from . import contenders, measure, quality, report
 
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "speed.json"
 BATCH, STEPS = 128, 50
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         found["over_steps"] = growth("T", steps, args.device)
         sizes = [(size, STEPS) for size in (16, 32, 64, 128, 256, 512)]
         found["over_batch"] = growth("B", sizes, args.device)
-        found["to_95"] = time_to_accuracy(args.device)
+        found["to_quality"] = quality.time_to_quality(args.device)
     found["seconds"] = round(time.perf_counter() - start)
     if args.quick and output == default:
         print("(--quick writes no file)")
@@ -183,54 +183,6 @@ def growth(axis: str, sizes: list[tuple[int, int]], device: str) -> list[dict[st
         print(f"B {size:>4}  T {steps:>4}{row['ours']:>9.4f}{row['snntorch']:>9.4f}", end="")
         print(f"{row['ratio']:>8.2f}", flush=True)
     return rows
-
-
-def time_to_accuracy(
-    device: str, goal: float = 0.95, every: int = 10, limit: int = 300
-) -> dict[str, object]:
-    """Seconds of training until the accuracy on 1,000 test images reaches ``goal``.
-
-    The evaluations that look are not counted. MNIST if it is at hand, else the embedded digits.
-    """
-    from tutorial_lib import data, training
-
-    digits = data.load()
-    print(f"\nSeconds of training to {goal:.0%} on 1,000 test images of {digits.source}")
-    test = [x.to(device) for x in data.subset(digits.test, min(1000, len(digits.test))).tensors]
-    found: dict[str, object] = {"source": digits.source, "goal": goal}
-    for name in ("snnTorch", "ours, layer"):
-        training.seed_everything(0)
-        contender = contenders.MAKERS[name]()
-        contender.net.to(device)
-        loader = data.loaders(digits, BATCH).train
-        seconds, iteration = 0.0, 0
-        accuracy = 0.0
-        while accuracy < goal and iteration < limit:
-            for images, targets in loader:
-                start = time.perf_counter()
-                contender.train(images.to(device), targets.to(device), STEPS)
-                if device != "cpu":
-                    torch.cuda.synchronize()
-                seconds += time.perf_counter() - start
-                iteration += 1
-                if iteration % every == 0:
-                    accuracy = _accuracy(contender, *test)
-                    if accuracy >= goal or iteration >= limit:
-                        break
-        found[name] = {"seconds": seconds, "iterations": iteration, "accuracy": accuracy}
-        print(f"{name:<14}{seconds:>8.1f} s, {iteration} iterations, {accuracy:.1%}", flush=True)
-    return found
-
-
-@torch.no_grad()
-def _accuracy(
-    contender: contenders.Contender, images: torch.Tensor, targets: torch.Tensor
-) -> float:
-    from tutorial_lib import functional as SF
-
-    parts = zip(images.split(250), targets.split(250), strict=True)
-    hits = [SF.accuracy_rate(contender.run(x, STEPS), y) * len(y) for x, y in parts]
-    return sum(hits) / len(targets)
 
 
 if __name__ == "__main__":

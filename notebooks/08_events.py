@@ -226,8 +226,8 @@ explorers.event_player(stream)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Just after a turn, most clearly at 210 ms, where $x$ turns back: each pixel must first undo the change that it has
-# reported. A frame of equal count waits until its events are there. How fast the digit moved is no longer in the picture;
+# In most recordings just after a turn, at 105 or 210 ms: where the light goes back, a pixel must first undo the change that
+# it has reported. A frame of equal count waits until its events are there. How fast the digit moved is no longer in the picture;
 # it is in the duration of the frame, which is thrown away.
 #
 # </details>
@@ -448,8 +448,9 @@ for name, values in digit_scores.items():
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 by_15_ms = events.ToFrame(SIZE, time_window=15_000, start_time=0, end_time=315_000)
-poorest = [by_15_ms(s).sum(axis=(1, 2, 3)).argmin() for s in recordings.streams[:200]]
-assert np.mean(np.isin(poorest, (7, 14))) > 0.9 and np.mean(np.equal(poorest, 14)) > 0.7
+per_frame = np.array([by_15_ms(s).sum(axis=(1, 2, 3)) for s in recordings.streams[:200]])
+assert np.isin(per_frame.argmin(1), (7, 8, 14)).mean() > 0.7  # from 105, 120 and 210 ms on
+assert (per_frame.mean(0)[[7, 14]] < 0.9 * per_frame.mean()).all()
 assert all(np.mean(values) > 0.6 for values in digit_scores.values())  # chance is 0.1
 assert abs(np.subtract(*list(digit_scores.values())[:2]).mean()) < 0.15  # in order, shuffled
 assert np.mean(digit_scores[NAMES[2]]) > np.mean(digit_scores[NAMES[0]]) - 0.1
