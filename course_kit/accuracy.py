@@ -1,7 +1,6 @@
 """Which images each run got right: the bits behind the course's accuracy on MNIST.
 
-Written by ``python -m tools.accuracy``, whose runs they come from; ``results/accuracy.md`` says how
-each of them was made.
+Written by ``python -m tools.accuracy_tables``; ``results/accuracy.md`` says how each was made.
 """
 
 from __future__ import annotations
@@ -51,8 +50,9 @@ def runs(name: str) -> Runs:
     Args:
         name: "best", the course's recipe; "relu", the same with ReLUs and without time; "digits",
             the course's recipe on the embedded digits; "tutorial6", the recipe of snnTorch's
-            tutorial 6 as printed, one epoch; "best-1", the course's recipe, its schedule stretched
-            over one epoch.
+            tutorial 6 as printed, one epoch; "tutorial6-20", one run of it for 20 epochs, its rate
+            divided by ten after 10 and after 15; "best-1", the course's recipe, its schedule
+            stretched over one epoch.
 
     Raises:
         ValueError: for another name.

@@ -124,17 +124,19 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(accuracy_tables, "RESULTS", tmp_path / "accuracy.json")
     monkeypatch.setattr(shipped, "FILE", tmp_path / "accuracy.npz")
     monkeypatch.setattr(networks, "PRETRAINED", tmp_path / "pretrained.pt")
+    accuracy_tables.RESULTS.write_text('{"plans": {}}')
+    np.savez(shipped.FILE)
     return tmp_path
 
 
 @pytest.mark.parametrize("plan", ["best", "relu"])
 def test_a_run_that_stopped_goes_on_to_the_bit(tiny: Path, plan: str) -> None:
     whole, parts = tiny / "whole", tiny / "parts"
-    accuracy.main(["run", str(whole), plan, "1"])
-    accuracy.main(["run", str(parts), plan, "1"])
+    accuracy.main([str(whole), plan, "1"])
+    accuracy.main([str(parts), plan, "1"])
     for name in ("02.npz", "03.npz", "03.pt"):
         (parts / plan / "1" / name).unlink()
-    accuracy.main(["run", str(parts), plan, "1"])
+    accuracy.main([str(parts), plan, "1"])
     for epoch in (1, 2, 3):
         one, two = (np.load(folder / plan / "1" / f"{epoch:02}.npz") for folder in (whole, parts))
         assert one["val"].tolist() == two["val"].tolist()
@@ -166,7 +168,7 @@ def test_the_epoch_is_chosen_by_validation_images(tiny: Path) -> None:
                 )
             net = networks.conv_net()
             torch.save({"net": net.state_dict()}, folder / "02.pt")
-    accuracy.main(["write", str(tiny / "runs")])
+    accuracy_tables.main([str(tiny / "runs")])
     found = json.loads((tiny / "accuracy.json").read_text())
     seeds = found["plans"]["best"]["seeds"]
     assert [seed["epoch"] for seed in seeds] == [2, 2, 2]
@@ -179,6 +181,13 @@ def test_the_epoch_is_chosen_by_validation_images(tiny: Path) -> None:
     assert "88.00 %" in (tiny / "accuracy.md").read_text()
     assert shipped.runs("best").test.shape == (3, 3, 300)
     assert len(targets) == 300
+    # A later call with other runs keeps what is shipped of these.
+    (tiny / "runs" / "best" / "2" / "03.npz").unlink()
+    (tiny / "runs" / "relu").rename(tiny / "relu")
+    bits = shipped.runs("best")
+    accuracy_tables.main([str(tiny / "runs")])
+    assert json.loads((tiny / "accuracy.json").read_text()) == found
+    assert (shipped.runs("best").test == bits.test).all()
 
 
 @pytest.mark.parametrize("page", ["README.md", "book/index.md"])

@@ -1,15 +1,15 @@
-"""The course's accuracy on MNIST: long runs, epoch by epoch, and what is shipped of them.
+"""The course's accuracy on MNIST: long runs, epoch by epoch.
 
 Usage::
 
-    python -m tools.accuracy run FOLDER best 0     one run: a plan's name, a seed; go on by the same
-    python -m tools.accuracy write FOLDER          once all runs are there: write what is shipped
+    python -m tools.accuracy FOLDER best 0     one run: a plan's name, a seed; go on by the same
+    python -m tools.accuracy_tables FOLDER     once runs are there: write what is shipped of them
 
 Each epoch of a run is a call of the training command, ``python -m tutorial_lib.training``, which
 goes on with the checkpoint of the epoch before. A run can so be stopped at any time, and goes on to
 the bit. After each epoch the network sees the validation images and the test images. Of the test
 images only one bit each is kept, unseen: right or wrong. Nothing here or in training reads these
-bits before ``write``, which picks each run's epoch by its validation images alone.
+bits before ``accuracy_tables``, which picks each run's epoch by its validation images alone.
 """
 
 from __future__ import annotations
@@ -70,22 +70,13 @@ PLANS = {
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train or write, as the command line says."""
+    """Train one run, from where it stopped."""
     parser = argparse.ArgumentParser(prog="python -m tools.accuracy")
-    commands = parser.add_subparsers(required=True, dest="command")
-    run = commands.add_parser("run", help="train one run, from where it stopped")
-    run.add_argument("folder", type=Path)
-    run.add_argument("plan", choices=PLANS)
-    run.add_argument("seed", type=int)
-    write = commands.add_parser("write", help="write what is shipped")
-    write.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("plan", choices=PLANS)
+    parser.add_argument("seed", type=int)
     args = parser.parse_args(argv)
-    if args.command == "run":
-        run_plan(args.folder / args.plan / str(args.seed), PLANS[args.plan], args.seed)
-    else:
-        from tools import accuracy_tables
-
-        accuracy_tables.write(args.folder)
+    run_plan(args.folder / args.plan / str(args.seed), PLANS[args.plan], args.seed)
 
 
 def run_plan(folder: Path, plan: Plan, seed: int) -> None:

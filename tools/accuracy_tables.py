@@ -1,7 +1,15 @@
-"""What is shipped of the long runs: the bits, the weights of the run in the middle, the tables."""
+"""What is shipped of the long runs: the bits, the weights of the run in the middle, the tables.
+
+Usage::
+
+    python -m tools.accuracy_tables FOLDER     FOLDER: that of tools.accuracy
+
+Plans whose runs are not all there stay as they are shipped.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -22,43 +30,57 @@ NAMES = {
     "best": "the course's recipe",
     "relu": "the same with ReLUs, no time",
     "tutorial6": "tutorial 6 as printed",
+    "tutorial6-20": "tutorial 6 for 20 epochs, its rate divided by 10 after 10 and 15",
     "best-1": "the course's recipe in one epoch",
     "digits": "the course's recipe, embedded digits",
 }
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Write what is shipped, as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m tools.accuracy_tables")
+    parser.add_argument("folder", type=Path)
+    write(parser.parse_args(argv).folder)
+
+
 def write(folder: Path) -> None:
-    """Write all that is shipped, from the folder of the runs."""
-    digits = data.load("mnist", verbose=False)
-    found: dict[str, Any] = {
-        "command": "python -m tools.accuracy",
-        "commit": measure.commit(),
-        "machine": measure.machine(),
-        "plans": {},
-    }
-    bits: dict[str, Any] = {}
+    """Write what is shipped of the runs in ``folder``; keep what is shipped of others."""
+    found = json.loads(RESULTS.read_text(encoding="utf-8"))
+    with np.load(shipped.FILE) as file:
+        bits: dict[str, Any] = dict(file)
+    made = {"commit": measure.commit(), "machine": measure.machine()}
+    plans = {}
     for name, plan in PLANS.items():
         runs = [_run(folder / name / str(seed), plan) for seed in range(plan.seeds)]
         if None in runs:
-            print(f"{name}: runs are missing; left out")
+            if name in found["plans"]:
+                plans[name] = found["plans"][name]
+            print(f"{name}: runs are missing; {'kept' if name in plans else 'left out'}")
             continue
         images = data.load(plan.data, verbose=False)
         of = {part: len(getattr(images, part)) for part in ("test", "val")}
         for part, size in of.items():
             bits[f"{name}_{part}"] = np.stack([run[part] for run in runs])
             bits[f"{name}_{part}s"] = size
-        found["plans"][name] = _summary(plan, runs, of)
-    best = found["plans"]["best"]["seeds"]
-    middle = sorted(range(len(best)), key=lambda seed: best[seed]["test"])[len(best) // 2]
-    found["pretrained"] = {"seed": middle, **best[middle]}
-    source = folder / "best" / str(middle) / f"{best[middle]['epoch']:02}.pt"
-    torch.save(torch.load(source, weights_only=True)["net"], networks.PRETRAINED)
-    bits["pretrained_test"] = np.packbits(_right_in_double(digits))
-    bits["pretrained_tests"] = len(digits.test)
-    bits |= _hard(digits, shown(bits, "best"), best)
+        plans[name] = {"made": made, **_summary(plan, runs, of)}
+        if name == "best":
+            found["pretrained"] = _pretrained(folder / name, plans[name]["seeds"], bits)
+    found["plans"] = plans
     np.savez_compressed(shipped.FILE, **bits)
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     RESULTS.with_suffix(".md").write_text(table(found), encoding="utf-8")
+
+
+def _pretrained(folder: Path, seeds: list[dict[str, Any]], bits: dict[str, Any]) -> dict[str, Any]:
+    """Ship the weights of the run in the middle; add to ``bits`` its own and the hard images."""
+    middle = sorted(range(len(seeds)), key=lambda seed: seeds[seed]["test"])[len(seeds) // 2]
+    source = folder / str(middle) / f"{seeds[middle]['epoch']:02}.pt"
+    torch.save(torch.load(source, weights_only=True)["net"], networks.PRETRAINED)
+    digits = data.load("mnist", verbose=False)
+    bits["pretrained_test"] = np.packbits(_right_in_double(digits))
+    bits["pretrained_tests"] = len(digits.test)
+    bits |= _hard(digits, shown(bits, "best"), seeds)
+    return {"seed": middle, **seeds[middle]}
 
 
 def shown(bits: dict[str, Any], name: str) -> np.ndarray:
@@ -133,11 +155,15 @@ def _hard(
 
 def table(found: dict[str, Any]) -> str:
     """The table of ``results/accuracy.md``."""
-    machine = found["machine"]
-    versions = f"Python {machine['python']}, torch {machine['versions']['torch']}"
+    made = {name: plan["made"] for name, plan in found["plans"].items()}
+    where = {
+        f"{one['machine']['processor']}, Python {one['machine']['python']}, "
+        f"torch {one['machine']['versions']['torch']}, commit {one['commit']}": None
+        for one in made.values()
+    }
     lines = [
-        f"Made with `{found['command']}` at commit {found['commit']}, a thread for each run, on "
-        f"{machine['processor']}; {versions}. Each run's epoch is chosen by its 5,000 validation "
+        "Made with `python -m tools.accuracy` and `python -m tools.accuracy_tables`, a thread for "
+        f"each run, on {'; '.join(where)}. Each run's epoch is chosen by its 5,000 validation "
         "images (200 of the embedded digits); then the test images count. The interval is "
         "Student's, for the mean over seeds, at 95 %.",
         "",
@@ -162,3 +188,7 @@ def table(found: dict[str, Any]) -> str:
         f"{middle['epoch']}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
