@@ -147,10 +147,10 @@ def test_a_run_that_stopped_goes_on_to_the_bit(tiny: Path, plan: str) -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_the_epoch_is_chosen_by_validation_images(tiny: Path) -> None:
+@pytest.fixture
+def runs(tiny: Path) -> Path:
     """Runs made by hand, whose best epoch on the test images is never the one to choose."""
     generator = np.random.default_rng(0)
-    targets = data.load().test.tensors[1]
     for plan in ("best", "relu"):
         for seed in range(3):
             folder = tiny / "runs" / plan / str(seed)
@@ -168,7 +168,11 @@ def test_the_epoch_is_chosen_by_validation_images(tiny: Path) -> None:
                 )
             net = networks.conv_net()
             torch.save({"net": net.state_dict()}, folder / "02.pt")
-    accuracy_tables.main([str(tiny / "runs")])
+    return tiny / "runs"
+
+
+def test_the_epoch_is_chosen_by_validation_images(tiny: Path, runs: Path) -> None:
+    accuracy_tables.main([str(runs)])
     found = json.loads((tiny / "accuracy.json").read_text())
     seeds = found["plans"]["best"]["seeds"]
     assert [seed["epoch"] for seed in seeds] == [2, 2, 2]
@@ -180,14 +184,47 @@ def test_the_epoch_is_chosen_by_validation_images(tiny: Path) -> None:
     assert found["pretrained"]["seed"] == 1  # the middle one of the three
     assert "88.00 %" in (tiny / "accuracy.md").read_text()
     assert shipped.runs("best").test.shape == (3, 3, 300)
-    assert len(targets) == 300
-    # A later call with other runs keeps what is shipped of these.
-    (tiny / "runs" / "best" / "2" / "03.npz").unlink()
-    (tiny / "runs" / "relu").rename(tiny / "relu")
-    bits = shipped.runs("best")
-    accuracy_tables.main([str(tiny / "runs")])
-    assert json.loads((tiny / "accuracy.json").read_text()) == found
+
+
+def test_what_is_shipped_of_other_runs_stays(tiny: Path, runs: Path) -> None:
+    accuracy_tables.main([str(runs)])
+    found = json.loads((tiny / "accuracy.json").read_text())
+    bits, weights = shipped.runs("best"), networks.PRETRAINED.read_bytes()
+    found["plans"]["relu"]["made"]["commit"] = found["plans"]["best"]["made"]["commit"] = "older"
+    (tiny / "accuracy.json").write_text(json.dumps(found))
+    (runs / "best" / "2" / "03.npz").unlink()
+    other = dict(np.load(runs / "relu" / "0" / "01.npz"))
+    np.savez(runs / "relu" / "0" / "01.npz", **{**other, "test": ~other["test"]})
+    accuracy_tables.main([str(runs)])
+    again = json.loads((tiny / "accuracy.json").read_text())
+    assert again["plans"]["best"] == found["plans"]["best"]
+    assert again["pretrained"] == found["pretrained"]
     assert (shipped.runs("best").test == bits.test).all()
+    assert networks.PRETRAINED.read_bytes() == weights
+    assert again["plans"]["relu"]["made"]["commit"] != "older"
+    text = (tiny / "accuracy.md").read_text()
+    assert "commit older (the course's recipe);" in text
+
+
+def test_a_plan_with_other_settings_is_not_kept(
+    tiny: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accuracy_tables.main([str(runs)])
+    longer = {**accuracy.PLANS, "relu": accuracy.Plan("best", 4, 3, relu=True, data="digits")}
+    monkeypatch.setattr(accuracy_tables, "PLANS", longer)
+    accuracy_tables.main([str(runs)])
+    assert list(json.loads((tiny / "accuracy.json").read_text())["plans"]) == ["best"]
+    with pytest.raises(ValueError, match="name must be one of best"):
+        shipped.runs("relu")
+
+
+def test_a_damaged_run_leaves_all_that_is_shipped(tiny: Path, runs: Path) -> None:
+    (runs / "relu" / "1" / "02.npz").write_bytes(b"damaged")
+    before = (tiny / "accuracy.json").read_text()
+    with pytest.raises(ValueError, match="."):
+        accuracy_tables.main([str(runs)])
+    assert (tiny / "accuracy.json").read_text() == before
+    assert not networks.PRETRAINED.exists()
 
 
 @pytest.mark.parametrize("page", ["README.md", "book/index.md"])

@@ -6,15 +6,17 @@ import json
 import statistics
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from benchmarks import contenders, measure, report, speed
+from benchmarks import contenders, measure, quality, report, speed
 
 SPIKING = [name for name in contenders.MAKERS if name != "floor"]
 STEPS, BATCH = 10, 3
@@ -347,6 +349,35 @@ def test_all_tables_of_a_whole_run(tmp_path: Path) -> None:
     report.write(found, path)
     text = path.read_text()
     assert "on one a GPU, with 2 threads of p" in text and "keeps freed memory" not in text
+
+
+def test_time_to_quality_counts_epochs_and_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    # [runs, epochs, images]: the long run is best, three of four, after its third epoch.
+    long = np.array([[[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 1, 1]]], bool)
+    best = np.array(
+        [[[1, 1, 1, 0], [1, 1, 1, 1]], [[0, 0, 0, 0], [1, 1, 1, 1]], [[0] * 4] * 2], bool
+    )
+    found = {"tutorial6-20": SimpleNamespace(val=long), "best": SimpleNamespace(val=best)}
+    monkeypatch.setattr(quality.accuracy, "runs", found.__getitem__)
+    seconds = {quality.SNNTORCH: 4.0, quality.SAME: 2.0, quality.BEST: 5.0}  # ten updates
+    monkeypatch.setattr(
+        quality.measure, "interleaved",
+        lambda works, rounds, device: {name: [seconds[name]] * rounds for name in works},
+    )  # fmt: skip
+    monkeypatch.setattr(quality.contenders, "make", lambda name, device: None)
+    result = quality.time_to_quality("cpu")
+    rows = result["rows"]
+    assert result["goal"] == 0.75 and (result["reached"], result["runs"]) == (2, 3)
+    assert rows[quality.SNNTORCH]["iterations"] == rows[quality.SAME]["iterations"] == 3 * 429
+    assert rows[quality.BEST]["iterations"] == 1.5 * 429
+    assert rows[quality.SNNTORCH]["minutes"] == pytest.approx(3 * 429 * 4 / 60)
+    assert rows[quality.SAME]["ratio"] == pytest.approx(2)
+    assert rows[quality.BEST]["ratio"] == pytest.approx(2 * 8)
+    monkeypatch.setattr(
+        quality.accuracy, "runs", {**found, "best": SimpleNamespace(val=best[2:])}.__getitem__
+    )
+    with pytest.raises(ValueError, match="reaches 75.00% of the validation"):
+        quality.time_to_quality("cpu")
 
 
 def test_memory_is_that_of_a_process_of_its_own() -> None:

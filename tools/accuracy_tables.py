@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from scipy import stats
+from torch import Tensor
 
 from benchmarks import measure
 from course_kit import accuracy as shipped
@@ -44,43 +46,72 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def write(folder: Path) -> None:
-    """Write what is shipped of the runs in ``folder``; keep what is shipped of others."""
+    """Write what is shipped of the runs in ``folder``; keep what is shipped of others.
+
+    Nothing is written before all of it is there.
+    """
     found = json.loads(RESULTS.read_text(encoding="utf-8"))
     with np.load(shipped.FILE) as file:
-        bits: dict[str, Any] = dict(file)
+        before: dict[str, Any] = dict(file)
     made = {"commit": measure.commit(), "machine": measure.machine()}
-    plans = {}
+    weights = None
+    plans: dict[str, Any] = {}
+    bits = {key: value for key, value in before.items() if key.startswith(("hard_", "pretrained_"))}
     for name, plan in PLANS.items():
+        keys = [f"{name}_{key}" for key in ("test", "tests", "val", "vals")]
         runs = [_run(folder / name / str(seed), plan) for seed in range(plan.seeds)]
         if None in runs:
-            if name in found["plans"]:
+            kept = found["plans"].get(name, {}).get("recipe") == asdict(plan.settings)
+            if kept:
                 plans[name] = found["plans"][name]
-            print(f"{name}: runs are missing; {'kept' if name in plans else 'left out'}")
+                bits |= {key: before[key] for key in keys}
+            print(f"{name}: runs are missing; {'kept' if kept else 'left out'}")
             continue
         images = data.load(plan.data, verbose=False)
-        of = {part: len(getattr(images, part)) for part in ("test", "val")}
-        for part, size in of.items():
+        sizes = {part: len(getattr(images, part)) for part in ("test", "val")}
+        for part, size in sizes.items():
             bits[f"{name}_{part}"] = np.stack([run[part] for run in runs])
-            bits[f"{name}_{part}s"] = size
-        plans[name] = {"made": made, **_summary(plan, runs, of)}
+            bits[f"{name}_{part}s"] = np.array(size)
+        alike = all(np.array_equal(bits[key], before.get(key)) for key in keys)
+        by = found["plans"][name]["made"] if alike else made
+        plans[name] = {"made": by, **_summary(plan, runs, sizes)}
         if name == "best":
-            found["pretrained"] = _pretrained(folder / name, plans[name]["seeds"], bits)
+            found["pretrained"], weights = _middle(folder / name, plans[name]["seeds"])
+            bits |= _of_the_best(weights, shown(bits, name), plans[name]["seeds"])
     found["plans"] = plans
-    np.savez_compressed(shipped.FILE, **bits)
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    RESULTS.with_suffix(".md").write_text(table(found), encoding="utf-8")
+    text = table(found)
+    if weights:
+        _replace(networks.PRETRAINED, lambda file: torch.save(weights, file))
+    _replace(shipped.FILE, lambda file: np.savez_compressed(file, **bits))
+    _replace(RESULTS, lambda file: file.write(json.dumps(found, indent=1).encode() + b"\n"))
+    _replace(RESULTS.with_suffix(".md"), lambda file: file.write(text.encode()))
 
 
-def _pretrained(folder: Path, seeds: list[dict[str, Any]], bits: dict[str, Any]) -> dict[str, Any]:
-    """Ship the weights of the run in the middle; add to ``bits`` its own and the hard images."""
+def _replace(path: Path, write_to: Callable[[BinaryIO], object]) -> None:
+    part = path.with_name(f"{path.name}.part")
+    with part.open("wb") as file:
+        write_to(file)
+    part.replace(path)
+
+
+def _middle(folder: Path, seeds: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The run in the middle by its test accuracy, and its weights."""
     middle = sorted(range(len(seeds)), key=lambda seed: seeds[seed]["test"])[len(seeds) // 2]
     source = folder / str(middle) / f"{seeds[middle]['epoch']:02}.pt"
-    torch.save(torch.load(source, weights_only=True)["net"], networks.PRETRAINED)
+    weights = torch.load(source, weights_only=True)["net"]
+    return {"seed": middle, **seeds[middle]}, weights
+
+
+def _of_the_best(
+    weights: dict[str, Tensor], right: np.ndarray, seeds: list[dict[str, Any]]
+) -> dict[str, np.ndarray]:
+    """Which test images the shipped weights get right, and those that every seed gets wrong."""
     digits = data.load("mnist", verbose=False)
-    bits["pretrained_test"] = np.packbits(_right_in_double(digits))
-    bits["pretrained_tests"] = len(digits.test)
-    bits |= _hard(digits, shown(bits, "best"), seeds)
-    return {"seed": middle, **seeds[middle]}
+    return {
+        "pretrained_test": np.packbits(_right_in_double(weights, digits)),
+        "pretrained_tests": np.array(len(digits.test)),
+        **_hard(digits, right, seeds),
+    }
 
 
 def shown(bits: dict[str, Any], name: str) -> np.ndarray:
@@ -130,9 +161,10 @@ def _summary(plan: Plan, runs: list[dict[str, Any]], sizes: dict[str, int]) -> d
     return summary
 
 
-def _right_in_double(digits: data.Digits) -> np.ndarray:
-    """Whether the shipped weights get each test image right, in float64: alike everywhere."""
-    net = networks.pretrained().double()
+def _right_in_double(weights: dict[str, Tensor], digits: data.Digits) -> np.ndarray:
+    """Whether the weights get each test image right, in float64: alike everywhere."""
+    net = PLANS["best"].settings.network().eval().double()
+    net.load_state_dict(weights)
     images, targets = digits.test.tensors
     with torch.no_grad():
         counts = [
@@ -155,15 +187,21 @@ def _hard(
 
 def table(found: dict[str, Any]) -> str:
     """The table of ``results/accuracy.md``."""
-    made = {name: plan["made"] for name, plan in found["plans"].items()}
-    where = {
-        f"{one['machine']['processor']}, Python {one['machine']['python']}, "
-        f"torch {one['machine']['versions']['torch']}, commit {one['commit']}": None
-        for one in made.values()
-    }
+    where: dict[str, list[str]] = {}
+    for name, plan in found["plans"].items():
+        machine, commit = plan["made"]["machine"], plan["made"]["commit"]
+        place = (
+            f"{machine['processor']}, Python {machine['python']}, torch "
+            f"{machine['versions']['torch']}, commit {commit}"
+        )
+        where.setdefault(place, []).append(NAMES[name])
+    if len(where) > 1:
+        places = "; ".join(f"{place} ({', '.join(names)})" for place, names in where.items())
+    else:
+        (places,) = where
     lines = [
         "Made with `python -m tools.accuracy` and `python -m tools.accuracy_tables`, a thread for "
-        f"each run, on {'; '.join(where)}. Each run's epoch is chosen by its 5,000 validation "
+        f"each run, on {places}. Each run's epoch is chosen by its 5,000 validation "
         "images (200 of the embedded digits); then the test images count. The interval is "
         "Student's, for the mean over seeds, at 95 %.",
         "",
@@ -177,7 +215,7 @@ def table(found: dict[str, Any]) -> str:
         minutes = np.mean([seed["core_minutes"] for seed in seeds])
         lines.append(
             f"| {NAMES[name]} | {100 * plan['mean']:.2f} % | {interval} | {each} "
-            f"| {PLANS[name].epochs} | {minutes:.1f} |"
+            f"| {plan['recipe']['schedule_epochs']} | {minutes:.1f} |"
         )
     half = [NAMES[name] for name, plan in found["plans"].items() if plan["precision"] == "bf16"]
     middle = found["pretrained"]
