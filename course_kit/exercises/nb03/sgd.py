@@ -116,7 +116,7 @@ exercise.wrong("One spike is as good as many.", {"slope": 25, "gain": 2.5},
     told="if it spoke from the start")
 exercise.wrong("Spikes are all that is missing.", {"slope": 25, "gain": 4},
     told="is the surrogate wide enough")
-exercise.wrong("Twice the gain is twice as good.", {"slope": 1, "gain": 8},
+exercise.wrong("More gain is always better.", {"slope": 1, "gain": 10},
     told="undecided is not right")
 exercise.wrong("A slope may fall.", {"slope": -1, "gain": 4}, told="divide by 0")
 exercise.wrong("Wide means flat.", {"slope": 0, "gain": 4}, told="At a slope of 0")
