@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Check", "Unreadable", "checks_of", "code_cells"]
+__all__ = ["Check", "Unreadable", "checks_of", "code_cells", "scope"]
 
 LARGEST = 64 * 2**20
 """Notebooks with more bytes are not read."""
@@ -199,7 +199,7 @@ def _bound(statement: ast.AST) -> frozenset[str]:
     """The global names that a statement binds, those in its loops and branches included."""
     return frozenset(
         symbol.get_name()
-        for symbol in _scope(statement).get_symbols()
+        for symbol in scope(statement).get_symbols()
         if symbol.is_assigned() or symbol.is_imported()
     )
 
@@ -207,15 +207,33 @@ def _bound(statement: ast.AST) -> frozenset[str]:
 def _used(node: ast.AST) -> frozenset[str]:
     """The global names that some code looks up, those inside of its functions included."""
     names: set[str] = set()
-    scopes = [_scope(node)]
-    for scope in scopes:
-        scopes += scope.get_children()
-        top = scope is scopes[0]
-        for symbol in scope.get_symbols():
+    tables = [scope(node)]
+    for table in tables:
+        tables += table.get_children()
+        top = table is tables[0]
+        for symbol in table.get_symbols():
             if symbol.is_referenced() and (top or symbol.is_global()):
                 names.add(symbol.get_name())
     return frozenset(names)
 
 
-def _scope(node: ast.AST) -> symtable.SymbolTable:
-    return symtable.symtable(ast.unparse(node), "<cell>", "exec")
+def scope(node: ast.AST) -> symtable.SymbolTable:
+    """The names of some code. Functions and all comprehensions have tables of their own in it."""
+    own = _Generators().visit(ast.parse(ast.unparse(node)))
+    return symtable.symtable(ast.unparse(own), "<cell>", "exec")
+
+
+class _Generators(ast.NodeTransformer):
+    """Makes comprehensions generators, whose names stay theirs.
+
+    From Python 3.12 on, symtable counts the names of the others among those around them.
+    """
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
+        return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        pair = ast.Tuple([node.key, node.value], ast.Load())
+        return self.generic_visit(ast.GeneratorExp(pair, node.generators))

@@ -102,6 +102,7 @@ if a: a = 3
 x = 5
 for x in (): late.append(x)
 b = f(a) + total
+kept = [a for a in ()], {late for late in ()}, {x: total for x, total in ()}
 """
 
 
@@ -115,7 +116,9 @@ b = f(a) + total
         ("f", [4, 5, 9]),
         ("total", [7, 8]),
         ("b", [3, 4, 5, 7, 8, 9, 10, 11, 14]),
+        ("kept", [15]),
         ("(lambda q: q + x)(1)", [9, 12, 13]),
+        ("[x for x in (1, 2)]", []),
         ("nothing", []),
     ],
 )
