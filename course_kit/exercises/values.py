@@ -75,7 +75,8 @@ def as_number(value: Any, what: str) -> float:
 def as_limits(value: Any) -> tuple[float, float]:
     """Reads the lower and the upper limit of an interval. Raises Wrong if it is anything else."""
     if not isinstance(value, tuple | list | np.ndarray | Tensor) or len(value) != 2:
-        raise Wrong(f"Your function returns {describe(value)}; expected two numbers, low and high.")
+        raise Wrong(f"Your function returns {describe(value)}; expected two numbers, low and high.",
+            "Does it return both?")
     return as_number(value[0], "Your lower limit"), as_number(value[1], "Your upper limit")
 
 

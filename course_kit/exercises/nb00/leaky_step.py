@@ -94,11 +94,14 @@ exercise.wrong("The current still needs its factor 1 - beta.", edit("+ cur", "+ 
 exercise.wrong("Input comes before the leak.", edit("beta * mem + cur", "beta * (mem + cur)"),
     asks="does the leak act on the input of this step too?")
 exercise.wrong("The membrane returned is reset already.",
-    edit(" - fired * threshold", "", "), mem", "), mem - float(mem > threshold) * threshold"),
+    edit(" - fired * threshold", "",
+         "threshold), mem", "threshold), mem - float(mem > threshold) * threshold"),
     asks="is the reset already in the membrane you return? It acts at the next step.")
-exercise.wrong("The spike comes from the old U.", edit("float(mem > threshold),", "fired,"),
+exercise.wrong("The spike comes from the old U.",
+    edit("return float(mem > threshold)", "return fired"),
     asks="is the spike taken from the membrane before the input of this step?")
-exercise.wrong("Reaching the threshold is enough.", edit("> threshold),", ">= threshold),"),
+exercise.wrong("Reaching the threshold is enough.",
+    edit("return float(mem > threshold)", "return float(mem >= threshold)"),
     asks="must the membrane exceed the threshold, or only reach it?")
 exercise.wrong("A spike costs nothing.", edit("mem - fired * threshold", "mem"),
     asks="what does the spike of the step before cost?")
@@ -118,7 +121,8 @@ exercise.wrong("What does not subtract costs nothing.", edit("(1 - fired) * mem"
 exercise.wrong("What is not reset to zero loses a threshold.",
     edit('if reset == "subtract"', 'if reset != "zero"'),
     asks="is a threshold subtracted here, too?")
-exercise.wrong("What is not subtracted goes to zero.", edit('== "zero"', '!= "subtract"'),
+exercise.wrong("What is not subtracted goes to zero.",
+    edit('reset == "zero"', 'reset != "subtract"'),
     asks="is the membrane reset to zero here, too?")
 exercise.wrong("Reset to zero means U = 0.",
     edit("mem = (1 - fired) * mem", "mem, cur = (1 - fired) * mem, (1 - fired) * cur"),

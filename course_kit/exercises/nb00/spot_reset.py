@@ -64,12 +64,15 @@ exercise.wrong("The reset is the fault, so away with it.", edit(" - reset", ""),
     asks="what does a spike cost?")
 exercise.wrong("The threshold is always 1.", edit("spk * threshold", "spk"),
     asks="is the amount subtracted the threshold, or 1?")
-exercise.wrong("All resets are one.", edit("mem + cur - reset", "mem * (1 - spk) + cur"),
+exercise.wrong("All resets are one.",
+    edit("beta * mem + cur - reset", "beta * mem * (1 - spk) + cur"),
     asks="is that reset to zero? The three lines were meant to subtract.")
-exercise.wrong("The reset acts before the leak.", edit("mem + cur - reset", "(mem - reset) + cur"),
+exercise.wrong("The reset acts before the leak.",
+    edit("beta * mem + cur - reset", "beta * (mem - reset) + cur"),
     asks="is the threshold subtracted before the decay, where it should be after?")
 exercise.wrong("The reset acts at once.",
-    edit(" - reset", "", "spk, mem", "spk, mem - float(mem > threshold) * threshold"),
+    edit(" - reset", "",
+         "return spk, mem", "return spk, mem - float(mem > threshold) * threshold"),
     asks="do you reset in the step of the spike? Here it acts one step later.")
 exercise.wrong("The order of two results is free.", edit("return spk, mem", "return mem, spk"),
     told="Are they swapped")

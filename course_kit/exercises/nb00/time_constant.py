@@ -22,7 +22,8 @@ def judge(tau: float) -> str:
     fault = f"A time constant of {show(tau)} ms is not above 0."
     if tau > 0:
         fault = (f"With `tau` = {show(tau)} ms the share `exp(-2 / tau)` = "
-            f"{show(math.exp(-2 / tau))} of the membrane is left after 2 ms; expected 0.5.")
+            f"{show(math.exp(-2 / tau))} of the membrane is left after one step of 2 ms; expected "
+            "0.5.")
     raise Wrong(fault, "Which `tau` solves `exp(-2 / tau) = 0.5`?")
 
 

@@ -70,7 +70,8 @@ def expect_spikes(answer: type) -> None:
     spk = answer.apply(x, 25.0)
     if not isinstance(spk, Tensor) or not spk.is_floating_point() or spk.shape != x.shape:
         raise Wrong(f"For a tensor of shape [3] `forward` returns {describe(spk)}; expected one "
-            "spike per entry, 0.0 or 1.0.", "Is each a floating-point number, treated alone?")
+            "spike per entry, 0.0 or 1.0.",
+            "Is each a floating-point number? Is every entry treated alone?")
     for overdrive, given in zip(x.tolist(), spk.tolist(), strict=True):
         if given != float(overdrive > 0):
             raise Wrong(f"At an overdrive of {show(overdrive)} `forward` gives {show(given)}; "
@@ -172,7 +173,8 @@ exercise.wrong("The primitive is f(kx).", edit("= 1 /", "= ctx.slope /"),
     asks="is that the derivative of a function of k x? Then its peak is k, not 1.")
 exercise.wrong("The peak is k / 2.", edit("= 1 /", "= ctx.slope / 2 /"),
     asks="is that the normalized form, with its factor k / 2?")
-exercise.wrong("The smooth step goes backward.", edit("= 1 /", "= overdrive /", " ** 2", ""),
+exercise.wrong("The smooth step goes backward.",
+    edit(FORMULA, "overdrive / (1 + ctx.slope * overdrive.abs())"),
     asks="is that the primitive, where its derivative was asked for?")
 exercise.wrong("Backward belongs to forward.", edit(FORMULA, "torch.zeros_like(overdrive)"),
     asks="is that the true derivative?")

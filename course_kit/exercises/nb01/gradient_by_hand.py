@@ -112,9 +112,11 @@ exercise.wrong("X[t] comes with its weight.", edit("dmem_dw + x_t", "dmem_dw + w
 exercise.wrong("The spike passes the error on as it is.", edit(TERM, "error_t"),
     asks="Where is g[t], the surrogate derivative at this step?")
 exercise.wrong("g[t] belongs to U[t-1].",
-    edit("mem = beta", "old, mem = mem, beta", "at(mem - theta) *", "at(old - theta) *"),
+    edit("mem = beta * mem", "old, mem = mem, beta * mem",
+         TERM, "error_t * derivative_at(old - theta)"),
     asks="Is your g that of the old membrane? g[t] is taken at the new membrane.")
-exercise.wrong("The reset leaks, too.", edit("theta * (mem >", "beta * theta * (mem >"),
+exercise.wrong("The reset leaks, too.",
+    edit("- theta * (mem > theta)", "- beta * theta * (mem > theta)"),
     asks="Is the reset taken off after the leak, as in the formula, or multiplied by beta, too?")
 exercise.wrong("The reset acts at once.",
     edit(" - theta * (mem > theta)", "\n        mem = mem - theta * (mem > theta)"),

@@ -99,7 +99,8 @@ def step(net: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
             raise
         if state is None:
             raise Wrong("In the first call, without a state, a layer gets a membrane that does not "
-                f"fit: {said}. How should rest know the batch size? See `init_leaky`.") from error
+                f"fit: {said}. How should a membrane at rest know the batch size? See "
+                "`init_leaky`.") from error
         raise Wrong(f"In the second call a layer gets a membrane that is not its own: {said}. In "
             "which order does the state go out, and in which does it come in?") from error
     if not isinstance(out, tuple | list) or len(out) != 2:
@@ -126,7 +127,7 @@ def compare(what: str, record: Tensor, expected: Tensor, question: str) -> None:
 
 
 def expect_gradient(net: nn.Module, right: nn.Module, x: Tensor) -> None:
-    weight = net.fc1.weight
+    weight = net.fc1.weight.requires_grad_()  # a frozen one is asked, too
     ends = (run(each, x)[-1].sum() + 0 * weight.sum() for each in (net, right))  # 0 where cut off
     got, wanted = (torch.autograd.grad(end, weight)[0].norm().item() for end in ends)
     if abs(got - wanted) > 1e-3 * wanted:
@@ -136,9 +137,10 @@ def expect_gradient(net: nn.Module, right: nn.Module, x: Tensor) -> None:
 
 
 START = "self.lif1.init_leaky(), self.lif2.init_leaky()"
+INIT = "    def __init__(self):\n        super().__init__()\n        {}\n\n    def"
 
 exercise.right("one tensor",
-    edit(START, "torch.zeros(len(x), 40)", "= state\n", "= state.split([30, 10], dim=1)\n",
+    edit(START, "torch.zeros(len(x), 40)", "mem2 = state", "mem2 = state.split([30, 10], dim=1)",
          "self.lif1(self.fc1(x), mem1)",
          "snn.lif_step(self.fc1(x), mem1, 0.9, spike_grad=self.lif1.spike_grad)",
          "self.lif2(self.fc2(spk1), mem2)",
@@ -151,6 +153,9 @@ exercise.right("a dict",
          "(mem1, mem2)", '{"mem1": mem1, "mem2": mem2}'))
 exercise.right("another name",
     edit("x, state=None", "x, mems=None", "if state", "state = mems\n        if state"))
+
+exercise.right("a frozen layer",
+    edit("    def", INIT.format("self.fc1.weight.requires_grad_(False)")))
 
 exercise.wrong("A state may start at each call.", edit("state is None", "True"),
     asks="Each step is the first again: is the incoming state used, and the outgoing one new?")
@@ -194,5 +199,4 @@ exercise.wrong("Spikes are spikes.", edit("return spk2", "return spk1"),
 exercise.wrong("There is always a state.", edit("state=None", "state"),
     told="cannot be called as `net(x)`")
 exercise.wrong("A layer may keep its state.",
-    edit("    def", "    def __init__(self):\n        super().__init__()\n"
-         "        self.lif1.init_hidden = True\n\n    def"), told="Who keeps the state here")
+    edit("    def", INIT.format("self.lif1.init_hidden = True")), told="Who keeps the state here")

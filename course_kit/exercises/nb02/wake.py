@@ -126,7 +126,8 @@ exercise.wrong("p = p * 4 changes p.", edit("p.mul_(4)", "p = p * 4"), told="mak
 exercise.wrong("A bit more will do.", edit("mul_(4)", "mul_(1.5)"), told="large enough to reach")
 exercise.wrong("More is better.", edit("mul_(4)", "mul_(1000)"),
     told="Are your parameters too large")
-exercise.wrong("The silent layer is the faulty one.", edit("net.", "net[7].", "(4)", "(100)"),
+exercise.wrong("The silent layer is the faulty one.",
+    edit("net.parameters()", "net[7].parameters()", "mul_(4)", "mul_(100)"),
     told="The parameters of layer 1 and layer 2 are as before")
 exercise.wrong("A spike is a spike.", on(WEIGHTS, lambda layer: layer.bias.add_(3)),
     told="Only biases have changed")

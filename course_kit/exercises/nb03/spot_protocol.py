@@ -70,7 +70,7 @@ def judge_call(answer: Function, call: Call) -> int:
     """How many images are held back."""
     sets = call.sets()
     loaders = three(answer, call, sets)
-    train, val, test = found = [numbers(loader, call) for loader in loaders]
+    train, val, test = found = [numbers(*pair, call) for pair in zip(loaders, PLACES, strict=True)]
     expect_order(found, call)
     expect_whole_test(test, val, call)
     expect_one_role(found)
@@ -78,10 +78,10 @@ def judge_call(answer: Function, call: Call) -> int:
     first, _ = next(iter(loaders[0]))
     if len(first) != call.batch:
         raise Wrong(f"training yields batches of {len(first)}.", "Where did `batch_size` go?")
-    if numbers(loaders[0], call) == train:
+    if numbers(loaders[0], "first", call) == train:
         raise Wrong(f"in two epochs the training images come in the same order: {train[:4]} and so "
             "on; expected another order each time.", "Is it shuffled?")
-    again = set(numbers(three(answer, call, sets)[1], call))
+    again = set(numbers(three(answer, call, sets)[1], "second", call))
     if again != set(val):
         raise Wrong("called a second time, your function holds back other images: "
             f"{len(again & set(val))} of {len(val)} are the same; expected all.",
@@ -89,23 +89,26 @@ def judge_call(answer: Function, call: Call) -> int:
     return len(val)
 
 
+PLACES = ("first", "second", "third")
+
+
 def three(answer: Function, call: Call, sets: tuple[Dataset, Dataset]) -> Sequence[DataLoader]:
     got = answer(*sets, call.batch)
     if not isinstance(got, tuple | list) or len(got) != 3:
         raise Wrong(f"your function returns {describe(got)}; expected three: train, val, test.")
-    for place, loader in zip(("first", "second", "third"), got, strict=True):
+    for place, loader in zip(PLACES, got, strict=True):
         if not isinstance(loader, DataLoader):
             raise Wrong(f"the {place} thing returned is {describe(loader)}; expected a DataLoader.",
                 "Which wrapper makes batches of a set?")
     return got
 
 
-def numbers(loader: DataLoader, call: Call) -> list[int]:
+def numbers(loader: DataLoader, place: str, call: Call) -> list[int]:
     """The numbers of all images of a loader, in its order."""
     found = [number for images, _ in loader for number in images.flatten().tolist()]
-    if not set(found) <= set(range(call.train + call.test)):
-        raise Wrong(f"one loader yields {len(found)} images that are not all in the sets that your "
-            "function was given.", "Is it made of the two sets?")
+    if foreign := set(found) - set(range(call.train + call.test)):
+        raise Wrong(f"the {place} loader yields {len(foreign)} images that are in neither of the "
+            "sets that your function was given.", "Is it made of the two sets?")
     return [int(number) for number in found]
 
 
@@ -145,6 +148,8 @@ def expect_one_role(found: list[list[int]]) -> None:
         if both := len(own.intersection(roles[also])):
             raise Wrong(
                 f"{both} of {len(own)} {name} images are {also} images as well; expected 0.", why)
+    for name in ("training", "validation"):
+        own = set(roles[name])
         if len(own) != len(roles[name]):
             raise Wrong(f"the {name} loader yields {len(roles[name])} images in an epoch, but only "
                 f"{len(own)} different ones; expected each once.",
@@ -209,7 +214,7 @@ exercise.wrong("Validation is half a test.",
          "DataLoader(train,", "DataLoader(train_set,", "DataLoader(test_set,", "DataLoader(test,"),
     told="split off the test set")
 exercise.wrong("Any digits will do.",
-    edit("    seed", "    train_set = TensorDataset(torch.rand(99, 1), torch.zeros(99))\n    seed"),
+    edit("train_set, [0.9, 0.1]", "TensorDataset(torch.rand(99, 1), torch.zeros(99)), [0.9, 0.1]"),
     told="Is it made of the two sets")
 exercise.wrong("The test set may steer.", edit(VALIDATION, "DataLoader(test_set, 2 * batch_size)"),
     told="If the test images steer")

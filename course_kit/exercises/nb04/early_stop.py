@@ -91,13 +91,13 @@ ANSWERS = "SF.predict_rate(spk_rec * seen.unsqueeze(-1))"
 exercise.right("other dtypes, a list",
     edit(f"{ANSWERS}, steps", f"[{ANSWERS}.int(), steps.double()]"))
 
-exercise.wrong("The index of a step is the number of steps.", edit("), steps", "), steps - 1"),
+exercise.wrong("The index of a step is the number of steps.",
+    edit(f"{ANSWERS}, steps", f"{ANSWERS}, steps - 1"), told="Do you count the steps from 0")
+exercise.wrong("argmax is the number of steps.", edit("argmax(0) + 1", "argmax(0)"),
     told="Do you count the steps from 0")
-exercise.wrong("argmax is the number of steps.", edit(" + 1,", ","),
-    told="Do you count the steps from 0")
-exercise.wrong("The step with the lead is index and number.", edit(" + 1,", ",", "< st", "<= st"),
-    told="Do you count the steps from 0")
-exercise.wrong("The lead is seen one step later.", edit("+ 1, len", "+ 2, len"),
+exercise.wrong("The step with the lead is index and number.",
+    edit("argmax(0) + 1", "argmax(0)", "< steps", "<= steps"), told="you count the steps from 0")
+exercise.wrong("The lead is seen one step later.", edit("argmax(0) + 1", "argmax(0) + 2"),
     told="the last one that is run")
 exercise.wrong("A lead must be exceeded.", edit(">= lead", "> lead"),
     asks="Do you want more than the lead? A lead of that many spikes is enough.")

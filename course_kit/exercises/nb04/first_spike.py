@@ -66,7 +66,7 @@ exercise.wrong("The count is the only code.", SF.predict_rate, told="or the numb
 exercise.wrong("Silence is early: argmax of no spikes is 0.",
     lambda spk_rec: spk_rec.argmax(0).argmin(-1),
     asks="That class never fires: at which step does it, for your code?")
-exercise.wrong("No answer is class 0.", edit("sum(-1) == 1", "sum(-1) <= 1"),
+exercise.wrong("No answer is class 0.", edit("first.sum(-1) == 1", "first.sum(-1) <= 1"),
     told="that nothing was said")
 exercise.wrong("There are no ties.", edit("first.sum(-1) == 1", "first.sum(-1) > 0"),
     told="Two are first at once")
@@ -80,7 +80,8 @@ exercise.wrong("One image needs no axis.", edit(DECIDE, f"{DECIDE}.squeeze()"),
     told="Where did its axis go")
 exercise.wrong("A batch has one answer.", edit(DECIDE, f"int({DECIDE}[0])"),
     told="one number for each image")
-exercise.wrong("Any negative number is no answer.", edit(", -1)", ", -2)"),
+exercise.wrong("Any negative number is no answer.",
+    edit("first.argmax(-1), -1", "first.argmax(-1), -2"),
     asks="Which number should say that there is no answer?")
 
 

@@ -98,7 +98,8 @@ exercise.wrong("Silence is no tie.",
     edit("answers >= 0", "(answers >= 0) | ~spk_rec.any(2).any(0)"), told="Is silence undecided")
 exercise.wrong("The last membrane says it all.", edit("mem_rec.mean(dim=0)", "mem_rec[-1]"),
     told="mean over the steps, axis 0")
-exercise.wrong("The first axis is the batch.", edit("dim=0", "dim=1"), told="Over which axes")
+exercise.wrong("The first axis is the batch.",
+    edit("mem_rec.mean(dim=0)", "mem_rec.mean(dim=1)"), told="Over which axes")
 exercise.wrong("What is far from zero is loud.", edit("mem_rec.mean", "mem_rec.abs().mean"),
     told="a membrane below zero")
 exercise.wrong("A spike costs the membrane at once.",

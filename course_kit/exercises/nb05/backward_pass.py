@@ -132,16 +132,17 @@ exercise.wrong("Only the reset takes away.", edit("beta * ", ""),
     asks="Reset is not the only thing that takes from U[t]: where is the decay?")
 exercise.wrong("A spike is all there is.", edit("beta * silent[t] * grad[t + 1]", "0"),
     asks="It has the spike's part only. What comes back through the membrane of the next step?")
-exercise.wrong("The loop may stop at step 1.", edit("len(grad) - 1", "1, len(grad) - 1"),
+exercise.wrong("The loop may stop at step 1.",
+    edit("range(len(grad) - 1)", "range(1, len(grad) - 1)"),
     asks="At step 0 it has the spike's part only. Does the loop reach step 0?")
-exercise.wrong("The loop begins at the last step but two.", edit("grad) - 1", "grad) - 2"),
+exercise.wrong("The loop begins at the last step but two.",
+    edit("len(grad) - 1", "len(grad) - 2"),
     asks="It has the spike's part only, but earlier steps have more: where does the loop begin?")
 exercise.wrong("What fires passes nothing on at all.",
     edit("* grad_spk", "* grad_spk * (mem_rec <= threshold)", "beta * silent[t]", "beta"),
     told="Which of the terms has (1 - S)")
 exercise.wrong("A neuron that fires has no gradient.",
-    edit("* grad_spk", "* grad_spk * (mem_rec <= threshold)"),
-    told="Which of the terms has (1 - S)")
+    edit("* grad_spk", "* grad_spk * (mem_rec <= threshold)"), told="of the terms has (1 - S)")
 exercise.wrong("No spike, no gradient of a spike.",
     edit("* grad_spk", "* grad_spk * (mem_rec > threshold)"),
     told="Is the surrogate derivative 0 where there is no spike")

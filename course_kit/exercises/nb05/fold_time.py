@@ -46,7 +46,8 @@ def judge(over_time: Function) -> str:
             expect_one_call(shapes, x, name)
             raise Wrong(f"{name} ran on {shapes[0]}, as it should; then your code raised "
                 f"{type(error).__name__}. The result holds {x.shape[0]} steps of {x.shape[1]} "
-                "samples: do you leave the shape of the rest to the layer?") from error
+                "samples. Does your code take these two numbers from x, and leave the shape of the "
+                "rest to the layer?") from error
         expect_one_call(shapes, x, name)
         expect_same(out, expected.detach(), x, name)
         expect_gradient(out, expected, x, name)
@@ -62,7 +63,8 @@ def expect_one_call(shapes: list[list[int]], x: Tensor, name: str) -> None:
     folded = [steps * samples, *rest]
     if shapes[0] != folded:
         raise Wrong(f"For x of shape {list(x.shape)}, {name} was called with {shapes[0]}; expected "
-            f"{folded}. Which two axes become one, of all steps of all samples, and which stay?")
+            f"{folded}. Which two axes become one axis that holds all steps of all samples, and "
+            "which stay?")
 
 
 def expect_same(out: Any, expected: Tensor, x: Tensor, name: str) -> None:
@@ -129,7 +131,8 @@ exercise.wrong("The batch comes first.", edit("x.shape[:2]", "x.shape[1::-1]"),
     asks="Which of the two axes comes first in x?")
 exercise.wrong("A shape says it all.", edit("x.shape[:2])", "x.shape[1::-1]).transpose(0, 1)"),
     told="the same order of T and B: do they")
-exercise.wrong("Samples first, or steps first.", edit("x.flatten", "x.transpose(0, 1).flatten"),
+exercise.wrong("Samples first, or steps first.",
+    edit("x.flatten(0, 1)", "x.transpose(0, 1).flatten(0, 1)"),
     told="the same order of T and B: do they")
 exercise.wrong("Flatten means flatten.", edit("flatten(0, 1)", "flatten()"),
     told="Which two axes become one")

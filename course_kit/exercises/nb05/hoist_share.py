@@ -22,7 +22,7 @@ def judge(share: float) -> str:
     if is_near(share, solved_share, 0.051 / solved_share):
         return (f"Per step {FIRST:,} + {SECOND:,} + {LAST:,}, and 49 times the first is saved: "
             f"{solved_share:.1f}%. If only multiplications took time, a forward pass could become "
-            f"{100 / (100 - solved_share):.2f} times as fast, no more. The next is conv2.")
+            f"{100 / (100 - solved_share):.2f} times as fast, no more. Next comes conv2.")
     more = "less" if share < solved_share else "more"
     raise Wrong(f"You say {show(share)}%, which is {more} than the share that counting gives.",
         "Which layer multiplies how often for one image?")

@@ -63,8 +63,9 @@ def judge(answer: type[nn.Module]) -> str:
         explain(net, images, refusal)
     stepped, _ = run(net, images, "step")
     if stepped.shape != expected.shape:
-        raise Wrong(f"A step returns spikes {list(stepped.shape[1:])}; expected "
-            f"{list(expected.shape[1:])}. Does every image still have its own row?")
+        raise Wrong(f"For images {list(images.shape)} a step returns spikes "
+            f"{list(stepped.shape[1:])}; expected {list(expected.shape[1:])}. Does every image "
+            "still have its own row?")
     off = (stepped != expected).flatten(1)
     if off.any():
         betas = [round(m.beta.item(), 4) for m in net.modules() if isinstance(m, snn.Leaky)]
@@ -79,8 +80,9 @@ def judge(answer: type[nn.Module]) -> str:
             "something in it depend on how many images come at once?")
     for name, mine, theirs in zip(dict(net.named_parameters()), got, wanted, strict=True):
         if not torch.allclose(mine, theirs, rtol=1e-3, atol=1e-5 * theirs.abs().max().item()):
-            raise Wrong(f"The spikes are those of the class given, but {name!r} has a gradient of "
-                f"norm {show(mine.norm().item())}; expected {show(theirs.norm().item())}.",
+            raise Wrong(f"The spikes are those of the class given, but the gradient of {name!r} "
+                f"{list(mine.shape)} has norm {show(mine.norm().item())}; expected "
+                f"{show(theirs.norm().item())}.",
                 "Which surrogate gradient has each layer, and may every parameter learn?")
     return (f"It is accepted, and all {by_layer.numel()} outputs are the same either way, as are "
         "the gradients. With states in layers and wiring in `forward`, any network can run so.")
@@ -204,18 +206,20 @@ OWN = "snn.Leaky(beta=0.9, init_hidden=True)"
 exercise.wrong("It runs, so it is ready.", Stubborn, told="uses 'mem1', a tensor")
 exercise.wrong("A state may start at each call.",
     edit(OWN, "snn.Leaky(beta=0.9)", "spk1 =", "spk1, _ =",
-         "flatten(1)))", "flatten(1)), self.lif1.init_leaky())"),
+         "self.fc1(x.flatten(1))", "self.fc1(x.flatten(1)), self.lif1.init_leaky()"),
     told="those neurons of 'lif1' fire whose current alone exceeds")
 exercise.wrong("A membrane is a variable.",
-    edit(OWN, "snn.Leaky(beta=0.9)", "flatten(1)))", "flatten(1)), mem)",
-         "        spk1 =", "        mem = self.lif1.init_leaky()\n        spk1, mem ="),
+    edit(OWN, "snn.Leaky(beta=0.9)", "self.fc1(x.flatten(1))", "self.fc1(x.flatten(1)), mem",
+         "spk1 =", "mem = self.lif1.init_leaky()\n        spk1, mem ="),
     told="refuses it: its forward() uses 'mem', a tensor that no layer returned. At each step,")
 exercise.wrong("A membrane starts as zeros.",
     edit(OWN, "snn.Leaky(beta=0.9)", "spk1 =", "spk1, _ =",
-         "flatten(1)))", "flatten(1)), torch.zeros_like(self.fc1(x.flatten(1))))"),
+         "self.fc1(x.flatten(1))",
+         "self.fc1(x.flatten(1)), torch.zeros_like(self.fc1(x.flatten(1)))"),
     told="does forward() start its membrane anew each time")
 exercise.wrong("The output may start anew.",
-    edit(", init_hidden=True, output=True", "", "fc2(spk1)", "fc2(spk1), self.lif2.init_leaky()"),
+    edit(", init_hidden=True, output=True", "",
+         "self.fc2(spk1)", "self.fc2(spk1), self.lif2.init_leaky()"),
     told="those neurons of 'lif2' fire whose current alone exceeds")
 exercise.wrong("A shape is a number.", edit("flatten(1)", "view(x.shape[0], -1)"),
     told="asks for 'shape' of a tensor, which holds many steps here. Which method or layer")
@@ -237,7 +241,8 @@ exercise.wrong("A linear layer takes an image.", edit("x.flatten(1)", "x"),
 exercise.wrong("output=True belongs to all.",
     edit("beta=0.9, init_hidden=True", "beta=0.9, init_hidden=True, output=True",
          "spk1 =", "spk1, _ ="), told="Which layer alone needs")
-exercise.wrong("The spikes are the result.", edit("fc2(spk1))", "fc2(spk1))[0]"),
+exercise.wrong("The spikes are the result.",
+    edit("self.lif2(self.fc2(spk1))", "self.lif2(self.fc2(spk1))[0]"),
     told="What does each layer of neurons return")
 exercise.wrong("forward() is the whole run.",
     edit("        spk1 =", "        for _ in range(50):\n            spk1 =",

@@ -38,7 +38,9 @@ class Descent:
         for weight in self.weights:
             weight.grad = None if set_to_none else torch.zeros_like(weight)
 
-    def step(self) -> None:
+    def step(self, closure: Function | None = None) -> None:
+        if closure is not None:
+            closure()
         self.steps += 1
         with torch.no_grad():
             for weight in self.weights:
@@ -132,6 +134,16 @@ def by_index(optimizer, loss_of, images, targets, size):
     optimizer.step()
     optimizer.zero_grad()
     return sum(losses)
+
+
+@exercise.right("in a closure")
+def in_closure(optimizer, loss_of, images, targets, size):
+    def add_up():
+        optimizer.zero_grad()
+        for part, labels in zip(images.split(size), targets.split(size), strict=True):
+            (loss_of(part, labels) * len(part) / len(images)).backward()
+
+    optimizer.step(add_up)
 
 
 CLEAR, PARTS = "    optimizer.zero_grad()\n", "images.split(size), targets.split(size)"
