@@ -90,7 +90,7 @@ class Floor(Contender):
         return self.__dict__.setdefault("_inputs", {})
 
 
-def snntorch(frames: bool = False) -> Contender:
+def snntorch(frames: bool = False, autocast: torch.dtype | None = None) -> Contender:
     """snnTorch, as tutorial 6 writes it; with ``frames`` on event frames ``[T, B, 2, 34, 34]``."""
     import snntorch as snn
     from snntorch import surrogate, utils
@@ -111,7 +111,7 @@ def snntorch(frames: bool = False) -> Contender:
         torch.stack(mem_rec)
         return torch.stack(spk_rec)
 
-    return Contender("snnTorch", net, run)
+    return Contender("snnTorch", net, run, autocast)
 
 
 def spikingjelly() -> Contender:
@@ -206,6 +206,10 @@ FRAME_MAKERS: dict[str, Callable[[], Contender]] = {
     "ours, layer, event frames": lambda: ours("layer", frames=True),
     "floor, event frames": lambda: floor(frames=True),
 }
+HALF_FRAME_MAKERS: dict[str, Callable[[], Contender]] = {
+    "snnTorch, bf16, event frames": lambda: snntorch(True, torch.bfloat16),
+    "ours, bf16, event frames": lambda: ours("layer", torch.bfloat16, frames=True),
+}
 
 
 def names(device: str) -> list[str]:
@@ -218,7 +222,7 @@ def make(name: str, device: str = "cpu") -> Contender:
 
     They are PyTorch's default weights times three, so that every layer fires, as after training.
     """
-    contender = (MAKERS | GPU_MAKERS | FRAME_MAKERS)[name]()
+    contender = (MAKERS | GPU_MAKERS | FRAME_MAKERS | HALF_FRAME_MAKERS)[name]()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for p in contender.net.parameters():

@@ -64,10 +64,11 @@ def _memory(found: dict[str, Any]) -> str:
 
 def _events(row: dict[str, float]) -> str:
     making = row["seconds_per_10000_streams"]
+    half = f" Both in bfloat16: {row['bf16_ratio']:.2f} times." if "bf16_ratio" in row else ""
     return (
         f"**Event frames**: a training step on {row['batch']} recordings in {row['steps']} frames "
         f"is {row['ratio']:.2f} times as fast as snnTorch's loop, the floor "
-        f"{row['floor_ratio']:.2f} times. 10,000 streams are made in {making:.0f} s."
+        f"{row['floor_ratio']:.2f} times.{half} 10,000 streams are made in {making:.0f} s."
     )
 
 

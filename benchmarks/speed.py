@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -107,7 +107,8 @@ def speed(device: str, quick: bool) -> dict[str, dict[str, float]]:
 def on_events(device: str, rounds: int) -> dict[str, float]:
     """A training step on event frames, ours, snnTorch's and the floor, and the making of streams.
 
-    A batch of 64 recordings in 15 frames; the streams are those of saccades, made on the CPU.
+    A batch of 64 recordings in 15 frames; the streams are those of saccades, made on the CPU. Where
+    the device is fast in bfloat16, also both libraries in that.
     """
     from tutorial_lib import events
 
@@ -116,13 +117,14 @@ def on_events(device: str, rounds: int) -> dict[str, float]:
     events.saccades(images)
     making = time.perf_counter() - start
     data, targets = contenders.frame_batch(BATCH // 2, FRAMES, device)
+
+    def seconds_of(names: Iterable[str]) -> dict[str, list[float]]:
+        made = {name: contenders.make(name, device) for name in names}
+        works = {name: lambda c=c: c.train(data, targets, FRAMES) for name, c in made.items()}
+        return measure.interleaved(works, rounds=rounds, device=device)
+
     snn, ours, floor = contenders.FRAME_MAKERS
-    made = {name: contenders.make(name, device) for name in contenders.FRAME_MAKERS}
-    seconds = measure.interleaved(
-        {name: lambda c=c: c.train(data, targets, FRAMES) for name, c in made.items()},
-        rounds=rounds,
-        device=device,
-    )
+    seconds = seconds_of(contenders.FRAME_MAKERS)
     found = {
         "batch": BATCH // 2,
         "steps": FRAMES,
@@ -135,6 +137,11 @@ def on_events(device: str, rounds: int) -> dict[str, float]:
     print(f"\nEvent frames, B {found['batch']}, T {FRAMES}: ours {found['ours']:.4f} s,", end="")
     print(f" snnTorch {found['snntorch']:.4f} s, {found['ratio']:.2f} times as fast,", end="")
     print(f" the floor {found['floor_ratio']:.2f} times")
+    if device != "cpu" or fast.has_bf16_units():
+        found["bf16_ratio"] = measure.ratio(
+            seconds_of(contenders.HALF_FRAME_MAKERS), *contenders.HALF_FRAME_MAKERS
+        )
+        print(f"both in bfloat16: {found['bf16_ratio']:.2f} times as fast")
     print(f"10,000 streams: {found['seconds_per_10000_streams']:.0f} s", flush=True)
     return found
 

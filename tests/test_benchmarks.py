@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from benchmarks import contenders, measure, quality, report, speed
+from tutorial_lib import fast
 
 SPIKING = [name for name in contenders.MAKERS if name != "floor"]
 STEPS, BATCH = 10, 3
@@ -92,8 +93,20 @@ def test_the_row_of_event_frames(
 
     monkeypatch.setattr(measure, "interleaved", interleaved)
     monkeypatch.setattr(speed, "STREAMS", 2)
+    monkeypatch.setattr(fast, "has_bf16_units", lambda: True)
     speed.main(["--events"])
-    assert "2.00 times as fast, the floor 3.00 times" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "2.00 times as fast, the floor 3.00 times" in said
+    assert "both in bfloat16: 2.00 times as fast" in said
+    monkeypatch.setattr(fast, "has_bf16_units", lambda: False)
+    speed.main(["--events"])
+    assert "bfloat16" not in capsys.readouterr().out
+
+
+def test_both_contenders_on_event_frames_compute_in_bfloat16() -> None:
+    assert [contenders.make(name).autocast for name in contenders.HALF_FRAME_MAKERS] == [
+        torch.bfloat16, torch.bfloat16
+    ]  # fmt: skip
 
 
 def test_mixed_precision_is_near() -> None:
@@ -323,7 +336,7 @@ def test_all_tables_of_a_whole_run(tmp_path: Path) -> None:
         "memory": {"ours, layer": {"train": 100.4, "evaluate": 50.6}, "long": {"train": 7.0}},
         "events": {
             "batch": 64, "steps": 15, "ratio": 2.25, "floor_ratio": 2.75,
-            "seconds_per_10000_streams": 41.6,
+            "bf16_ratio": 1.5, "seconds_per_10000_streams": 41.6,
         },
         "over_steps": growth,
         "over_batch": growth,
@@ -342,8 +355,8 @@ def test_all_tables_of_a_whole_run(tmp_path: Path) -> None:
     assert text.count("| 128 | 20 | 2.0 | 5.0 | 2.50 |") == 2
     assert "| the course's | 1,930 | 4.0 | 37.2 |" in text
     assert "Until 98.74% of the validation images" in text and "4 of 5 runs" in text
-    assert "2.25 times as fast as snnTorch's loop, the floor 2.75 times. 10,000" in text
-    assert "10,000 streams are made in 42 s" in text
+    assert "2.25 times as fast as snnTorch's loop, the floor 2.75 times. Both in" in text
+    assert "Both in bfloat16: 1.50 times. 10,000 streams are made in 42 s" in text
     assert "on 2 threads of p; Python 3" in text and "keeps freed memory" in text
     found["machine"]["gpu"] = "a GPU"
     report.write(found, path)
