@@ -86,8 +86,8 @@ exercises.check("08-pixel", my_pixel)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `step` counts the pictures from 0. How many whole thresholds is the logarithm away from the level? So many events there
-# are, and by so many thresholds the level moves. (Or note them one by one, *while* a whole threshold is left.)
+# `step` counts the pictures from 0. How many whole thresholds is the logarithm away from the level? That is the number
+# of events, and of thresholds by which the level moves. (Or note them one by one, *while* a whole threshold is left.)
 #
 # </details>
 #

@@ -30,11 +30,11 @@ from tutorial_lib.simulation import forward_pass
 RESULTS = ROOT / "results" / "accuracy.json"
 NAMES = {
     "best": "the course's recipe",
-    "relu": "the same with ReLUs, no time",
+    "relu": "the same with ReLUs and without time",
     "tutorial6": "tutorial 6 as printed",
-    "tutorial6-20": "tutorial 6 for 20 epochs, its rate divided by 10 after 10 and 15",
+    "tutorial6-20": "tutorial 6 for 20 epochs, with a rate that falls",
     "best-1": "the course's recipe in one epoch",
-    "digits": "the course's recipe, embedded digits",
+    "digits": "the course's recipe on the embedded digits",
 }
 
 

@@ -21,7 +21,8 @@ def as_path(name: str, path: str | Path) -> Path:
         raise TypeError(f"{name} must be the path of a file, got {path!r}.")
     try:
         path = Path(path).expanduser()
-        path.resolve().is_dir()  # looks at every part
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()  # looks at every part
     except (OSError, RuntimeError, ValueError) as error:  # too long, links in a circle, a NUL
         raise ValueError(f"{name} cannot be the path of a file: {error}; got {path!r}.") from error
     return path
