@@ -10,11 +10,12 @@ Plans whose runs are not all there stay as they are shipped.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from course_kit import accuracy as shipped
 from tools.accuracy import BATCH, PLANS, ROOT, Plan
 from tutorial_lib import data, networks
 from tutorial_lib.simulation import forward_pass
+from tutorial_lib.training import _files
 
 RESULTS = ROOT / "results" / "accuracy.json"
 NAMES = {
@@ -81,17 +83,16 @@ def write(folder: Path) -> None:
     found["plans"] = plans
     text = table(found)
     if weights:
-        _replace(networks.PRETRAINED, lambda file: torch.save(weights, file))
-    _replace(shipped.FILE, lambda file: np.savez_compressed(file, **bits))
-    _replace(RESULTS, lambda file: file.write(json.dumps(found, indent=1).encode() + b"\n"))
-    _replace(RESULTS.with_suffix(".md"), lambda file: file.write(text.encode()))
+        _files.write(networks.PRETRAINED, _bytes(lambda file: torch.save(weights, file)))
+    _files.write(shipped.FILE, _bytes(lambda file: np.savez_compressed(file, **bits)))
+    _files.write(RESULTS, json.dumps(found, indent=1).encode() + b"\n")
+    _files.write(RESULTS.with_suffix(".md"), text.encode())
 
 
-def _replace(path: Path, write_to: Callable[[BinaryIO], object]) -> None:
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        write_to(file)
-    part.replace(path)
+def _bytes(save: Callable[[io.BytesIO], object]) -> bytes:
+    buffer = io.BytesIO()
+    save(buffer)
+    return buffer.getvalue()
 
 
 def _middle(folder: Path, seeds: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Tensor]]:
