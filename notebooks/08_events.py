@@ -19,7 +19,7 @@
 #
 # - build the pixel of an event camera, and count its events before you run it;
 # - turn streams of events into frames, and say what each way of doing so loses;
-# - find out whether a digit needs time, and meet a task that does;
+# - find out whether a digit needs time, and make a task of which you know what it needs;
 # - measure how long a neuron remembers, and what to do when that is too short.
 #
 # **You need** [notebook 03](03_training.ipynb): losses, training, and how exact an accuracy is.
@@ -74,7 +74,8 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 #
 # > **Exercise 1: one pixel.** Write it. `intensities` are the values of one pixel, picture by picture; the first
 # > one sets the level. Return a list of pairs `(step, polarity)`, where `step` counts the pictures from 0. A large
-# > change between two pictures makes more than one event, all with its step.
+# > change between two pictures makes more than one event, all with the step of the later one. Without events, the list
+# > is empty.
 
 # %% tags=["exercise"]
 def my_pixel(intensities, threshold):
@@ -149,8 +150,8 @@ print(passing[:3], passing.dtype.names)
 #
 # </details>
 #
-# In the evening there is a tenth of the light: bar and ground are both ten times darker. What happens to the 800
-# events?
+# In the evening there is a tenth of the light: bar and ground are both ten times darker. What happens to the
+# number of events?
 
 # %%
 exercises.predict("08-evening")
@@ -179,8 +180,8 @@ for r in (0.2, 1.3, 5.0, 12.0):
 # $(+3.5, +7)$, $(+3.5, -7)$ and $(-7, 0)$, and is back where it began. Each takes about 100 ms; ours take 105.
 #
 # `data.recordings` takes N-MNIST if it is there. Otherwise it moves digits in front of our own camera, and says which:
-# those of MNIST, or the small ones that come with scikit-learn (the "embedded" digits). Where an answer gives numbers
-# for MNIST or for the embedded digits, our own camera filmed both.
+# those of MNIST, or the small ones that come with scikit-learn (the "embedded" digits). Where an answer gives numbers,
+# they come from our own camera, which filmed the digits of MNIST or the embedded ones, and not from N-MNIST.
 
 # %%
 recordings = data.recordings(1000)
@@ -191,8 +192,8 @@ print(stream.dtype)
 print(stream[:3])
 
 # %% [markdown]
-# > **Predict.** The figure draws the $x$ of all events against time, and beside it $y$. Which turn do you see in both
-# > clouds? And a stroke that is horizontal, like the top of a 7: in which of the three movements does it make hardly any
+# > **Predict.** The figure draws the $x$ of all events against time, and beside it $y$. The movement changes at 105 and at
+# > 210 ms (dotted lines). At which of these turns do *both* clouds change their course? And a stroke that is horizontal, like the top of a 7: in which of the three movements does it make hardly any
 # > events?
 
 # %% tags=["hide-input", "hide-output"] jupyter={"source_hidden": true} cellView="form"
@@ -219,10 +220,11 @@ figures.show("The events of one recording in space and time; dotted lines at the
 #
 # </details>
 #
-# Play the stream. Move the time; look at one polarity alone; cut the stream by time, or by the number of events.
+# Play the stream. The player cuts it into slices, and draws the events of each slice as one picture, a *frame*. Move the
+# time; look at one polarity alone; cut by time, or by the number of events.
 #
-# > **Try it.** With frames of equal *time*, when do the fewest events come? Why are frames of equal *count* always equally
-# > full, and what do you no longer see in them?
+# > **Try it.** With frames of equal *time*, when do the fewest events come? With frames of equal *count*, what tells you
+# > how fast the digit moves, and is it in the picture?
 
 # %%
 explorers.event_player(stream)
@@ -230,10 +232,12 @@ explorers.event_player(stream)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In most recordings just after a turn, at 105 or 210 ms. There the light goes back the way it came. A pixel that has just
-# sent *on* sends *off* only when its light is a whole $C$ below its new level. Until then it is silent. A frame of
-# equal count waits until its events are there. How fast the digit moved is no longer in the picture; it is in the
-# duration of the frame, which is thrown away.
+# In most recordings just after a turn, at 105 or 210 ms. There one direction reverses: $y$ at the first turn, $x$ at the
+# second. Where a pixel became brighter, it may now become darker. It was already part of the way to its next *on*. It
+# must first lose that part, and then a whole $C$ more, before it sends *off*. Until then it is silent.
+#
+# A frame of equal count waits until its events are there. How fast the digit moved is no longer in the picture; it is in
+# the duration of the frame, which is thrown away.
 #
 # </details>
 #
@@ -440,7 +444,8 @@ for name, values in digit_scores.items():
 # (85 to 91 %), 89 % shuffled (88 to 90 %), and 91 % for the sum (89 to 93 %), which knows of no time at all. In order
 # minus shuffled was -5, 0 and +1 points. If the order is worth anything, it is less than 300 images can show: there, one
 # standard error of a share is nearly 2 %, and that of a difference up to 2.7 % (less where both err on the same images).
-# To count, a difference should exceed about two of them: 5 points here, and 7 at MNIST's 77 %.
+# To count, a difference of two single runs should exceed at least two of them: 5 points here, and 7 at MNIST's 77 %. That
+# is the draw of the images alone. Seeds add their own scatter, so it should also appear with each seed.
 #
 # On MNIST the spiking networks are not done after 40 updates: 77 % in order (71 to 83 %), 76 % shuffled (67 to 81 %),
 # against 88 % for the sum (87 to 90 %), which had 80. In order minus shuffled was +2, -1 and +4 points: nothing to build on, either.
@@ -448,8 +453,8 @@ for name, values in digit_scores.items():
 #
 # </details>
 #
-# So what was time for? Hardly for reading a digit from N-MNIST: Iyer et al. (2021) came to the same conclusion, by other
-# experiments. What the digit is stands in *where* the events are. A benchmark made of events need not be a task that needs time.
+# So what was time for? Hardly for reading a digit from recordings like these. Ours imitate N-MNIST; on N-MNIST itself,
+# Iyer et al. (2021) came to the same conclusion, by other experiments. What the digit is stands in *where* the events are. A benchmark made of events need not be a task that needs time.
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
@@ -599,11 +604,13 @@ figures.show("The order task: five seeds of each network, and chance as a dotted
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No network that sees only the sum can know the label. Only the spiking network on frames in order does: it knows the
-# order of nearly every recording. The other two should lie within the width of chance. The sum holds nothing of the label,
-# and shuffled frames do not either: in our runs, the spiking network gives up on them and falls silent. (One honest
-# guesser in twenty lies outside of its interval all the same. And the interval is for the bar, the mean of five seeds;
-# a dot has 300 answers only, and may lie between 28 and 39 %.)
+# Whatever the order, a recording holds the same nine frames. So their sum is the same for all three labels, and after
+# shuffling, nothing is left that depends on the label. These two networks can only guess, and should lie within the width of
+# chance. (In our runs, the spiking network on shuffled frames falls silent. A tie goes to the first class, so it
+# is right for about a third.) The spiking network on frames in order knows the order of nearly every recording.
+#
+# One honest guesser in twenty lies outside of its interval all the same. And the interval is for the upright stroke, the
+# mean of five seeds. A dot has 300 answers only, and may lie between 28 and 39 %.
 #
 # </details>
 
@@ -625,7 +632,8 @@ assert np.mean(order_scores["spiking, in order"]) > 0.7
 #
 # To tell the orders apart *by memory*, a neuron must still know of one movement when the next one comes. Make that harder: after
 # each movement, also after the last (you will see why), the digit rests for six frames. What rests makes no events, so
-# these frames are empty. A membrane that does not fire keeps the share $\beta^n$ after $n$ steps without input.
+# these frames are empty. As long as a membrane does not fire, the share $\beta^n$ of what it holds now is still
+# there $n$ steps later; new input is only added to it.
 #
 # > **Exercise 4: half of it.** Six empty frames: the first frame of the next movement is the seventh step after the last
 # > of the one before. Which $\beta$ keeps *half* of a membrane over seven steps? Three decimals.
@@ -736,12 +744,14 @@ figures.show("The order task with pauses: three seeds of each kind of neuron, an
 # $96 \cdot 0.003 = 0.29$ at most: from 0.5 to less than 0.8, and half a membrane needs 0.906. The largest came to 0.60 in our
 # last network, on the embedded digits. What comes across the pause, with the factor
 # $\partial\beta^7/\partial\beta = 7\beta^6$ (0.11 at 0.5 against 5.1 at 0.95), is small beside all the rest of the gradient.
-# Adam evens out how long a gradient is, not where it points: the rest decides which way a $\beta$ moves, and the steps partly
-# cancel.
+# Adam divides each gradient by its usual size, so a small one is no hindrance by itself. But its sign counts, and that comes
+# from the larger rest, which knows nothing of the pause. One batch pushes a $\beta$ up, another pulls it down, and the
+# steps partly cancel.
 #
 # </details>
 #
-# > **Try it.** Train "0.5, learnt" for 400 updates instead of 96, and look at its largest `beta`. What decides here?
+# > **Try it.** Train "0.5, learnt" for 400 updates instead of 96, and look at its largest `beta`. Does it solve the task
+# > now? What then kept it from doing so within 96?
 # >
 # > ```python
 # > long_net = kinds_of_beta["0.5, learnt"]()
@@ -770,9 +780,9 @@ figures.show("The order task with pauses: three seeds of each kind of neuron, an
 #
 # <details><summary>Answer</summary>
 #
-# After a movement, neurons with high membranes go on firing for some steps. The last movement is now cut off: it is the
-# one that makes fewer spikes, and it differs between the orders. No neuron has to remember anything for that. With the
-# last pause, nothing is cut off, and the same network is back near chance: with three seeds on the embedded digits, it
+# After a movement, neurons with high membranes go on firing for some steps. Without the last pause, this firing afterwards
+# is cut off for one movement alone, the last. It makes fewer spikes than the other two, and which movement is the last depends
+# on the order. No neuron has to remember anything for that. With the last pause, nothing is cut off, and the same network is back near chance: with three seeds on the embedded digits, it
 # fell from 99, 100 and 84 % to 38, 36 and 36 %. A network finds every such leak in a task, so look for them before it
 # does. (The first order task had no last pause either: part of its success may have been this. Only the task with all
 # its pauses shows memory.)
@@ -876,10 +886,10 @@ figures.show("The task of the lags: three seeds of each network, and chance.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Without delays, 0.5 gets about three quarters at best: both short lags, and half of the long ones, between which it can only
-# guess (76 % here, since one of them is more frequent in these 500): over 4 steps 6 % of a membrane is left, and that
-# can be enough to know a lag of 4, and which input came first. Over 12 steps 0.02 % is left: -12 and +12 look the same
-# to it. Not every seed gets that far: of eight, six reached 76 %, and the lowest 31 %.
+# Without delays, 0.5 confuses the lags -12 and +12. Over 12 steps 0.02 % of a membrane is left, so they look the same to it,
+# and it can only guess between them. Over 4 steps 6 % is left. That can be enough to know a lag of 4, and which input came
+# first. So at best it gets both short lags and half of the long ones: three quarters in all (76 % here, since one of the
+# long lags is more frequent in these 500). Not every seed gets that far: of eight, six reached 76 %, and the lowest 31 %.
 #
 # A slow leak tells all four apart, and so do delays (100 % with all eight seeds): where two delays differ by the lag,
 # the spikes meet, and a neuron with a short memory sees both at once.
