@@ -419,10 +419,9 @@ for name, one, hundred in zip(("layer 1", "layer 2"), record, many):
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
 def dark_maps():
-    dark = [(x.sum(dim=(0, 1, 3, 4)) == 0).cpu() for x in list(many)[:2]]
-    now = [x.sum(dim=(0, 2, 3)) == 0 for x in record[:2]]
-    assert now[0][dark[0]].all() and now[0].sum() <= dark[0].sum() + 2 and dark[0].any()
-    assert now[1][dark[1]].all() and now[1].sum() > dark[1].sum()
+    always = (next(iter(many)).sum(dim=(0, 1, 3, 4)) == 0).cpu()
+    here = record[0].sum(dim=(0, 2, 3)) == 0
+    assert (here & ~always).sum() <= 2 and always.any()
 
 
 dark_maps()
@@ -1046,8 +1045,8 @@ for name in ("a cross, no digit", "between 4 and 9", "nothing"):
 # The cross makes output neurons fire as a digit does. One class may win, or two may be level; in our runs both came up.
 # There is no neuron for "this is no digit".
 #
-# On MNIST the drawing between 4 and 9 makes both fire at nearly every step: saturation once more. On the embedded digits
-# the 9 won in our runs.
+# On MNIST the drawing between 4 and 9 makes both fire at most steps, one of them at nearly every step: saturation once
+# more. On the embedded digits the 9 won in our runs.
 #
 # An empty canvas gives no current but that of the biases. If these are too small to drive the output, there is silence,
 # the only honest answer; but no loss has asked for it.
@@ -1065,7 +1064,8 @@ def printed_digits_are_read():
 assert printed_digits_are_read() >= (8 if digits.source == "mnist" else 5)
 assert drawing.compute(drawn="a cross, no digit").counts.any()
 if digits.source == "mnist":
-    assert drawing.compute(drawn="between 4 and 9").counts[[4, 9]].min() >= 40
+    between = drawing.compute(drawn="between 4 and 9").counts[[4, 9]]
+    assert between.min() > num_steps / 2 and between.max() > 0.8 * num_steps
 
 # %% [markdown]
 # ## If you have time
