@@ -1,10 +1,12 @@
-"""What exercises work on, made on the spot: printed digits, and networks to tell apart."""
+"""What notebooks and exercises work on: printed digits, a young network, networks to tell apart."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +19,7 @@ from tutorial_lib.simulation import forward_pass
 
 __all__ = [
     "LOSSES",
+    "early_network",
     "fresh",
     "mystery_records",
     "printed_digits",
@@ -24,6 +27,7 @@ __all__ = [
     "with_a_fault",
 ]
 
+EARLY = Path(__file__).with_name("early_networks.pt")
 _FONT = (  # the digits 0 to 9 side by side, 7 rows of 5 pixels each
     "01110 00100 01110 11111 00010 11111 00110 11111 01110 01110",
     "10001 01100 10001 00010 00110 10000 01000 00001 10001 10001",
@@ -65,6 +69,26 @@ def fresh(seed: int = 0, threshold: float = 1.0) -> nn.Sequential:
         torch.manual_seed(seed)
         spike_grad = surrogate.fast_sigmoid(slope=25)
         return networks.conv_net(beta=0.5, spike_grad=spike_grad, threshold=threshold)
+
+
+def early_network(source: Literal["mnist", "digits"]) -> nn.Sequential:
+    """Returns the course's network early in its training, which still makes mistakes.
+
+    It was trained by the recipe of snnTorch's tutorial 6 and the command
+    ``python -m tools.early_networks``: for 100 updates on MNIST, or for 40 on the embedded digits.
+
+    Args:
+        source: on which of the two.
+
+    Raises:
+        ValueError: for another source.
+    """
+    states = torch.load(EARLY, weights_only=True)
+    if source not in states:
+        raise ValueError(f'source must be "mnist" or "digits", got {source!r}.')
+    net = fresh()
+    net.load_state_dict(states[source])
+    return net
 
 
 def scale(net: nn.Module, gain: float) -> nn.Module:
