@@ -891,8 +891,9 @@ figures.show("The task of the lags: three seeds of each network, and chance.")
 # first. So at best it gets both short lags and half of the long ones: three quarters in all (76 % here, since one of the
 # long lags is more frequent in these 500). Not every seed gets that far: of eight, six reached 76 %, and the lowest 31 %.
 #
-# A slow leak tells all four apart, and so do delays (100 % with all eight seeds): where two delays differ by the lag,
-# the spikes meet, and a neuron with a short memory sees both at once.
+# A slow leak can tell all four apart: with most seeds it reached 100 %. (With one it stayed at 76 %. Training is not always
+# over after so few updates.) Delays did it with all eight: where two delays differ by the lag, the spikes meet, and a neuron
+# with a short memory sees both at once.
 #
 # The delays were not learnt. It is enough that there are different ones, among which training can choose. To learn them
 # helps further in harder tasks (Hammouamri et al. 2024).
@@ -901,7 +902,7 @@ figures.show("The task of the lags: three seeds of each network, and chance.")
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-assert min(lag_scores["delays, 0.5"]) > 0.9 and min(lag_scores["no delays, 0.95"]) > 0.9
+assert min(lag_scores["delays, 0.5"]) > 0.9 and np.median(lag_scores["no delays, 0.95"]) > 0.9
 assert round(100 * 0.5**4) == 6 and round(100 * 0.5**12, 2) == 0.02
 assert 0.2 < min(lag_scores["no delays, 0.5"]) and max(lag_scores["no delays, 0.5"]) < 0.9
 assert torch.equal(lag_task(500, 1)[0].sum(0), torch.ones(500, 2))
