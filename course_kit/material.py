@@ -74,8 +74,8 @@ def fresh(seed: int = 0, threshold: float = 1.0) -> nn.Sequential:
 def early_network(source: Literal["mnist", "digits"]) -> nn.Sequential:
     """Returns the course's network early in its training, which still makes mistakes.
 
-    It was trained by the recipe of snnTorch's tutorial 6 and the command
-    ``python -m tools.early_networks``: for 100 updates on MNIST, or for 40 on the embedded digits.
+    The command ``python -m tools.early_networks`` trained it by the recipe of tutorial 6,
+    for 100 updates on MNIST or for 40 on the embedded digits.
 
     Args:
         source: on which of the two.

@@ -61,8 +61,9 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 #
 # The network is that of [tutorial 6](https://snntorch.readthedocs.io/en/latest/tutorials/tutorial_6.html) of snnTorch,
 # where this course began: two convolutional layers and a linear one, each followed by leaky neurons. Here it comes
-# trained as in [notebook 03](03_training.ipynb), with `ce_rate_loss`, but only for 100 updates (40 on the embedded digits).
-# A network that still makes mistakes has more to show. And as it is the same for you as for us, we can talk about it.
+# ready: trained as in [notebook 03](03_training.ipynb), with `ce_rate_loss`, but only for 100 updates (40 on the embedded
+# digits). A network that still makes mistakes has more to show. And since everyone has the same one, the text can say what
+# it does. (It was made by `python -m tools.early_networks`.)
 
 # %%
 digits = data.load()
@@ -444,7 +445,7 @@ figures.show("Images decided, and decided rightly, against the steps run.")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Two on MNIST, up to five on the embedded digits. After one step no class has more than one spike, so in many images two
+# Two on MNIST, four on the embedded digits. After one step no class has more than one spike, so in many images two
 # or more are level (on MNIST in about one of six). After ten the curve is nearly flat.
 #
 # </details>
@@ -458,7 +459,8 @@ figures.show("Images decided, and decided rightly, against the steps run.")
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-assert cut_right[4] > 0.9 * cut_right[-1] and cut_right[0] < 0.9 * cut_right[-1]
+enough = (cut_right > 0.9 * cut_right[-1]).int().argmax() + 1
+assert enough == (2 if digits.source == "mnist" else 4)
 assert cut_decided[0] < cut_decided[-1] - 0.02
 
 
@@ -836,8 +838,7 @@ for m in (1, 5, 10, 20, 40):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In our runs on MNIST, 50 to 70 % of the wrong ones and less than 10 % of the right ones; on the embedded digits, 70 to
-# 85 % and about 20 %. So those that are left are more often right, but there are fewer. ($m = 1$ refuses just the
+# On MNIST, 72 % of the wrong ones and 7 % of the right ones; on the embedded digits, 70 % and 24 %. So those that are left are more often right, but there are fewer. ($m = 1$ refuses just the
 # undecided.)
 #
 # </details>
@@ -859,8 +860,8 @@ assert margin[wrong].max() > margin[right].quantile(0.25)  # they overlap
 assert margin[right].min() <= 5 and margin[wrong].min() <= 5
 def what_20_costs():
     gone = [(margin[group] < 20).float().mean().item() for group in (wrong, right)]
-    most = 0.15 if digits.source == "mnist" else 0.35
-    assert 0.35 < gone[0] < 0.95 and 0.03 < gone[1] < most, gone
+    told = (0.72, 0.07) if digits.source == "mnist" else (0.70, 0.24)
+    assert all(abs(a - b) < 0.02 for a, b in zip(gone, told, strict=True)), gone
 
 
 what_20_costs()
@@ -1028,11 +1029,11 @@ for name in ("a cross, no digit", "between 4 and 9", "nothing"):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The cross makes output neurons fire as a digit does. One class may win, or two may be level; in our runs both came up.
-# There is no neuron for "this is no digit".
+# The cross makes output neurons fire as a digit does. On MNIST, two of them are level at every step; on the embedded
+# digits, the 8 wins. There is no neuron for "this is no digit".
 #
-# On MNIST the drawing between 4 and 9 makes both fire at most steps, one of them at nearly every step: saturation once
-# more. On the embedded digits the 9 won in our runs.
+# On MNIST the drawing between 4 and 9 makes both fire at nearly every step: saturation once
+# more. On the embedded digits it is read as a 9.
 #
 # An empty canvas gives no current but that of the biases. If these are too small to drive the output, there is silence,
 # the only honest answer; but no loss has asked for it.
@@ -1048,10 +1049,12 @@ def printed_digits_are_read():
 
 
 assert printed_digits_are_read() >= (8 if digits.source == "mnist" else 5)
-assert drawing.compute(drawn="a cross, no digit").counts.any()
+cross, between = (drawing.compute(drawn=name) for name in ("a cross, no digit", "between 4 and 9"))
 if digits.source == "mnist":
-    between = drawing.compute(drawn="between 4 and 9").counts[[4, 9]]
-    assert between.min() > num_steps / 2 and between.max() > 0.8 * num_steps
+    assert (cross.counts == num_steps).sum() == 2
+    assert between.counts[[4, 9]].min() >= num_steps - 2
+else:
+    assert cross.recording.prediction == 8 and between.recording.prediction == 9
 
 # %% [markdown]
 # ## If you have time
@@ -1149,8 +1152,8 @@ print(f"count, on those that the first spike decides: {there:.1%} right")
 #     print("10 steps:", training.evaluate(short, test_loader, 10))
 # ```
 #
-# With one seed, on MNIST, `accuracy_rate` gave about 93 % for 50 steps; for ten, 89 % after as many updates and 96 %
-# after the same work. On the embedded digits these were 88 %, 82 % and 94 %. In these runs, ten steps taught less per
+# On MNIST, `accuracy_rate` gives 94 % for the network above. With ten steps and one seed, we got 89 % after as many
+# updates, and 96 % after the same work. On the embedded digits these were 89 %, 82 % and 94 %. Ten steps taught less per
 # update, but more per unit of work. One seed proves no law; do compare recipes at equal work.
 #
 # </details>
@@ -1165,6 +1168,8 @@ def first_spikes_tie():
     assert -0.01 < reliable - overall < 0.15
     assert there > overall and there > reliable - 0.02  # the easier images
     step = (spk_rec > 0).any(-1).int().argmax(0)
+    told = 0.94 if digits.source == "mnist" else 0.89
+    assert abs(SF.accuracy_rate(spk_rec, targets) - told) < 0.01
     tied = spk_rec[step, torch.arange(len(step))][unsaid]
     assert (tied.sum(-1) >= 2).float().mean() > 0.9  # level, not silent
     assert tied[torch.arange(len(tied)), targets[unsaid]].mean() > 0.85

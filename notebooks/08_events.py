@@ -19,7 +19,7 @@
 #
 # - build the pixel of an event camera, and count its events before you run it;
 # - turn streams of events into frames, and say what each way of doing so loses;
-# - find out whether a digit needs time, and make a task of which you know what it needs;
+# - find out whether a digit needs time, and make a task that is sure to need it;
 # - measure how long a neuron remembers, and what to do when that is too short.
 #
 # **You need** [notebook 03](03_training.ipynb): losses, training, and how exact an accuracy is.
@@ -444,8 +444,8 @@ for name, values in digit_scores.items():
 # (85 to 91 %), 89 % shuffled (88 to 90 %), and 91 % for the sum (89 to 93 %), which knows of no time at all. In order
 # minus shuffled was -5, 0 and +1 points. If the order is worth anything, it is less than 300 images can show: there, one
 # standard error of a share is nearly 2 %, and that of a difference up to 2.7 % (less where both err on the same images).
-# To count, a difference of two single runs should exceed at least two of them: 5 points here, and 7 at MNIST's 77 %. That
-# is the draw of the images alone. Seeds add their own scatter, so it should also appear with each seed.
+# To count, a difference of two single runs should be larger than two of them: 5 points here, and 7 at MNIST's 77 %. That is
+# the draw of the images alone. Seeds add their own scatter, so the difference should also appear with every seed.
 #
 # On MNIST the spiking networks are not done after 40 updates: 77 % in order (71 to 83 %), 76 % shuffled (67 to 81 %),
 # against 88 % for the sum (87 to 90 %), which had 80. In order minus shuffled was +2, -1 and +4 points: nothing to build on, either.

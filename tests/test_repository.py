@@ -21,7 +21,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from course_kit import accuracy, material
 from tools import address
+from tutorial_lib import networks
 
 ROOT = Path(__file__).resolve().parent.parent
 CONDA_NAMES = {"torch": "pytorch"}  # where conda-forge's name differs from PyPI's
@@ -397,3 +399,11 @@ def test_the_books_bibliography_can_be_read_and_holds_what_is_cited() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
     cited = {key for keys in re.findall(r"\{cite[a-z:]*\}`(.+?)`", text) for key in keys.split(",")}
     assert known and cited and {key.strip() for key in cited} <= known
+
+
+@pytest.mark.parametrize("file", [networks.PRETRAINED, material.EARLY, accuracy.FILE])
+def test_shipped_weights_and_bits_are_tracked(file: Path) -> None:
+    """Git ignores a learner's checkpoints, which end alike."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no git checkout")
+    subprocess.run(["git", "ls-files", "--error-unmatch", file], cwd=ROOT, check=True)

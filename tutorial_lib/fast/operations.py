@@ -192,11 +192,13 @@ def _runner(node: fx.Node) -> Callable[..., Any]:
 
 
 def _pooled_by(node: fx.Node) -> nn.MaxPool2d | None:
-    """The max-pooling that alone reads this operation's result, None if another does, too."""
-    (user, *others) = node.users
+    """The max-pooling that alone reads this operation's result; None if nothing or more does."""
+    if len(node.users) != 1 or node.kwargs:
+        return None
+    (user,) = node.users
     pool = user.meta["module"]
-    alone = not others and type(pool) is nn.MaxPool2d and not pool.return_indices
-    return pool if alone and not node.kwargs and not user.kwargs else None
+    fits = type(pool) is nn.MaxPool2d and not pool.return_indices and not user.kwargs
+    return pool if fits else None
 
 
 def _is_in_place(node: fx.Node) -> bool:

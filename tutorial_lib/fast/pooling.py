@@ -1,6 +1,6 @@
 """Max-pooling that keeps no more for its backward pass than where each maximum stood.
 
-And of a convolution before it, no more is computed than what its windows reach.
+And of a convolution before it, no more is computed than what the pooling's windows reach.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def within_reach(x: Tensor, conv: nn.Conv2d, pool: nn.MaxPool2d) -> Tensor:
     padded = conv.padding not in ("valid", (0, 0)) or any(_pair(pool.padding))
     if x.ndim != 4 or padded or pool.ceil_mode:
         return x
-    conv_pairs = (conv.kernel_size, conv.stride, conv.dilation)
+    conv_pairs = map(_pair, (conv.weight.shape[2:], conv.stride, conv.dilation))
     pool_pairs = map(_pair, (pool.kernel_size, pool.stride, pool.dilation))
     ends = []
     for side, filters, windows in zip(

@@ -4,7 +4,7 @@ from ..exercise import Exercise, Wrong
 from ..values import is_near, show
 
 exercise = Exercise(__name__,
-    "Which beta leaves half of a membrane at the seventh step after it? Give three decimals.",
+    "Which beta leaves half of a membrane after seven steps? Give three decimals.",
     shows="Turn a time to be remembered into a decay per step.", kind="number")
 
 solved_beta = exercise.reference(0.5 ** (1 / 7))

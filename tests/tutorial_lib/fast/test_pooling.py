@@ -125,7 +125,7 @@ def test_deterministic_algorithms_suffice(memory_format: torch.memory_format) ->
     conv=st.builds(
         partial(nn.Conv2d, 1, 2),
         kernel_size=PAIRS,
-        stride=PAIRS,
+        stride=st.one_of(PAIRS, st.just((2,))),
         padding=st.sampled_from([0, 0, 0, 1, "valid"]),
         dilation=st.sampled_from([1, 2]),
     ),
@@ -178,3 +178,33 @@ def test_schedule_computes_what_is_within_reach(monkeypatch: pytest.MonkeyPatch)
     forward_pass(nn.Sequential(*layers), 4, images)
     forward_pass(nn.Sequential(layers[0], nn.ReLU(), *layers[1:]), 4, images)
     assert seen == [(14, 14), (15, 15)]
+
+
+class Pooled(nn.Module):
+    """A map that is pooled only, and another that nobody reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.pool, self.unread = nn.Conv2d(1, 2, 5), nn.MaxPool2d(2), nn.Conv2d(1, 2, 5)
+        self.lif = Leaky(0.5, init_hidden=True, output=True)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.unread(x)
+        return self.lif(self.pool(self.conv(x)))
+
+
+@pytest.mark.parametrize("time_varying", [False, True])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_schedules_agree_on_maps_of_odd_size(time_varying: bool, replaced: bool) -> None:
+    """Also where the weights were replaced by others of another size."""
+    net = Pooled().double()
+    if replaced:
+        net.conv.weight = nn.Parameter(torch.randn(2, 1, 4, 4, dtype=torch.float64))
+    data = torch.rand(*([4] if time_varying else []), 3, 1, 29, 29, dtype=torch.float64)
+    results = []
+    for schedule in ("step", "layer"):
+        net.zero_grad()
+        spk, mem = forward_pass(net, 4, data, schedule=schedule, time_varying=time_varying)
+        (mem.sum() + (spk * torch.arange(spk[0, 0].numel()).view(spk.shape[2:])).sum()).backward()
+        results.append([spk, mem, net.conv.weight.grad.clone(), net.conv.bias.grad.clone()])
+    torch.testing.assert_close(*results)
