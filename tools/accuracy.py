@@ -44,7 +44,8 @@ class Plan:
     recipe: str
     epochs: int
     seeds: int
-    lr_schedule: str | None = None  # in place of the recipe's
+    lr_schedule: str | None = None  # these two in place of the recipe's
+    num_steps: int | None = None
     relu: bool = False
     data: Literal["mnist", "digits"] = "mnist"
 
@@ -55,6 +56,7 @@ class Plan:
         return replace(
             recipe,
             lr_schedule=self.lr_schedule or recipe.lr_schedule,
+            num_steps=self.num_steps or recipe.num_steps,
             schedule_epochs=self.epochs,
         )
 
@@ -66,6 +68,7 @@ PLANS = {
     "tutorial6": Plan("tutorial6", 1, 5),
     "tutorial6-20": Plan("tutorial6", 20, 1, lr_schedule="steps"),
     "best-1": Plan("best", 1, 5),
+    "best-40": Plan("best", 40, 5, num_steps=10),
 }
 
 
@@ -117,7 +120,8 @@ def spiking_epoch(
     there, last = (folder / f"{number:02}.pt" for number in (epoch, epoch - 1))
     recipe = plan.settings
     stretched = ["--lr-schedule", recipe.lr_schedule, "--schedule-epochs", str(plan.epochs)]
-    start = ["--recipe", plan.recipe, *stretched, "--seed", str(seed)]
+    steps = ["--num-steps", str(recipe.num_steps)]
+    start = ["--recipe", plan.recipe, *stretched, *steps, "--seed", str(seed)]
     how = ["--resume", str(last)] if epoch > 1 else start
     train(
         [*how, "--data", plan.data, "--device", "cpu", "--epochs", "1", "--overwrite"]

@@ -36,6 +36,7 @@ NAMES = {
     "tutorial6": "tutorial 6 as printed",
     "tutorial6-20": "tutorial 6 for 20 epochs, with a rate that falls",
     "best-1": "the course's recipe in one epoch",
+    "best-40": "the course's recipe in 40 epochs and 10 steps",
     "digits": "the course's recipe on the embedded digits",
 }
 
