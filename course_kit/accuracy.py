@@ -52,7 +52,7 @@ def runs(name: str) -> Runs:
             the course's recipe on the embedded digits; "tutorial6", the recipe of snnTorch's
             tutorial 6 as printed, one epoch; "tutorial6-20", one run of it for 20 epochs, its rate
             divided by ten after 10 and after 15; "best-1", the course's recipe, its schedule
-            stretched over one epoch.
+            stretched over one epoch; "best-40", stretched over 40, with 10 time steps.
 
     Raises:
         ValueError: for another name.
