@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from .._runs import called_once, no_pair
 from ..neurons import Leaky
 from ..surrogate import Surrogate
-from .pooling import max_pool2d, within_reach
+from .pooling import max_pool2d
 from .tracing import NotLayerwise, traced
 
 __all__ = ["check_sequential", "hooked", "operations"]
@@ -175,8 +175,6 @@ def _runner(node: fx.Node) -> Callable[..., Any]:
         return lambda x, *_, **__: torch.relu(x)
     if type(module) is nn.MaxPool2d and not node.kwargs:
         return lambda x: max_pool2d(x, module)
-    if type(module) is nn.Conv2d and (pool := _pooled_by(node)):
-        return lambda x: module(within_reach(x, module, pool))
     if module is not None:
         return module
     run = getattr(Tensor, operation) if node.op == "call_method" else operation
@@ -189,16 +187,6 @@ def _runner(node: fx.Node) -> Callable[..., Any]:
         return out if operation is node.target else out.to(args[0].dtype)
 
     return elementwise if operation in _ELEMENTWISE else run
-
-
-def _pooled_by(node: fx.Node) -> nn.MaxPool2d | None:
-    """The max-pooling that alone reads this operation's result; None if nothing or more does."""
-    if len(node.users) != 1 or node.kwargs:
-        return None
-    (user,) = node.users
-    pool = user.meta["module"]
-    fits = type(pool) is nn.MaxPool2d and not pool.return_indices and not user.kwargs
-    return pool if fits else None
 
 
 def _is_in_place(node: fx.Node) -> bool:

@@ -1,7 +1,4 @@
-"""Max-pooling that keeps no more for its backward pass than where each maximum stood.
-
-And of a convolution before it, no more is computed than what the pooling's windows reach.
-"""
+"""Max-pooling that keeps no more for its backward pass than where each maximum stood."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["max_pool2d", "within_reach"]
+__all__ = ["max_pool2d"]
 
 
 def max_pool2d(x: Tensor, pool: nn.MaxPool2d) -> Tensor:
@@ -61,43 +58,6 @@ class _MaxPool2d(torch.autograd.Function):
             grad, x, *ctx.options, where.long(), grad_input=x
         )
         return x, None
-
-
-def within_reach(x: Tensor, conv: nn.Conv2d, pool: nn.MaxPool2d) -> Tensor:
-    """The part of ``x`` that ``pool(conv(x))`` depends on.
-
-    Windows of two by two leave out the last row and column of a map of odd size. The convolution
-    that makes the map need not compute them, nor what only they need on the backward pass.
-
-    Args:
-        x: ``[N, C, H, W]``; anything else, and what is too small, is returned as it is.
-        conv: the convolution; with padding, all of ``x`` is returned.
-        pool: likewise, and with ``ceil_mode``, whose windows reach beyond the map.
-    """
-    padded = conv.padding not in ("valid", (0, 0)) or any(_pair(pool.padding))
-    if x.ndim != 4 or padded or pool.ceil_mode:
-        return x
-    conv_pairs = map(_pair, (conv.weight.shape[2:], conv.stride, conv.dilation))
-    pool_pairs = map(_pair, (pool.kernel_size, pool.stride, pool.dilation))
-    ends = []
-    for side, filters, windows in zip(
-        x.shape[2:], zip(*conv_pairs, strict=True), zip(*pool_pairs, strict=True), strict=True
-    ):
-        number = _number(_number(side, *filters), *windows)
-        if number < 1:  # an error, which names the sizes
-            return x
-        ends.append(_reach(_reach(number, *windows), *filters))
-    return x[:, :, : ends[0], : ends[1]]
-
-
-def _number(side: int, kernel: int, stride: int, dilation: int) -> int:
-    """How many windows fit into ``side`` pixels."""
-    return (side - dilation * (kernel - 1) - 1) // stride + 1
-
-
-def _reach(number: int, kernel: int, stride: int, dilation: int) -> int:
-    """How many pixels that many windows span."""
-    return (number - 1) * stride + dilation * (kernel - 1) + 1
 
 
 def _pair(value: Any) -> list[int]:

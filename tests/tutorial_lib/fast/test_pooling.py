@@ -1,8 +1,6 @@
-"""Max-pooling for training over many steps: equal to torch's, what it keeps, and what it reads."""
+"""Max-pooling for training over many steps: equal to torch's, and what it keeps."""
 
 from __future__ import annotations
-
-from functools import partial
 
 import pytest
 import torch
@@ -11,9 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from tutorial_lib.fast.pooling import max_pool2d, within_reach
-from tutorial_lib.neurons import Leaky
-from tutorial_lib.simulation import forward_pass
+from tutorial_lib.fast.pooling import max_pool2d
 
 FORMATS = [torch.contiguous_format, torch.channels_last]
 PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
@@ -118,93 +114,3 @@ def test_deterministic_algorithms_suffice(memory_format: torch.memory_format) ->
             torch.use_deterministic_algorithms(False)
         grads.append(leaf.grad)
     assert torch.equal(*grads) and grads[0].any()
-
-
-@given(
-    side=st.tuples(st.integers(3, 12), st.integers(3, 12)),
-    conv=st.builds(
-        partial(nn.Conv2d, 1, 2),
-        kernel_size=PAIRS,
-        stride=st.one_of(PAIRS, st.just((2,))),
-        padding=st.sampled_from([0, 0, 0, 1, "valid"]),
-        dilation=st.sampled_from([1, 2]),
-    ),
-    pool=st.builds(
-        nn.MaxPool2d,
-        kernel_size=st.integers(1, 3),
-        stride=st.sampled_from([None, 1, 2, (3, 1)]),
-        dilation=st.sampled_from([1, 2]),
-        ceil_mode=st.booleans(),
-    ),
-)
-def test_what_is_out_of_reach_changes_nothing(
-    side: tuple[int, int], conv: nn.Conv2d, pool: nn.MaxPool2d
-) -> None:
-    """The part that is left gives the same maxima, and without its last row or column it would not.
-
-    A pixel counts as needed if an output depends on it.
-    """
-    conv, x = conv.double(), torch.randn(2, 1, *side, dtype=torch.float64)
-    try:
-        expected = pool(conv(x))
-    except RuntimeError:  # a window or filter larger than the map: reported as without a cut
-        assert within_reach(x, conv, pool).shape == x.shape
-        return
-    part = within_reach(x, conv, pool)
-    assert torch.equal(part, x[:, :, : part.shape[2], : part.shape[3]])
-    torch.testing.assert_close(pool(conv(part)), expected)
-    if conv.padding in ("valid", (0, 0)) and not pool.ceil_mode:
-        for axis in (2, 3):
-            with pytest.raises((AssertionError, RuntimeError)):  # fewer maxima, or none
-                short = part.narrow(axis, 0, part.shape[axis] - 1)
-                torch.testing.assert_close(pool(conv(short)), expected)
-    else:
-        assert part.shape == x.shape
-
-
-def test_schedule_computes_what_is_within_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An 11 by 11 map of which ten rows and columns are pooled; not if something else reads it."""
-    seen: list[tuple[int, ...]] = []
-    forward = nn.Conv2d._conv_forward
-
-    def watched(self: nn.Conv2d, x: Tensor, *rest: Tensor) -> Tensor:
-        seen.append(tuple(x.shape[-2:]))
-        return forward(self, x, *rest)
-
-    monkeypatch.setattr(nn.Conv2d, "_conv_forward", watched)
-    images = torch.rand(3, 1, 15, 15)
-    last = Leaky(0.5, init_hidden=True, output=True)
-    layers = [nn.Conv2d(1, 2, 5), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(50, 3), last]
-    forward_pass(nn.Sequential(*layers), 4, images)
-    forward_pass(nn.Sequential(layers[0], nn.ReLU(), *layers[1:]), 4, images)
-    assert seen == [(14, 14), (15, 15)]
-
-
-class Pooled(nn.Module):
-    """A map that is pooled only, and another that nobody reads."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.pool, self.unread = nn.Conv2d(1, 2, 5), nn.MaxPool2d(2), nn.Conv2d(1, 2, 5)
-        self.lif = Leaky(0.5, init_hidden=True, output=True)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        self.unread(x)
-        return self.lif(self.pool(self.conv(x)))
-
-
-@pytest.mark.parametrize("time_varying", [False, True])
-@pytest.mark.parametrize("replaced", [False, True])
-def test_schedules_agree_on_maps_of_odd_size(time_varying: bool, replaced: bool) -> None:
-    """Also where the weights were replaced by others of another size."""
-    net = Pooled().double()
-    if replaced:
-        net.conv.weight = nn.Parameter(torch.randn(2, 1, 4, 4, dtype=torch.float64))
-    data = torch.rand(*([4] if time_varying else []), 3, 1, 29, 29, dtype=torch.float64)
-    results = []
-    for schedule in ("step", "layer"):
-        net.zero_grad()
-        spk, mem = forward_pass(net, 4, data, schedule=schedule, time_varying=time_varying)
-        (mem.sum() + (spk * torch.arange(spk[0, 0].numel()).view(spk.shape[2:])).sum()).backward()
-        results.append([spk, mem, net.conv.weight.grad.clone(), net.conv.bias.grad.clone()])
-    torch.testing.assert_close(*results)
