@@ -1,4 +1,4 @@
-"""What notebooks and exercises work on: printed digits, a young network, networks to tell apart."""
+"""What notebooks and exercises work on: printed digits, early networks, networks to tell apart."""
 
 from __future__ import annotations
 

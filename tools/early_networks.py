@@ -17,22 +17,22 @@ import torch
 from torch import Tensor, nn
 
 from course_kit import material
-from tutorial_lib import data, networks, surrogate, training
+from tutorial_lib import data, training
 from tutorial_lib import functional as SF
 from tutorial_lib.training import _files
+from tutorial_lib.training.recipes import RECIPES
 
 UPDATES = {"mnist": 100, "digits": 40}
 
 
 def train(source: Literal["mnist", "digits"]) -> nn.Sequential:
     """Train the course's network by the recipe of tutorial 6, and stop early."""
-    digits = data.load(source, verbose=False)
+    recipe, digits = RECIPES["tutorial6"], data.load(source, verbose=False)
     training.seed_everything(0)
-    net = networks.conv_net(0.5, surrogate.fast_sigmoid(slope=25))
-    loader = data.loaders(digits, batch_size=128).train
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
-    settings = {"num_iterations": UPDATES[source], "progress": False}
-    training.train(net, loader, optimizer, SF.ce_rate_loss(), 50, **settings)
+    net = recipe.network()
+    loader = data.loaders(digits, batch_size=recipe.batch_size).train
+    how = (recipe.optimizer(net), SF.LOSSES[recipe.loss](), recipe.num_steps)
+    training.train(net, loader, *how, num_iterations=UPDATES[source], progress=False)
     return net
 
 
