@@ -48,6 +48,17 @@ def test_recipes_are_still_those_that_ran() -> None:
         assert vars(accuracy.PLANS[name].settings) == plan["recipe"]
 
 
+def test_more_epochs_and_steps_make_no_difference() -> None:
+    """As book/accuracy.md says: 0.03 points, and each mean lies within the other's interval."""
+    short, long = (RESULTS["plans"][name] for name in ("best", "best-40"))
+    assert round(100 * (long["mean"] - short["mean"]), 2) == 0.03
+    for one, other in ((short, long), (long, short)):
+        assert one["interval"][0] < other["mean"] < one["interval"][1]
+    assert shipped.runs("best").val[0].mean(-1).max() == pytest.approx(0.9932)
+    assert shipped.runs("best-40").val[0].mean(-1).max() == pytest.approx(0.9932)
+    assert round(100 * shipped.runs("best-1").val.mean(), 2) == 97.53
+
+
 def test_shipped_files_are_small() -> None:
     assert shipped.FILE.stat().st_size < 1_000_000
     assert networks.PRETRAINED.stat().st_size < 150_000
