@@ -442,11 +442,11 @@ def test_one_long_call_is_reported_when_it_returns(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(examine, "OVERRUN", 0.1)
 
     def adds_up(x: torch.Tensor, slope: float) -> torch.Tensor:
-        sum(range(30_000_000))
+        sum(range(120_000_000))
         return SAMPLE.solution(x, slope)
 
     said = examined(SAMPLE, adds_up).message
-    assert "`sum(range(30_000_000))`. It is in one call that cannot be interrupted" in said
+    assert "`sum(range(120_000_000))`. It is in one call that cannot be interrupted" in said
 
 
 @pytest.mark.usefixtures("impatient")
