@@ -2,7 +2,8 @@
 
 :func:`tutorial_lib.simulation.forward_pass` asks :func:`plan` how a network can be run. Behind it,
 ``operations`` (with ``tracing``) takes the network apart, ``layerwise`` runs the parts, ``lif``
-the neurons among them (on a GPU with ``triton_kernels``), and ``pooling`` the max-pooling.
+the neurons among them (on a GPU with ``triton_kernels``), ``pooling`` the max-pooling, and
+``convolution`` a convolution together with the max-pooling after it.
 """
 
 from __future__ import annotations

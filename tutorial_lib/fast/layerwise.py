@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from .. import _checks
 from ..neurons import Leaky
 from ..utils import check_module
-from .lif import block_sizes, channels_last, lif_sequence
+from .lif import block_sizes, lif_sequence
 from .operations import check_sequential, operations
 from .tracing import NotLayerwise
 
@@ -33,7 +33,7 @@ LEAST_SAMPLES = 12  # with fewer, a step's work is small against the cost of cal
 # Numbers that a stage's widest input may have in one block on a CPU. What the stage makes of them,
 # a few times as much, stays in the cache until the next operation reads it. Time comes in blocks
 # of this size too, which pass from layer to layer as they are and are never joined to one record.
-BLOCK = 2**20
+BLOCK = 2**19
 
 
 def plan(net: nn.Module, schedule: Schedule, time_varying: bool) -> Plan | None:
@@ -151,7 +151,7 @@ class Plan:
         sizes: list[int] = []  # k, the steps of each block
         if self.time_varying:
             sizes = block_sizes(num_steps, data[0], BLOCK)
-            values[self.data] = [channels_last(block.flatten(0, 1)) for block in data.split(sizes)]
+            values[self.data] = [block.flatten(0, 1) for block in data.split(sizes)]
         for stage in self.stages:
             node = stage.nodes[0]
             if not stage.over_time:

@@ -80,7 +80,7 @@ def channels_last(cur: Tensor) -> Tensor:
     on_gpu = cur.device.type != "cpu"
     if cur.ndim != 4 or on_gpu and cur.dtype not in HALF and not torch.backends.cudnn.benchmark:
         return cur
-    return cur.contiguous(memory_format=torch.channels_last)
+    return cur.to(memory_format=torch.channels_last)  # contiguous() would leave a single channel
 
 
 def block_sizes(num_steps: int, step: Tensor, numbers: int) -> list[int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from torch import Tensor, fx, nn
 from .._runs import called_once, no_pair
 from ..neurons import Leaky
 from ..surrogate import Surrogate
+from .convolution import conv_max_pool2d
+from .lif import channels_last
 from .pooling import max_pool2d
 from .tracing import NotLayerwise, traced
 
@@ -92,6 +95,8 @@ def operations(net: nn.Module, trace: bool) -> fx.Graph:
         if reason := _obstacle(node, output):
             raise NotLayerwise(reason)
         node.meta["run"] = _runner(node)
+    for node in graph.nodes:
+        _pool_with(node)
     return graph
 
 
@@ -175,6 +180,8 @@ def _runner(node: fx.Node) -> Callable[..., Any]:
         return lambda x, *_, **__: torch.relu(x)
     if type(module) is nn.MaxPool2d and not node.kwargs:
         return lambda x: max_pool2d(x, module)
+    if type(module) is nn.Conv2d and not node.kwargs:
+        return lambda x: module(channels_last(x))
     if module is not None:
         return module
     run = getattr(Tensor, operation) if node.op == "call_method" else operation
@@ -187,6 +194,17 @@ def _runner(node: fx.Node) -> Callable[..., Any]:
         return out if operation is node.target else out.to(args[0].dtype)
 
     return elementwise if operation in _ELEMENTWISE else run
+
+
+def _pool_with(node: fx.Node) -> None:
+    """Let a convolution also do the max-pooling that alone reads its result."""
+    conv, (user, *others) = node.meta["module"], node.users or [node]
+    pool = user.meta["module"]
+    if type(conv) is not nn.Conv2d or type(pool) is not nn.MaxPool2d or pool.return_indices:
+        return
+    if not (others or node.kwargs or user.kwargs):
+        node.meta["run"] = partial(conv_max_pool2d, conv=conv, pool=pool)
+        user.meta["run"] = lambda x: x
 
 
 def _is_in_place(node: fx.Node) -> bool:

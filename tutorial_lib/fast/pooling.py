@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["max_pool2d"]
+__all__ = ["max_pool2d", "pair"]
 
 
 def max_pool2d(x: Tensor, pool: nn.MaxPool2d) -> Tensor:
@@ -22,7 +22,7 @@ def max_pool2d(x: Tensor, pool: nn.MaxPool2d) -> Tensor:
     """
     if pool.return_indices or not (torch.is_grad_enabled() and x.requires_grad and x.ndim == 4):
         return pool(x)
-    pairs = map(_pair, (pool.kernel_size, pool.stride, pool.padding, pool.dilation))
+    pairs = map(pair, (pool.kernel_size, pool.stride, pool.padding, pool.dilation))
     return _MaxPool2d.apply(x, (*pairs, pool.ceil_mode))
 
 
@@ -60,7 +60,7 @@ class _MaxPool2d(torch.autograd.Function):
         return x, None
 
 
-def _pair(value: Any) -> list[int]:
+def pair(value: Any) -> list[int]:
     """A setting for both axes, as torch reads it: a number, or a sequence of one or two."""
     numbers = [int(n) for n in (value if isinstance(value, (tuple, list)) else [value])]
     return numbers * 2 if len(numbers) == 1 else numbers

@@ -1,0 +1,215 @@
+"""A convolution with the max-pooling after it: equal to both in turn, and what it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+from tests.helpers import assert_schedules_equal
+from tutorial_lib import Leaky, surrogate
+from tutorial_lib.fast.convolution import conv_max_pool2d
+from tutorial_lib.simulation import forward_pass
+
+needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.enabled, reason="needs oneDNN")
+SIDES = st.tuples(st.integers(1, 13), st.integers(1, 13))
+PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
+
+
+@contextmanager
+def processor(capability: str = "AVX512") -> Iterator[None]:
+    """As on this processor: oneDNN's blocked layout works on every one, only slower on some."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+        yield
+
+
+def results(run: Callable[[Tensor], Tensor], x: Tensor, conv: nn.Conv2d) -> list[Tensor] | str:
+    """The output and the gradients of what needs them; or the error."""
+    conv.zero_grad()
+    x = x.detach().requires_grad_(x.requires_grad)
+    try:
+        out = run(x)
+    except RuntimeError as error:
+        return str(error)
+    if out.requires_grad:
+        out.backward(torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view(out.shape))
+    grads = [x.grad, *(p.grad for p in conv.parameters())]
+    return [out.detach(), *(grad for grad in grads if grad is not None)]
+
+
+@given(
+    sides=SIDES,
+    kernel=PAIRS,
+    stride=st.sampled_from([1, 1, 2]),
+    padding=st.sampled_from([0, 0, 1, "valid", "same"]),
+    dilation=st.sampled_from([1, 1, 2]),
+    window=st.sampled_from([1, 2, 3, (2, 3), (2,)]),
+    step=st.sampled_from([None, None, 1, 2, (2, 3)]),
+    pool_dilation=st.sampled_from([1, 1, 2]),
+    ceil_mode=st.booleans(),
+)
+@example((7, 7), (1, 1), 2, 0, 1, 2, None, 1, False)  # pixels that only a stride makes needed
+@example((7, 7), (1, 1), 1, 0, 1, 2, 1, 1, False)  # or overlapping windows
+def test_equal_to_one_after_the_other(  # noqa: PLR0913
+    sides: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: int,
+    padding: int | str,
+    dilation: int,
+    window: int | tuple[int, ...],
+    step: int | tuple[int, int] | None,
+    pool_dilation: int,
+    ceil_mode: bool,
+) -> None:
+    """Values, gradients and errors, for every setting of both."""
+    if padding == "same" and stride > 1:
+        padding = 0
+    conv = nn.Conv2d(2, 3, kernel, stride, padding, dilation, dtype=torch.float64)
+    pool = nn.MaxPool2d(window, step, 0, pool_dilation, ceil_mode=ceil_mode)
+    x = torch.randn(4, 2, *sides, dtype=torch.float64).requires_grad_()
+    expected = results(lambda x: pool(conv(x)), x, conv)
+    found = results(lambda x: conv_max_pool2d(x, conv, pool), x, conv)
+    if isinstance(expected, str):
+        assert found == expected
+    else:
+        torch.testing.assert_close(found, expected)
+
+
+@needs_onednn
+@given(
+    sides=st.tuples(st.integers(6, 13), st.integers(6, 13)),
+    samples=st.integers(0, 3),
+    channels=st.integers(1, 4),
+    maps=st.sampled_from([1, 3, 12, 17]),
+    kernel=PAIRS,
+    dilation=st.sampled_from([1, 2]),
+    window=PAIRS,
+    bias=st.booleans(),
+    learns=st.booleans(),
+    layout=st.sampled_from(["plain", "channels last", "transposed"]),
+)
+def test_few_channels_equal_in_the_blocked_layout(  # noqa: PLR0913
+    sides: tuple[int, int],
+    samples: int,
+    channels: int,
+    maps: int,
+    kernel: tuple[int, int],
+    dilation: int,
+    window: tuple[int, int],
+    bias: bool,
+    learns: bool,
+    layout: str,
+) -> None:
+    """Values and gradients, where oneDNN's own tensors are used and where they are not.
+
+    Small whole numbers, so sums are exact and many maxima are tied.
+    """
+    conv = nn.Conv2d(channels, maps, kernel, dilation=dilation, bias=bias)
+    with torch.no_grad():
+        for p in conv.parameters():
+            p.copy_(torch.randint(-2, 3, p.shape))
+    conv.weight.requires_grad_(learns)
+    x = torch.randint(0, 3, (samples, channels, *sides)).float()
+    if layout == "transposed":
+        x = x.transpose(2, 3)
+    elif layout == "channels last":
+        x = x.to(memory_format=torch.channels_last)
+    pool = nn.MaxPool2d(window)
+    with processor():
+        found = results(lambda x: conv_max_pool2d(x, conv, pool), x, conv)
+        expected = results(lambda x: pool(conv(x)), x, conv)
+    torch.testing.assert_close(found, expected)
+
+
+def layouts(run: Callable[[], object]) -> list[bool]:
+    """For each input of a convolution whether it is one of oneDNN's own tensors."""
+    seen: list[bool] = []
+    forward = nn.Conv2d.forward
+    with pytest.MonkeyPatch.context() as patch:
+        noting = lambda layer, x: seen.append(x.is_mkldnn) or forward(layer, x)  # noqa: E731
+        patch.setattr(nn.Conv2d, "forward", noting)
+        run()
+    return seen
+
+
+@needs_onednn
+def test_blocked_layout_where_it_pays_and_nobody_looks() -> None:
+    """Not for later layers, many channels, other precisions, nor where autograd is watched."""
+    pool, x = nn.MaxPool2d(2), torch.rand(2, 2, 8, 8)
+
+    def blocked(x: Tensor, conv: nn.Conv2d, capability: str = "AVX512") -> bool:
+        with processor(capability):
+            (used,) = layouts(lambda: conv_max_pool2d(x, conv, pool).sum().backward())
+        return used
+
+    conv = nn.Conv2d(2, 3, 3)
+    assert blocked(x, conv)
+    assert not blocked(x, conv, "AVX2")
+    assert not blocked(x.clone().requires_grad_(), conv)
+    assert not blocked(torch.rand(2, 4, 8, 8), nn.Conv2d(4, 3, 3))
+    assert not blocked(x, nn.Conv2d(2, 4, 3, groups=2))
+    assert not blocked(torch.rand(2, 3, 8), nn.Conv2d(2, 3, 2))  # a single sample, three rows high
+    assert not blocked(x.double(), nn.Conv2d(2, 3, 3).double())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not blocked(x, conv)
+    with torch.autograd.detect_anomaly():
+        assert not blocked(x, conv)
+    with saved_tensors_hooks(lambda t: t.clone(), lambda t: t):
+        assert not blocked(x, conv)
+    with torch.backends.mkldnn.flags(enabled=False):
+        assert not blocked(x, conv)
+
+
+@needs_onednn
+@pytest.mark.parametrize("parameter", ["weight", "bias"])
+def test_not_a_number_is_not_passed_over(parameter: str) -> None:
+    """The maxima of the blocked layout would: a diverged network would look like a silent one."""
+    conv, x = nn.Conv2d(1, 2, 3), torch.rand(2, 1, 8, 8)
+    getattr(conv, parameter).data[0] = torch.nan
+    with processor():
+        out = conv_max_pool2d(x, conv, nn.MaxPool2d(2))
+    assert out[:, 0].isnan().all() and not out[:, 1].isnan().any()
+
+
+class Net(nn.Module):
+    """A convolution that a pooling reads and, if said so, a linear layer, too."""
+
+    def __init__(self, read_twice: bool) -> None:
+        super().__init__()
+        neurons = {"beta": 0.8, "spike_grad": surrogate.fast_sigmoid(5), "init_hidden": True}
+        self.conv, self.pool = nn.Conv2d(1, 2, 5), nn.MaxPool2d(2)
+        self.fc, self.direct = nn.Linear(50, 3), nn.Linear(242, 3) if read_twice else None
+        self.lif, self.out = Leaky(**neurons), Leaky(**neurons, output=True)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.conv(x)
+        cur = self.fc(self.lif(self.pool(maps)).flatten(1))
+        if self.direct is not None:
+            cur = cur + self.direct(maps.flatten(1))
+        return self.out(cur)
+
+
+@pytest.mark.parametrize(("read_twice", "side"), [(False, 10), (True, 11)])
+def test_schedule_leaves_out_what_no_window_covers(read_twice: bool, side: int) -> None:
+    """Of 11 by 11 maps, 10 by 10 are pooled; all are needed where something else reads them."""
+    seen: list[Tensor] = []
+    forward = nn.Conv2d.forward
+
+    def watched(layer: nn.Conv2d, x: Tensor) -> Tensor:
+        seen.append(forward(layer, x))
+        return seen[-1]
+
+    net = Net(read_twice).double()
+    images = torch.rand(4, 3, 1, 15, 15, dtype=torch.float64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nn.Conv2d, "forward", watched)
+        forward_pass(net, 4, images, schedule="layer", time_varying=True)
+    assert {maps.shape[-2:] for maps in seen} == {(side, side)}
+    assert_schedules_equal(net, 4, images, time_varying=True)

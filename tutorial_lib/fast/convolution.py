@@ -1,0 +1,62 @@
+"""A convolution and the max-pooling after it as one operation."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .lif import channels_last
+from .pooling import max_pool2d, pair
+
+__all__ = ["conv_max_pool2d"]
+
+FEW_CHANNELS = 3  # the most for which oneDNN has kernels of a first layer
+
+
+def conv_max_pool2d(x: Tensor, conv: nn.Conv2d, pool: nn.MaxPool2d) -> Tensor:
+    """Return ``pool(conv(x))``, with less work where windows lie side by side without padding.
+
+    Windows of two by two leave out the last row and column of a map of odd size: the convolution
+    does not compute them. And where few channels come in, both run in oneDNN's blocked layout, not
+    with the channels last. That takes more memory, but trains about 3 times as fast on one channel
+    and 1.5 times on two (measured with AVX-512; with AVX2 alone it would be slower).
+
+    Args:
+        x: ``[N, C, H, W]``.
+        conv: the convolution.
+        pool: the pooling.
+    """
+    window = pair(pool.kernel_size)
+    pooling = (pair(pool.stride), pair(pool.padding), pair(pool.dilation), pool.ceil_mode)
+    plain = conv.stride == (1, 1) and conv.padding == (0, 0)
+    sides = zip(x.shape[-2:], pair(conv.dilation), conv.weight.shape[-2:], strict=True)
+    size = [n - d * (k - 1) for n, d, k in sides]
+    fits = all(n >= k for n, k in zip(size, window, strict=True))  # else torch says what is wrong
+    if not (fits and plain and pooling == (window, [0, 0], [1, 1], False)):
+        return max_pool2d(conv(channels_last(x)), pool)
+    down, right = (n % k for n, k in zip(size, window, strict=True))
+    if down or right:
+        x = F.pad(x, (0, -right, 0, -down))
+    if _blocked_layout_pays(x, conv):
+        return channels_last(pool(conv(x.to_mkldnn())).to_dense())
+    return max_pool2d(conv(channels_last(x)), pool)
+
+
+def _blocked_layout_pays(x: Tensor, conv: nn.Conv2d) -> bool:
+    return (
+        x.ndim == 4
+        and x.shape[1] <= FEW_CHANNELS
+        and conv.groups == 1
+        and not x.requires_grad
+        and x.dtype == conv.weight.dtype == torch.float32
+        and x.device.type == "cpu"
+        and torch.backends.cpu.get_cpu_capability() == "AVX512"
+        and torch.backends.mkldnn.enabled
+        and not torch.is_autocast_enabled("cpu")
+        # Its tensors cannot be read by those who look at what autograd keeps,
+        and torch._C._autograd._top_saved_tensors_default_hooks(False) is None
+        and not torch.is_anomaly_enabled()
+        # and its maxima pass over NaN.
+        and all(bool(p.detach().sum().isfinite()) for p in conv.parameters())
+    )
