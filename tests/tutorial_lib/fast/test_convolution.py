@@ -198,7 +198,10 @@ class Net(nn.Module):
 
 @pytest.mark.parametrize(("read_twice", "side"), [(False, 10), (True, 11)])
 def test_schedule_leaves_out_what_no_window_covers(read_twice: bool, side: int) -> None:
-    """Of 11 by 11 maps, 10 by 10 are pooled; all are needed where something else reads them."""
+    """Of 11 by 11 maps, 10 by 10 are pooled; all are needed where something else reads them.
+
+    And the channels stand last, although the only one of the images might stand anywhere.
+    """
     seen: list[Tensor] = []
     forward = nn.Conv2d.forward
 
@@ -212,4 +215,5 @@ def test_schedule_leaves_out_what_no_window_covers(read_twice: bool, side: int) 
         patch.setattr(nn.Conv2d, "forward", watched)
         forward_pass(net, 4, images, schedule="layer", time_varying=True)
     assert {maps.shape[-2:] for maps in seen} == {(side, side)}
+    assert all(maps.is_contiguous(memory_format=torch.channels_last) for maps in seen)
     assert_schedules_equal(net, 4, images, time_varying=True)
