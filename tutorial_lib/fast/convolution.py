@@ -29,12 +29,13 @@ def conv_max_pool2d(x: Tensor, conv: nn.Conv2d, pool: nn.MaxPool2d) -> Tensor:
     """
     window = pair(pool.kernel_size)
     pooling = (pair(pool.stride), pair(pool.padding), pair(pool.dilation), pool.ceil_mode)
-    plain = conv.stride == (1, 1) and conv.padding == (0, 0)
-    sides = zip(x.shape[-2:], pair(conv.dilation), conv.weight.shape[-2:], strict=True)
-    size = [n - d * (k - 1) for n, d, k in sides]
-    fits = all(n >= k for n, k in zip(size, window, strict=True))  # else torch says what is wrong
-    if not (fits and plain and pooling == (window, [0, 0], [1, 1], False)):
+    side_by_side = pooling == (window, [0, 0], [1, 1], False)
+    if not side_by_side or conv.stride != (1, 1) or conv.padding != (0, 0) or x.ndim != 4:
         return max_pool2d(conv(channels_last(x)), pool)
+    sides = zip(x.shape[2:], pair(conv.dilation), conv.weight.shape[2:], strict=True)
+    size = [n - d * (k - 1) for n, d, k in sides]
+    if any(n < k for n, k in zip(size, window, strict=True)):
+        return pool(conv(x))  # an error, which says what is wrong
     down, right = (n % k for n, k in zip(size, window, strict=True))
     if down or right:
         x = F.pad(x, (0, -right, 0, -down))
@@ -45,13 +46,13 @@ def conv_max_pool2d(x: Tensor, conv: nn.Conv2d, pool: nn.MaxPool2d) -> Tensor:
 
 def _blocked_layout_pays(x: Tensor, conv: nn.Conv2d) -> bool:
     return (
-        x.ndim == 4
-        and x.shape[1] <= FEW_CHANNELS
+        x.shape[1] <= FEW_CHANNELS
         and conv.groups == 1
         and not x.requires_grad
         and x.dtype == conv.weight.dtype == torch.float32
         and x.device.type == "cpu"
         and torch.backends.cpu.get_cpu_capability() == "AVX512"
+        and torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
         and not torch.is_autocast_enabled("cpu")
         # Its tensors cannot be read by those who look at what autograd keeps,
