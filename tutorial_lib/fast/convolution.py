@@ -20,7 +20,8 @@ def conv_max_pool2d(x: Tensor, conv: nn.Conv2d, pool: nn.MaxPool2d) -> Tensor:
     Windows of two by two leave out the last row and column of a map of odd size: the convolution
     does not compute them. And where few channels come in, both run in oneDNN's blocked layout, not
     with the channels last. Autograd then keeps the convolution's result, but both train 1.2 to 1.9
-    times as fast (measured with AVX-512; with AVX2 alone it would be slower).
+    times as fast (12 and 32 maps, filters of 3 by 3 and 5 by 5, on a processor with AVX-512; with
+    AVX2 alone it would be slower).
 
     Args:
         x: ``[N, C, H, W]``.
@@ -34,7 +35,8 @@ def conv_max_pool2d(x: Tensor, conv: nn.Conv2d, pool: nn.MaxPool2d) -> Tensor:
         return max_pool2d(conv(channels_last(x)), pool)
     sides = zip(x.shape[2:], pair(conv.dilation), conv.weight.shape[2:], strict=True)
     size = [n - d * (k - 1) for n, d, k in sides]
-    if any(n < k for n, k in zip(size, window, strict=True)):
+    fits = len(window) == 2 and all(0 < k <= n for n, k in zip(size, window, strict=True))
+    if not fits or x.shape[1] != conv.in_channels:
         return pool(conv(x))  # an error, which says what is wrong
     down, right = (n % k for n, k in zip(size, window, strict=True))
     if down or right:
@@ -48,6 +50,7 @@ def _blocked_layout_pays(x: Tensor, conv: nn.Conv2d) -> bool:
     return (
         x.shape[1] <= FEW_CHANNELS
         and conv.groups == 1
+        and conv.padding_mode == "zeros"
         and not x.requires_grad
         and x.dtype == conv.weight.dtype == torch.float32
         and x.device.type == "cpu"
@@ -55,9 +58,17 @@ def _blocked_layout_pays(x: Tensor, conv: nn.Conv2d) -> bool:
         and torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
         and not torch.is_autocast_enabled("cpu")
-        # Its tensors cannot be read by those who look at what autograd keeps,
-        and torch._C._autograd._top_saved_tensors_default_hooks(False) is None
-        and not torch.is_anomaly_enabled()
-        # and its maxima pass over NaN.
+        and not _watched()
+        # Its maxima pass over NaN.
         and all(bool(p.detach().sum().isfinite()) for p in conv.parameters())
+    )
+
+
+def _watched() -> bool:
+    """Whether somebody looks at tensors between operations, who could not read oneDNN's own."""
+    return (
+        torch.compiler.is_compiling()
+        or torch.is_anomaly_enabled()
+        or torch._C._autograd._top_saved_tensors_default_hooks(False) is not None
+        or nn.modules.module._has_any_global_hook()
     )

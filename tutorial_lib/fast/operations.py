@@ -198,13 +198,13 @@ def _runner(node: fx.Node) -> Callable[..., Any]:
 
 def _pool_with(node: fx.Node) -> None:
     """Let a convolution also do the max-pooling that alone reads its result."""
-    conv, (user, *others) = node.meta["module"], node.users or [node]
-    pool = user.meta["module"]
-    if type(conv) is not nn.Conv2d or type(pool) is not nn.MaxPool2d or pool.return_indices:
+    conv, users = node.meta["module"], list(node.users)
+    if type(conv) is not nn.Conv2d or len(users) != 1 or node.kwargs or users[0].kwargs:
         return
-    if not (others or node.kwargs or user.kwargs):
+    pool = users[0].meta["module"]
+    if type(pool) is nn.MaxPool2d and not pool.return_indices:
         node.meta["run"] = partial(conv_max_pool2d, conv=conv, pool=pool)
-        user.meta["run"] = lambda x: x
+        users[0].meta["run"] = lambda x: x
 
 
 def _is_in_place(node: fx.Node) -> bool:

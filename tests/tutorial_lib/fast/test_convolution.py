@@ -15,7 +15,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from tests.helpers import assert_schedules_equal
 from tutorial_lib import Leaky, surrogate
 from tutorial_lib.fast.convolution import conv_max_pool2d
-from tutorial_lib.simulation import forward_pass
+from tutorial_lib.simulation import Simulation, forward_pass
 
 needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="needs oneDNN")
 SIDES = st.tuples(st.integers(1, 13), st.integers(1, 13))
@@ -36,10 +36,10 @@ def results(run: Callable[[Tensor], Tensor], x: Tensor, conv: nn.Conv2d) -> list
     x = x.detach().requires_grad_(x.requires_grad)
     try:
         out = run(x)
-    except RuntimeError as error:
+    except RuntimeError as error:  # any other kind is not torch's
         return str(error)
     if out.requires_grad:
-        out.backward(torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view(out.shape))
+        out.backward((torch.arange(out.numel()) % 7 - 3).to(out).view(out.shape))
     grads = [x.grad, *(p.grad for p in conv.parameters())]
     return [out.detach(), *(grad for grad in grads if grad is not None)]
 
@@ -50,30 +50,47 @@ def results(run: Callable[[Tensor], Tensor], x: Tensor, conv: nn.Conv2d) -> list
     stride=st.sampled_from([1, 1, 2]),
     padding=st.sampled_from([0, 0, 1, "valid", "same"]),
     dilation=st.sampled_from([1, 1, 2]),
-    window=st.sampled_from([1, 2, 3, (2, 3), (2,)]),
+    padding_mode=st.sampled_from(["zeros", "circular"]),
+    window=st.sampled_from([0, 1, 2, 3, (2, 3), (2,), (2, 2, 2)]),
     step=st.sampled_from([None, None, 1, 2, (2, 3)]),
+    pool_padding=st.sampled_from([0, 0, 1]),
     pool_dilation=st.sampled_from([1, 1, 2]),
     ceil_mode=st.booleans(),
+    channels=st.sampled_from([2, 2, 3]),
 )
-@example((7, 7), (1, 1), 2, 0, 1, 2, None, 1, False)  # pixels that only a stride makes needed
-@example((7, 7), (1, 1), 1, 0, 1, 2, 1, 1, False)  # or overlapping windows
+# Pixels that are needed only because of a stride, a padding, overlapping windows, or dilation.
+@example((7, 7), (1, 1), 2, 0, 1, "zeros", 2, None, 0, 1, False, 2)
+@example((7, 7), (1, 1), 1, 0, 1, "zeros", 2, 1, 0, 1, False, 2)
+@example((7, 7), (1, 1), 1, 0, 1, "zeros", 2, None, 1, 1, False, 2)
+@example((7, 7), (1, 1), 1, 1, 1, "zeros", 2, None, 0, 1, False, 2)
+@example((7, 7), (1, 1), 1, 0, 1, "zeros", 2, None, 0, 2, False, 2)
+@example((7, 7), (1, 1), 1, 0, 1, "zeros", 2, None, 0, 1, True, 2)
+# What no convolution or pooling takes.
+@example((3, 3), (3, 3), 1, 0, 1, "zeros", 2, None, 0, 1, False, 2)
+@example((7, 7), (1, 1), 1, 0, 1, "zeros", 0, None, 0, 1, False, 2)
+@example((7, 7), (1, 1), 1, 0, 1, "zeros", (2, 2, 2), None, 0, 1, False, 2)
+@example((7, 7), (1, 1), 1, 0, 1, "zeros", 2, None, 0, 1, False, 3)
 def test_equal_to_one_after_the_other(  # noqa: PLR0913
     sides: tuple[int, int],
     kernel: tuple[int, int],
     stride: int,
     padding: int | str,
     dilation: int,
+    padding_mode: str,
     window: int | tuple[int, ...],
     step: int | tuple[int, int] | None,
+    pool_padding: int,
     pool_dilation: int,
     ceil_mode: bool,
+    channels: int,
 ) -> None:
     """Values, gradients and errors, for every setting of both."""
     if padding == "same" and stride > 1:
         padding = 0
-    conv = nn.Conv2d(2, 3, kernel, stride, padding, dilation, dtype=torch.float64)
-    pool = nn.MaxPool2d(window, step, 0, pool_dilation, ceil_mode=ceil_mode)
-    x = torch.randn(4, 2, *sides, dtype=torch.float64).requires_grad_()
+    pool_padding = 0 if pool_dilation > 1 else pool_padding  # torch aborts with both on a pixel
+    conv = nn.Conv2d(2, 3, kernel, stride, padding, dilation, padding_mode=padding_mode).double()
+    pool = nn.MaxPool2d(window, step, pool_padding, pool_dilation, ceil_mode=ceil_mode)
+    x = torch.randn(4, channels, *sides, dtype=torch.float64).requires_grad_()
     expected = results(lambda x: pool(conv(x)), x, conv)
     found = results(lambda x: conv_max_pool2d(x, conv, pool), x, conv)
     if isinstance(expected, str):
@@ -142,17 +159,27 @@ def layouts(run: Callable[[], object]) -> list[bool]:
 
 @needs_onednn
 def test_blocked_layout_where_it_pays_and_nobody_looks() -> None:
-    """Not for later layers, many channels, other precisions, nor where autograd is watched."""
-    pool, x = nn.MaxPool2d(2), torch.rand(2, 2, 8, 8)
+    """Not where the input needs gradients, for many channels, nor where somebody looks.
+
+    The result has the channels last, as the layers after it want it.
+    """
+    pool, x = nn.MaxPool2d(2), torch.rand(2, 2, 12, 12)
 
     def blocked(x: Tensor, conv: nn.Conv2d, capability: str = "AVX512") -> bool:
+        out: list[Tensor] = []
         with processor(capability):
-            (used,) = layouts(lambda: conv_max_pool2d(x, conv, pool).sum().backward())
+            (used,) = layouts(lambda: out.append(conv_max_pool2d(x, conv, pool)))
+        out[0].sum().backward()
+        plain = conv.padding_mode == "zeros" and x.ndim == 4
+        assert not plain or out[0].is_contiguous(memory_format=torch.channels_last)
         return used
 
     conv = nn.Conv2d(2, 3, 3)
     assert blocked(x, conv)
+    assert blocked(torch.rand(2, 3, 8, 8), nn.Conv2d(3, 3, 3))
     assert not blocked(x, conv, "AVX2")
+    assert not blocked(x, nn.Conv2d(2, 3, 3, padding_mode="circular"))
+    assert not blocked(x, nn.Conv2d(2, 3, 3, stride=2))
     assert not blocked(x.clone().requires_grad_(), conv)
     assert not blocked(torch.rand(2, 4, 8, 8), nn.Conv2d(4, 3, 3))
     assert not blocked(x, nn.Conv2d(2, 4, 3, groups=2))
@@ -166,6 +193,25 @@ def test_blocked_layout_where_it_pays_and_nobody_looks() -> None:
         assert not blocked(x, conv)
     with torch.backends.mkldnn.flags(enabled=False):
         assert not blocked(x, conv)
+    hook = nn.modules.module.register_module_forward_hook(lambda *_: None)
+    try:
+        assert not blocked(x, conv)
+    finally:
+        hook.remove()
+
+
+@needs_onednn
+def test_compiled_run_is_the_run() -> None:
+    """Compilers cannot follow oneDNN's own tensors."""
+    neurons = {"beta": 0.8, "spike_grad": surrogate.fast_sigmoid(5), "init_hidden": True}
+    net = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(144, 3),
+        Leaky(**neurons, output=True),
+    )  # fmt: skip
+    simulation, images = Simulation(net, 4), torch.rand(5, 1, 15, 15)
+    with processor():
+        compiled = torch.compile(simulation, backend="aot_eager")(images)
+        torch.testing.assert_close(compiled, simulation(images))
 
 
 @needs_onednn
@@ -180,25 +226,30 @@ def test_not_a_number_is_not_passed_over(parameter: str) -> None:
 
 
 class Net(nn.Module):
-    """A convolution that a pooling reads and, if said so, a linear layer, too."""
+    """A convolution that a pooling reads and, if said so, a linear layer, too; or by keyword."""
 
-    def __init__(self, read_twice: bool) -> None:
+    def __init__(self, read_twice: bool, keywords: str = "") -> None:
         super().__init__()
         neurons = {"beta": 0.8, "spike_grad": surrogate.fast_sigmoid(5), "init_hidden": True}
         self.conv, self.pool = nn.Conv2d(1, 2, 5), nn.MaxPool2d(2)
         self.fc, self.direct = nn.Linear(50, 3), nn.Linear(242, 3) if read_twice else None
         self.lif, self.out = Leaky(**neurons), Leaky(**neurons, output=True)
+        self.keywords = keywords
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        maps = self.conv(x)
-        cur = self.fc(self.lif(self.pool(maps)).flatten(1))
+        maps = self.conv(input=x) if self.keywords == "conv" else self.conv(x)
+        pooled = self.pool(input=maps) if self.keywords == "pool" else self.pool(maps)
+        cur = self.fc(self.lif(pooled).flatten(1))
         if self.direct is not None:
             cur = cur + self.direct(maps.flatten(1))
         return self.out(cur)
 
 
-@pytest.mark.parametrize(("read_twice", "side"), [(False, 10), (True, 11)])
-def test_schedule_leaves_out_what_no_window_covers(read_twice: bool, side: int) -> None:
+@pytest.mark.parametrize(
+    ("net", "side"),
+    [(Net(False), 10), (Net(True), 11), (Net(False, "conv"), 11), (Net(False, "pool"), 11)],
+)
+def test_schedule_leaves_out_what_no_window_covers(net: nn.Module, side: int) -> None:
     """Of 11 by 11 maps, 10 by 10 are pooled; all are needed where something else reads them.
 
     And the channels stand last, although the only one of the images might stand anywhere.
@@ -206,15 +257,16 @@ def test_schedule_leaves_out_what_no_window_covers(read_twice: bool, side: int) 
     seen: list[Tensor] = []
     forward = nn.Conv2d.forward
 
-    def watched(layer: nn.Conv2d, x: Tensor) -> Tensor:
-        seen.append(forward(layer, x))
+    def watched(layer: nn.Conv2d, input: Tensor) -> Tensor:  # by this keyword, too
+        seen.append(forward(layer, input))
         return seen[-1]
 
-    net = Net(read_twice).double()
+    net = net.double()
     images = torch.rand(4, 3, 1, 15, 15, dtype=torch.float64)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nn.Conv2d, "forward", watched)
         forward_pass(net, 4, images, schedule="layer", time_varying=True)
     assert {maps.shape[-2:] for maps in seen} == {(side, side)}
-    assert all(maps.is_contiguous(memory_format=torch.channels_last) for maps in seen)
+    if net.keywords != "conv":
+        assert all(maps.is_contiguous(memory_format=torch.channels_last) for maps in seen)
     assert_schedules_equal(net, 4, images, time_varying=True)
