@@ -567,6 +567,7 @@ for seed in range(5):
 # %% [markdown]
 # Before you look: how far from one third may a guessing network land, on 5 x 300 answers? (They count as independent: each
 # seed drew the orders of the test recordings anew.)
+# In the figure below, a dot is a seed, and an upright stroke the mean of all five.
 #
 # > **Exercise 3: chance has a width.** Return the limits `(low, high)` between which the share of hits of a guessing
 # > network lies in about 95 % of all cases: 1.96 standard errors to each side of `p`, the chance of one hit, for `n`
