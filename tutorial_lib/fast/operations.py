@@ -202,7 +202,7 @@ def _pool_with(node: fx.Node) -> None:
     if type(conv) is not nn.Conv2d or len(users) != 1 or node.kwargs or users[0].kwargs:
         return
     pool = users[0].meta["module"]
-    if type(pool) is nn.MaxPool2d and not pool.return_indices:
+    if type(pool) is nn.MaxPool2d:
         node.meta["run"] = partial(conv_max_pool2d, conv=conv, pool=pool)
         users[0].meta["run"] = lambda x: x
 

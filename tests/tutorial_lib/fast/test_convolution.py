@@ -11,6 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
 from tests.helpers import assert_schedules_equal
 from tutorial_lib import Leaky, surrogate
@@ -157,6 +159,21 @@ def layouts(run: Callable[[], object]) -> list[bool]:
     return seen
 
 
+class Storages(TorchDispatchMode):
+    """Looks at where every result lies in memory, as debuggers do."""
+
+    def __torch_dispatch__(  # noqa: PLW3201
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple = (),
+        kwargs: dict | None = None,
+    ) -> object:
+        out = func(*args, **(kwargs or {}))
+        tree_map_only(Tensor, Tensor.untyped_storage, out)
+        return out
+
+
 @needs_onednn
 def test_blocked_layout_where_it_pays_and_nobody_looks() -> None:
     """Not where the input needs gradients, for many channels, nor where somebody looks.
@@ -193,6 +210,11 @@ def test_blocked_layout_where_it_pays_and_nobody_looks() -> None:
         assert not blocked(x, conv)
     with torch.backends.mkldnn.flags(enabled=False):
         assert not blocked(x, conv)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+        assert not blocked(x, conv)
+    with Storages():
+        assert not blocked(x, conv)
     hook = nn.modules.module.register_module_forward_hook(lambda *_: None)
     try:
         assert not blocked(x, conv)
@@ -215,14 +237,33 @@ def test_compiled_run_is_the_run() -> None:
 
 
 @needs_onednn
-@pytest.mark.parametrize("parameter", ["weight", "bias"])
-def test_not_a_number_is_not_passed_over(parameter: str) -> None:
+@pytest.mark.parametrize("where", ["weight", "bias", "pixel", "infinite pixels"])
+def test_not_a_number_is_not_passed_over(where: str) -> None:
     """The maxima of the blocked layout would: a diverged network would look like a silent one."""
-    conv, x = nn.Conv2d(1, 2, 3), torch.rand(2, 1, 8, 8)
-    getattr(conv, parameter).data[0] = torch.nan
+    conv, pool, x = nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), torch.rand(2, 1, 8, 8)
+    if where == "pixel":
+        x[0, 0, 4, 4] = torch.nan
+    elif where == "infinite pixels":  # a sum of both is no number
+        x[0, 0, 4, 4:6] = torch.tensor([torch.inf, -torch.inf])
+    else:
+        getattr(conv, where).data[0] = torch.nan
     with processor():
-        out = conv_max_pool2d(x, conv, nn.MaxPool2d(2))
-    assert out[:, 0].isnan().all() and not out[:, 1].isnan().any()
+        found = conv_max_pool2d(x, conv, pool)
+    assert found.isnan().any()
+    assert torch.equal(found.isnan(), pool(conv(x)).isnan())
+
+
+@needs_onednn
+@pytest.mark.parametrize("schedule", ["step", "layer"])
+def test_what_diverges_before_the_convolution_is_said(schedule: str) -> None:
+    """Without gradients too, where a later convolution may run in the blocked layout."""
+    norm = nn.LayerNorm([1, 18, 18])
+    norm.weight.data[0, 4, 4] = torch.nan
+    last = Leaky(0.8, init_hidden=True, output=True)
+    head = nn.Sequential(nn.MaxPool2d(4), nn.Flatten(), nn.Linear(64, 3))
+    net = nn.Sequential(norm, nn.Conv2d(1, 4, 3), head, last)
+    with processor(), torch.no_grad(), pytest.raises(ValueError, match="0.weight"):
+        forward_pass(net, 4, torch.rand(2, 1, 18, 18), schedule=schedule)
 
 
 class Net(nn.Module):
