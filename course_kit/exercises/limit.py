@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -38,7 +39,8 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
     """Returns what ``work`` returns, or stops it and raises :class:`OutOfTime`.
 
     A timer looks at the thread's processor time, so that a busy machine takes nothing away. What
-    catches the exception by which it is stopped meets it again, until it gives up.
+    catches the exception by which it is stopped meets it again, until it gives up. A finalizer that
+    is met catches it, too (Python prints what one raises and goes on): that print is left out.
 
     There is no limit outside the main thread, and none on systems without ``setitimer`` (Windows).
     A call into compiled code cannot be interrupted; the work is stopped as soon as it returns.
@@ -64,6 +66,8 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
         for inner in traceback.walk_stack(frame):
             if inner[0].f_code is _running.__code__:
                 break
+            if inner[0].f_code is unraisable.__code__:
+                return
             stack.append(inner)
         else:
             return  # the work has just ended
@@ -73,6 +77,11 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
         signal.setitimer(signal.ITIMER_REAL, soon, 100 * _AGAIN)
         raise first[0].with_traceback(None)
 
+    def unraisable(event: sys.UnraisableHookArgs) -> None:
+        if not isinstance(event.exc_value, OutOfTime):
+            hook(event)
+
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
     handler = signal.signal(signal.SIGALRM, look)
     left, interval = signal.setitimer(signal.ITIMER_REAL, _LOOKS, _LOOKS)
     try:
@@ -80,6 +89,7 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
+        sys.unraisablehook = hook
         if left:  # somebody else's alarm
             elapsed = time.monotonic() - begun
             signal.setitimer(signal.ITIMER_REAL, max(left - elapsed, _AGAIN), interval)

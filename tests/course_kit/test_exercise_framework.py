@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import random
 import re
@@ -10,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -476,6 +478,59 @@ def test_the_limit_leaves_no_alarm_behind() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+class SlowlyFinalized:
+    """Its finalizers compute nearly all the time, so that most attempts to stop meet one."""
+
+    def __init__(self) -> None:
+        self.itself = self  # left to the collector of garbage
+        weakref.finalize(self, sum, range(2000)).atexit = False
+
+    def __del__(self) -> None:
+        for _ in range(2000):
+            pass
+
+
+def test_a_stop_that_meets_a_finalizer_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = []
+
+    def hook(event: sys.UnraisableHookArgs) -> None:
+        for _ in range(2000):
+            printed.append(event.exc_type)
+
+    monkeypatch.setattr(sys, "unraisablehook", hook)
+
+    def work() -> None:
+        while True:
+            SlowlyFinalized()
+            gc.collect(0)
+
+    for _ in range(20):
+        with pytest.raises(limit.OutOfTime):
+            limit.limited(work, 0.02, 5)
+        assert sys.unraisablehook is hook
+    assert printed == []
+
+
+def test_what_other_finalizers_raise_is_printed_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = []
+
+    def hook(event: sys.UnraisableHookArgs) -> None:
+        while_before(time.thread_time() + 0.1)  # the time is up meanwhile
+        printed.append(event.exc_type)
+
+    class Raises:
+        def __del__(self) -> None:
+            raise ValueError
+
+    def work() -> None:
+        Raises()
+
+    monkeypatch.setattr(sys, "unraisablehook", hook)
+    with contextlib.suppress(limit.OutOfTime):
+        limit.limited(work, 0.02, 5)
+    assert printed == [ValueError]
 
 
 def while_before(until: float) -> None:
