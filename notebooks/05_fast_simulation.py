@@ -878,11 +878,12 @@ def train_and_test(steps, iterations, seed):
 
 
 # %% tags=["hide-output"]
-results, trained = {}, {}
+results, nets, trained = {}, {}, {}
 for steps, iterations in (2, 40), (2, 200), (10, 40), (10, 200), (50, 40):
     runs = [train_and_test(steps, iterations, seed) for seed in range(3)]
     results[steps, iterations] = [result for _, result in runs]
-    trained[steps], _ = runs[-1]
+    nets[steps] = [net for net, _ in runs]
+    trained[steps] = nets[steps][-1]
     print(f"T = {steps}, {iterations} iterations: three seeds done")
 
 # %% [markdown]
@@ -927,8 +928,11 @@ def check_steps():
         return sum(table[f"T = {steps}, {done} iterations"]) / 3
 
     for table in accuracy, decided:
-        assert mean(table, 50, 40) > mean(table, 10, 40) - 6  # ahead, or level: few seeds
-        assert mean(table, 10, 200) > max(mean(table, 10, 40), mean(table, 2, 200))
+        assert mean(table, 50, 40) > mean(table, 10, 40) - 3  # a little ahead, or level
+        assert mean(table, 10, 200) > max(mean(table, 10, 40), mean(table, 2, 200)) + 5
+        assert mean(table, 10, 200) > mean(table, 50, 40) - 6
+        if digits.source == "mnist":
+            assert mean(table, 10, 200) > mean(table, 50, 40) + 5
     assert mean(accuracy, 10, 200) > mean(accuracy, 50, 40)
     lucky = {case: mean(accuracy, *case) - mean(decided, *case) for case in results}
     assert min(lucky.values()) > 0
@@ -949,18 +953,20 @@ print(training.evaluate(trained[10], test, 50))
 #
 # At the other's number of steps nearly everything is kept, at 3 steps most: the image is always the same, and a membrane
 # with `beta = 0.5` soon forgets what came before. At 1 step more is lost: each output can only fire or not, and ties are common.
+# (All this is the mean of the three seeds. A single network that was trained briefly may lose more.)
 #
 # </details>
 
 # %% tags=["claims", "hide-input"] jupyter={"source_hidden": true} cellView="form"
 #@title Checked here
-def check_other_steps():
+def check_other_steps():  # in the mean over the seeds
+    def mean_at(steps, other):
+        return sum(training.evaluate(some, test, other).accuracy for some in nets[steps]) / 3
+
     for steps, other in (10, 50), (50, 10):
-        same, changed, three, one = (
-            training.evaluate(trained[steps], test, n).accuracy for n in (steps, other, 3, 1)
-        )
-        assert abs(same - changed) < 0.1 and same - three < 0.2
-        assert same - one > max(0.02, same - three)
+        same, changed, three, one = (mean_at(steps, n) for n in (steps, other, 3, 1))
+        assert abs(same - changed) < 0.05 and same - three < 0.1
+        assert same - one > max(0.05, same - three)
 
 
 check_other_steps()
