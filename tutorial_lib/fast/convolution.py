@@ -1,6 +1,8 @@
-"""A convolution and the max-pooling after it as one operation."""
+"""Convolutions: the order of their input in memory, and one with the max-pooling after it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -9,9 +11,30 @@ from torch import Tensor, nn
 from .lif import channels_last
 from .pooling import max_pool2d, pair
 
-__all__ = ["conv_max_pool2d"]
+__all__ = ["conv_input", "conv_max_pool2d"]
 
 FEW_CHANNELS = 3  # the most for which oneDNN has kernels of a first layer
+SAFE = 1e37  # far from where float32 ends
+
+
+def conv_input(x: Tensor, conv: nn.Conv2d | nn.ConvTranspose2d) -> Tensor:
+    """Return ``x`` in the order in memory in which ``conv`` is fast, and right.
+
+    With the channels last and a stride along the rows, oneDNN may read beyond its memory where one
+    column comes out, or padding makes more of them: wrong numbers, or a crash (torch 2.13 and a
+    processor with AVX-512). So a row must hold at least four windows then, without its padding.
+
+    Args:
+        x: ``[N, C, H, W]``.
+        conv: the layer that it goes into.
+    """
+    if x.device.type != "cpu":
+        return channels_last(x) if type(conv) is nn.Conv2d else x
+    window, stride = conv.dilation[1] * (conv.kernel_size[1] - 1) + 1, conv.stride[1]
+    if type(conv) is nn.Conv2d and (stride == 1 or x.shape[-1] >= window + 3 * stride):
+        return channels_last(x)
+    # contiguous() would leave a single channel, or single pixels, in either order.
+    return x.clone(memory_format=torch.contiguous_format)
 
 
 def conv_max_pool2d(x: Tensor, conv: nn.Conv2d, pool: nn.MaxPool2d) -> Tensor:
@@ -32,7 +55,7 @@ def conv_max_pool2d(x: Tensor, conv: nn.Conv2d, pool: nn.MaxPool2d) -> Tensor:
     pooling = (pair(pool.stride), pair(pool.padding), pair(pool.dilation), pool.ceil_mode)
     side_by_side = pooling == (window, [0, 0], [1, 1], False)
     if not side_by_side or conv.stride != (1, 1) or conv.padding != (0, 0) or x.ndim != 4:
-        return max_pool2d(conv(channels_last(x)), pool)
+        return max_pool2d(conv(conv_input(x, conv)), pool)
     sides = zip(x.shape[2:], pair(conv.dilation), conv.weight.shape[2:], strict=True)
     size = [n - d * (k - 1) for n, d, k in sides]
     fits = len(window) == 2 and all(0 < k <= n for n, k in zip(size, window, strict=True))
@@ -42,13 +65,54 @@ def conv_max_pool2d(x: Tensor, conv: nn.Conv2d, pool: nn.MaxPool2d) -> Tensor:
     if down or right:
         x = F.pad(x, (0, -right, 0, -down))
     if _blocked_layout_pays(x, conv):
-        return channels_last(pool(conv(x.to_mkldnn())).to_dense())
-    return max_pool2d(conv(channels_last(x)), pool)
+        return _BlockedLayout.apply(x, conv.weight, conv.bias, conv, pool)
+    return max_pool2d(conv(conv_input(x, conv)), pool)
+
+
+class _BlockedLayout(torch.autograd.Function):
+    """Both on oneDNN's own tensors. Few operations can read those, so they stay in here."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0917
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        conv: nn.Conv2d,
+        pool: nn.MaxPool2d,
+    ) -> Tensor:
+        with torch._C.DisableTorchFunction():
+            blocked = x.to_mkldnn()
+            maps = conv(blocked)
+            if any(ctx.needs_input_grad) and not torch.is_inference_mode_enabled():
+                with torch.enable_grad():  # else where the maxima stood is not kept
+                    out = pool(maps.requires_grad_()).detach()
+            else:
+                out = pool(maps)
+            ctx.save_for_backward(weight)
+            ctx.inside = blocked, maps.detach(), out
+            ctx.dilation, ctx.window = conv.dilation, pair(pool.kernel_size)
+            return channels_last(out.to_dense())
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,), (blocked, maps, out) = ctx.saved_tensors, ctx.inside
+        with torch._C.DisableTorchFunction():
+            grad_maps = torch.ops.aten.mkldnn_max_pool2d_backward(
+                grad.to_mkldnn(), out, maps, ctx.window, ctx.window
+            )
+            _, grad_weight, grad_bias = torch.ops.aten.convolution_backward(
+                grad_maps, blocked, weight, weight.shape[:1], (1, 1), (0, 0), ctx.dilation,
+                False, (0, 0), 1, (False, *ctx.needs_input_grad[1:3]),
+            )  # fmt: skip
+        return None, grad_weight, grad_bias, None, None
 
 
 def _blocked_layout_pays(x: Tensor, conv: nn.Conv2d) -> bool:
     return (
-        x.shape[1] <= FEW_CHANNELS
+        0 < x.shape[1] <= FEW_CHANNELS
+        and x.numel() > 0
         and conv.groups == 1
         and conv.padding_mode == "zeros"
         and not x.requires_grad
@@ -59,17 +123,22 @@ def _blocked_layout_pays(x: Tensor, conv: nn.Conv2d) -> bool:
         and torch.backends.mkldnn.enabled
         and not torch.is_autocast_enabled("cpu")
         and not _watched()
-        # Its maxima pass over NaN.
-        and all(bool(t.detach().sum().isfinite()) for t in (x, *conv.parameters()))
+        and _in_range(x, conv)
     )
 
 
+def _in_range(x: Tensor, conv: nn.Conv2d) -> bool:
+    """Whether all that ``conv`` makes is finite: oneDNN's maxima pass over what is not."""
+    low, high = x.aminmax()
+    parameters = [p.detach() for p in (conv.weight, conv.bias) if p is not None]
+    return bool(torch.maximum(-low, high) * sum(p.abs().sum() for p in parameters) < SAFE)
+
+
 def _watched() -> bool:
-    """Whether somebody looks at tensors between operations, who could not read oneDNN's own."""
+    """Whether somebody looks at modules or tensors between operations."""
     return (
         torch.compiler.is_compiling()
         or torch._C._len_torch_dispatch_stack() > 0
-        or torch.is_anomaly_enabled()
         or torch._C._autograd._top_saved_tensors_default_hooks(False) is not None
         or nn.modules.module._has_any_global_hook()
     )

@@ -17,8 +17,7 @@ from torch import Tensor, fx, nn
 from .._runs import called_once, no_pair
 from ..neurons import Leaky
 from ..surrogate import Surrogate
-from .convolution import conv_max_pool2d
-from .lif import channels_last
+from .convolution import conv_input, conv_max_pool2d
 from .pooling import max_pool2d
 from .tracing import NotLayerwise, traced
 
@@ -37,7 +36,7 @@ _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropo
 _EVALUATING = (*_DROPOUTS, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _KNOWN = {*_STATELESS, *_EVALUATING, nn.Flatten}
 _FUNCTIONS = {
-    F.conv1d, F.conv2d, F.max_pool1d, F.max_pool2d, F.avg_pool1d, F.avg_pool2d,
+    F.max_pool1d, F.max_pool2d, F.avg_pool1d, F.avg_pool2d,
     F.adaptive_avg_pool2d, F.relu, torch.relu, torch.sigmoid, torch.tanh, operator.neg,
 }  # fmt: skip
 _METHODS = {"relu", "sigmoid", "tanh", "contiguous"}
@@ -180,8 +179,8 @@ def _runner(node: fx.Node) -> Callable[..., Any]:
         return lambda x, *_, **__: torch.relu(x)
     if type(module) is nn.MaxPool2d and not node.kwargs:
         return lambda x: max_pool2d(x, module)
-    if type(module) is nn.Conv2d and not node.kwargs:
-        return lambda x: module(channels_last(x))
+    if type(module) in (nn.Conv2d, nn.ConvTranspose2d):
+        return lambda input, *args: module(conv_input(input, module), *args)
     if module is not None:
         return module
     run = getattr(Tensor, operation) if node.op == "call_method" else operation
@@ -248,6 +247,8 @@ def _obstacle(node: fx.Node, output: fx.Node) -> str | None:
 
 def _module_obstacle(name: str, module: nn.Module) -> str | None:
     kind = type(module)
+    if getattr(module, "return_indices", False):
+        return f"{name!r} returns positions as well"
     if kind in _STATELESS or kind in _EVALUATING and not module.training:
         return None
     if kind is nn.Flatten:

@@ -20,7 +20,7 @@ def max_pool2d(x: Tensor, pool: nn.MaxPool2d) -> Tensor:
         x: ``[N, C, H, W]``.
         pool: the module to stand in for.
     """
-    if pool.return_indices or not (torch.is_grad_enabled() and x.requires_grad and x.ndim == 4):
+    if not (torch.is_grad_enabled() and x.requires_grad and x.ndim == 4):
         return pool(x)
     pairs = map(pair, (pool.kernel_size, pool.stride, pool.padding, pool.dilation))
     return _MaxPool2d.apply(x, (*pairs, pool.ceil_mode))

@@ -14,8 +14,8 @@ solved_beta = exercise.reference(0.5 ** (1 / 7))
 def judge(beta: float) -> str:
     question = "Which `beta` solves `beta ** 7 = 0.5`?"
     if is_near(beta, solved_beta, 0.0006):
-        return ("After seven steps half is left. You can now turn the time that a task must be "
-            "remembered into a beta, before you train.")
+        return ("After seven steps half is left. If you know for how many steps something must be "
+            "remembered, you can now choose a beta before you train.")
     if not 0 <= beta <= 1:
         raise Wrong(f"A beta of {show(beta)} does not lie between 0 and 1.", question)
     raise Wrong(f"With beta = {show(beta)}, the share {show(beta**7)} is left after seven steps; "
