@@ -20,6 +20,9 @@ _AGAIN = 2e-6
 """The next attempt to stop comes one to a hundred times as many seconds later, by no fixed step:
 code that catches the first one is met at other places, in the end at one that catches nothing."""
 
+_PRINTING = 1.0
+"""Seconds for which what finalizers raise may be printed, before the prints are stopped too."""
+
 
 class OutOfTime(BaseException):
     """The work was stopped.
@@ -40,7 +43,7 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
 
     A timer looks at the thread's processor time, so that a busy machine takes nothing away. What
     catches the exception by which it is stopped meets it again, until it gives up. A finalizer that
-    is met catches it, too (Python prints what one raises and goes on): that print is left out.
+    is met catches it, too (Python prints what one raises, and goes on): that print is left out.
 
     There is no limit outside the main thread, and none on systems without ``setitimer`` (Windows).
     A call into compiled code cannot be interrupted; the work is stopped as soon as it returns.
@@ -55,6 +58,7 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
         return work()
     begun, computed_before = time.monotonic(), time.thread_time()
     first: list[OutOfTime] = []
+    printing: list[float] = []  # when the time was up during a print: at first, and at last
 
     def look(_: int, frame: FrameType | None) -> None:
         if not first:
@@ -67,18 +71,23 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
             if inner[0].f_code is _running.__code__:
                 break
             if inner[0].f_code is unraisable.__code__:
-                return
+                printing[1:] = [time.monotonic()]
+                if printing[-1] - printing[0] < _PRINTING:
+                    _again()
+                    return
             stack.append(inner)
         else:
             return  # the work has just ended
         if not first:
             first.append(OutOfTime(computed, waited, stack))
-        soon = _AGAIN * (1 + time.perf_counter_ns() % 100)
-        signal.setitimer(signal.ITIMER_REAL, soon, 100 * _AGAIN)
+        _again()
         raise first[0].with_traceback(None)
 
     def unraisable(event: sys.UnraisableHookArgs) -> None:
-        if not isinstance(event.exc_value, OutOfTime):
+        error = event.exc_value
+        while error is not None and not isinstance(error, OutOfTime):
+            error = error.__context__
+        if error is None:
             hook(event)
 
     hook, sys.unraisablehook = sys.unraisablehook, unraisable
@@ -93,6 +102,12 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
         if left:  # somebody else's alarm
             elapsed = time.monotonic() - begun
             signal.setitimer(signal.ITIMER_REAL, max(left - elapsed, _AGAIN), interval)
+
+
+def _again() -> None:
+    """Lets the next look come soon."""
+    soon = _AGAIN * (1 + time.perf_counter_ns() % 100)
+    signal.setitimer(signal.ITIMER_REAL, soon, 100 * _AGAIN)
 
 
 def _running(work: Callable[[], T]) -> T:

@@ -485,16 +485,24 @@ def test_the_limit_leaves_no_alarm_behind() -> None:
 class SlowlyFinalized:
     """Its finalizers compute nearly all the time, so that most attempts to stop meet one."""
 
-    def __init__(self) -> None:
+    def __init__(self, translates: bool) -> None:
+        self.translates = translates
         self.itself = self  # left to the collector of garbage
         weakref.finalize(self, sum, range(2000)).atexit = False
 
     def __del__(self) -> None:
-        for _ in range(2000):
-            pass
+        try:
+            for _ in range(2000):
+                pass
+        except limit.OutOfTime as stop:
+            raise RuntimeError if self.translates else stop from stop
 
 
-def test_a_stop_that_meets_a_finalizer_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("translates", [False, True])
+def test_a_stop_that_meets_a_finalizer_is_not_printed(
+    translates: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gc.collect()  # what other tests left
     printed = []
 
     def hook(event: sys.UnraisableHookArgs) -> None:
@@ -505,7 +513,7 @@ def test_a_stop_that_meets_a_finalizer_is_not_printed(monkeypatch: pytest.Monkey
 
     def work() -> None:
         while True:
-            SlowlyFinalized()
+            SlowlyFinalized(translates)
             gc.collect(0)
 
     for _ in range(20):
@@ -533,6 +541,28 @@ def test_what_other_finalizers_raise_is_printed_whole(monkeypatch: pytest.Monkey
     with contextlib.suppress(limit.OutOfTime):
         limit.limited(work, 0.02, 5)
     assert printed == [ValueError]
+
+
+@pytest.mark.parametrize("each", [0.0, 0.002, 0.02, 100.0])
+def test_prints_of_finalizers_do_not_keep_the_work_going(
+    each: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nearly all the time a print is met; one that takes very long is stopped, too."""
+    monkeypatch.setattr(limit, "_PRINTING", 0.3)
+
+    class Raises:
+        def __del__(self) -> None:
+            raise ValueError
+
+    def work() -> None:
+        until = time.thread_time() + 20
+        while time.thread_time() < until:
+            Raises()
+
+    hook = lambda _: while_before(time.thread_time() + each)  # noqa: E731
+    monkeypatch.setattr(sys, "unraisablehook", hook)
+    with pytest.raises(limit.OutOfTime):
+        limit.limited(work, 0.05, 100)
 
 
 def while_before(until: float) -> None:
