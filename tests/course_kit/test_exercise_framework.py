@@ -523,16 +523,17 @@ def test_a_stop_that_meets_a_finalizer_is_not_printed(
     assert printed == []
 
 
+class Raises:
+    def __del__(self) -> None:
+        raise ValueError
+
+
 def test_what_other_finalizers_raise_is_printed_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     printed = []
 
     def hook(event: sys.UnraisableHookArgs) -> None:
         while_before(time.thread_time() + 0.1)  # the time is up meanwhile
         printed.append(event.exc_type)
-
-    class Raises:
-        def __del__(self) -> None:
-            raise ValueError
 
     def work() -> None:
         Raises()
@@ -543,26 +544,32 @@ def test_what_other_finalizers_raise_is_printed_whole(monkeypatch: pytest.Monkey
     assert printed == [ValueError]
 
 
-@pytest.mark.parametrize("each", [0.0, 0.002, 0.02, 100.0])
+def keeps_printing() -> None:
+    until = time.thread_time() + 20
+    while time.thread_time() < until:
+        Raises()
+
+
 def test_prints_of_finalizers_do_not_keep_the_work_going(
-    each: float, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nearly all the time a print is met; one that takes very long is stopped, too."""
+    """Nearly every attempt meets a print. None is cut off, but the next attempts come soon."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    for _ in range(3):
+        with pytest.raises(limit.OutOfTime) as stop:
+            limit.limited(keeps_printing, 0.05, 100)
+        assert stop.value.computed < 1
+        said = capsys.readouterr().err
+        assert "ValueError" in said and "OutOfTime" not in said
+
+
+@pytest.mark.parametrize("each", [0.02, 100.0])
+def test_long_prints_are_stopped_too(each: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limit, "_PRINTING", 0.3)
-
-    class Raises:
-        def __del__(self) -> None:
-            raise ValueError
-
-    def work() -> None:
-        until = time.thread_time() + 20
-        while time.thread_time() < until:
-            Raises()
-
     hook = lambda _: while_before(time.thread_time() + each)  # noqa: E731
     monkeypatch.setattr(sys, "unraisablehook", hook)
     with pytest.raises(limit.OutOfTime):
-        limit.limited(work, 0.05, 100)
+        limit.limited(keeps_printing, 0.05, 100)
 
 
 def while_before(until: float) -> None:
