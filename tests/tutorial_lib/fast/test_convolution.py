@@ -163,19 +163,23 @@ def layouts(run: Callable[[], object]) -> list[bool]:
     return seen
 
 
+def looking(look: Callable[[Tensor], object]) -> Callable[..., object]:
+    """The method of a mode that looks at every result."""
+
+    def run(
+        _: object, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None
+    ) -> object:
+        out = func(*args, **(kwargs or {}))
+        tree_map_only(Tensor, look, out)
+        return out
+
+    return run
+
+
 class Storages(TorchDispatchMode):
     """Looks at where every result lies in memory, as debuggers do."""
 
-    def __torch_dispatch__(  # noqa: PLW3201
-        self,
-        func: Callable[..., object],
-        types: object,
-        args: tuple = (),
-        kwargs: dict | None = None,
-    ) -> object:
-        out = func(*args, **(kwargs or {}))
-        tree_map_only(Tensor, Tensor.untyped_storage, out)
-        return out
+    __torch_dispatch__ = looking(Tensor.untyped_storage)
 
 
 @needs_onednn
@@ -231,16 +235,7 @@ class Kind(Tensor):
 class Numbers(TorchFunctionMode):
     """Looks at the numbers of every result."""
 
-    def __torch_function__(  # noqa: PLW3201
-        self,
-        func: Callable[..., object],
-        types: object,
-        args: tuple = (),
-        kwargs: dict | None = None,
-    ) -> object:
-        out = func(*args, **(kwargs or {}))
-        tree_map_only(Tensor, Tensor.tolist, out)
-        return out
+    __torch_function__ = looking(Tensor.tolist)
 
 
 @needs_onednn
