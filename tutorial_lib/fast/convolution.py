@@ -21,8 +21,8 @@ def conv_input(x: Tensor, conv: nn.Conv2d | nn.ConvTranspose2d) -> Tensor:
     """Return ``x`` in the order in memory in which ``conv`` is fast, and right.
 
     With the channels last and a stride along the rows, oneDNN may read beyond its memory where one
-    column comes out, or padding makes more of them: wrong numbers, or a crash (torch 2.13 and a
-    processor with AVX-512). So a row must hold at least four windows then, without its padding.
+    column comes out, or more only by padding: wrong numbers, or a crash (torch 2.13, a processor
+    with AVX-512). So a row must hold at least four windows then, without its padding.
 
     Args:
         x: ``[N, C, H, W]``.
@@ -89,15 +89,14 @@ class _BlockedLayout(torch.autograd.Function):
                     out = pool(maps.requires_grad_()).detach()
             else:
                 out = pool(maps)
-            ctx.save_for_backward(weight)
-            ctx.inside = blocked, maps.detach(), out
+            ctx.save_for_backward(weight, blocked, maps.detach(), out)
             ctx.dilation, ctx.window = conv.dilation, pair(pool.kernel_size)
             return channels_last(out.to_dense())
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (weight,), (blocked, maps, out) = ctx.saved_tensors, ctx.inside
+        weight, blocked, maps, out = ctx.saved_tensors
         with torch._C.DisableTorchFunction():
             grad_maps = torch.ops.aten.mkldnn_max_pool2d_backward(
                 grad.to_mkldnn(), out, maps, ctx.window, ctx.window
