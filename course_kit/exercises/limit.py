@@ -84,10 +84,8 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
         raise first[0].with_traceback(None)
 
     def unraisable(event: sys.UnraisableHookArgs) -> None:
-        error = event.exc_value
-        while error is not None and not isinstance(error, OutOfTime):
-            error = error.__context__
-        if error is None:
+        met = event.exc_value, getattr(event.exc_value, "__context__", None)
+        if not any(isinstance(error, OutOfTime) for error in met):
             hook(event)
 
     hook, sys.unraisablehook = sys.unraisablehook, unraisable

@@ -23,18 +23,20 @@ def conv_input(x: Tensor, conv: nn.Conv2d | nn.ConvTranspose2d) -> Tensor:
     With the channels last and a stride along the rows, oneDNN may read beyond its memory where one
     column comes out, or more only by padding: wrong numbers, or a crash (torch 2.13, a processor
     with AVX-512). So a row must hold at least four windows then, without its padding.
+    (Where it does not, the weights must not have their channels last either.)
 
     Args:
         x: ``[N, C, H, W]``.
         conv: the layer that it goes into.
     """
-    if x.device.type != "cpu":
-        return channels_last(x) if type(conv) is nn.Conv2d else x
-    window, stride = conv.dilation[1] * (conv.kernel_size[1] - 1) + 1, conv.stride[1]
-    if type(conv) is nn.Conv2d and (stride == 1 or x.shape[-1] >= window + 3 * stride):
-        return channels_last(x)
-    # contiguous() would leave a single channel, or single pixels, in either order.
-    return x.clone(memory_format=torch.contiguous_format)
+    transposed, columns, stride = isinstance(conv, nn.ConvTranspose2d), x.shape[-1], conv.stride[1]
+    extent = conv.dilation[1] * (conv.kernel_size[1] - 1) + 1
+    if transposed:  # the backward pass of a convolution of what comes out
+        columns = (columns - 1) * stride + extent - 2 * conv.padding[1]
+    if x.device.type == "cpu" and stride > 1 and columns < extent + 3 * stride:
+        # contiguous() would leave a single channel, or single pixels, in either order.
+        return x.clone(memory_format=torch.contiguous_format)
+    return x if transposed else channels_last(x)
 
 
 def conv_max_pool2d(x: Tensor, conv: nn.Conv2d, pool: nn.MaxPool2d) -> Tensor:
@@ -110,7 +112,7 @@ class _BlockedLayout(torch.autograd.Function):
 
 def _blocked_layout_pays(x: Tensor, conv: nn.Conv2d) -> bool:
     return (
-        0 < x.shape[1] <= FEW_CHANNELS
+        x.shape[1] <= FEW_CHANNELS
         and x.numel() > 0
         and conv.groups == 1
         and conv.padding_mode == "zeros"

@@ -180,7 +180,7 @@ def _runner(node: fx.Node) -> Callable[..., Any]:
     if type(module) is nn.MaxPool2d and not node.kwargs:
         return lambda x: max_pool2d(x, module)
     if type(module) in (nn.Conv2d, nn.ConvTranspose2d):
-        return lambda input, *args: module(conv_input(input, module), *args)
+        return lambda input, *size, **named: module(conv_input(input, module), *size, **named)
     if module is not None:
         return module
     run = getattr(Tensor, operation) if node.op == "call_method" else operation

@@ -439,6 +439,29 @@ def test_what_diverges_before_the_convolution_is_said(schedule: str) -> None:
         forward_pass(net, 4, torch.rand(2, 1, 18, 18), schedule=schedule)
 
 
+class Transposed(nn.Module):
+    """A transposed convolution that is told the size of its output."""
+
+    def __init__(self, by_keyword: bool) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(1, 2, 3, stride=2)
+        self.out = Leaky(0.8, threshold=100.0, init_hidden=True, output=True)
+        self.by_keyword = by_keyword
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if self.by_keyword:
+            return self.out(self.up(x, output_size=[12, 12]))
+        return self.out(self.up(x, [12, 12]))
+
+
+@pytest.mark.parametrize("by_keyword", [False, True])
+def test_a_transposed_convolution_may_be_told_its_size(by_keyword: bool) -> None:
+    net, images = Transposed(by_keyword), torch.rand(2, 1, 5, 5)
+    _, mem = forward_pass(net, 3, images, schedule="layer")
+    assert mem.shape == (3, 2, 2, 12, 12)
+    torch.testing.assert_close(mem, forward_pass(net, 3, images, schedule="step")[1])
+
+
 class Net(nn.Module):
     """A convolution that a pooling reads and, if said so, a linear layer, too; or by keyword."""
 
