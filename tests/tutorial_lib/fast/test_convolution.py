@@ -239,6 +239,7 @@ class Numbers(TorchFunctionMode):
 
 
 @needs_onednn
+@pytest.mark.filterwarnings("ignore:Anomaly Detection")
 def test_onednns_own_tensors_stay_inside() -> None:
     """Anomaly detection, hooks, modes and other classes see ordinary tensors, on both passes."""
     x, conv, pool = torch.rand(2, 1, 9, 9), nn.Conv2d(1, 3, 3), nn.MaxPool2d(2)
