@@ -842,9 +842,9 @@ assert all(np.mean(pause_scores[name]) < 0.6 for name in ("0.5", "0.5, learnt"))
 assert np.mean(pause_scores["0.95"]) > 0.8
 assert all(np.mean(pause_scores[name]) > 0.5 for name in ("spread", "spread, learnt"))
 assert betas.max() < 0.9 and abs(betas.median() - 0.5) < 0.1
-o = {"spike_grad": surrogate.fast_sigmoid(slope=10), "init_hidden": True, "reset_mechanism": "none"}
-first, last = nn.Linear(2 * 17 * 17, 100, bias=False), nn.Linear(100, 3, bias=False)
-forgetful = nn.Sequential(nn.Flatten(), first, Leaky(0, **o), last, Leaky(0, output=True, **o))
+forgetful = order_net(0.0, bias=False)
+forgetful[2].reset_mechanism = forgetful[4].reset_mechanism = "none"
+forgetful[4].beta.zero_()
 train(forgetful, order_x, order_y, 96, lr=3e-3)
 assert test(forgetful, order_test_x, order_test_y) < 0.5
 silent, share = torch.zeros(27, len(order_test_y), 3), (order_test_y == 0).float().mean()

@@ -58,7 +58,7 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
         return work()
     begun, computed_before = time.monotonic(), time.thread_time()
     first: list[OutOfTime] = []
-    printing: list[float] = []  # when the time was up during a print: at first, and at last
+    printing: list[float] = []  # moments at which the time was up during a print
 
     def look(_: int, frame: FrameType | None) -> None:
         if not first:
@@ -71,7 +71,7 @@ def limited(work: Callable[[], T], computing: float, waiting: float) -> T:
             if inner[0].f_code is _running.__code__:
                 break
             if inner[0].f_code is unraisable.__code__:
-                printing[1:] = [time.monotonic()]
+                printing.append(time.monotonic())
                 if printing[-1] - printing[0] < _PRINTING:
                     _again()
                     return

@@ -505,6 +505,5 @@ def test_schedule_leaves_out_what_no_window_covers(net: nn.Module, side: int) ->
         patch.setattr(nn.Conv2d, "forward", watched)
         forward_pass(net, 4, images, schedule="layer", time_varying=True)
     assert {maps.shape[-2:] for maps in seen} == {(side, side)}
-    if net.keywords != "conv":
-        assert all(maps.is_contiguous(memory_format=torch.channels_last) for maps in seen)
+    assert all(maps.is_contiguous(memory_format=torch.channels_last) for maps in seen)
     assert_schedules_equal(net, 4, images, time_varying=True)
